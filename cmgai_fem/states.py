@@ -185,8 +185,8 @@ class StateSet:
             if len(bad):
                 state, label, component = bad[0]
                 raise InputError(
-                    f"field {name!r} is not finite at {self.coordinate.label(float(self.values[state]))}, label {label}, "
-                    f"component {field.components[component] or 'value'}"
+                    f"field {name!r} is not finite at {self.coordinate.label(float(self.values[state]))}, "
+                    f"label {label}, component {field.components[component] or 'value'}"
                 )
         return self
 
