@@ -1,0 +1,215 @@
+"""Reference models: the physics that a study generates states of, and the one way to solve them.
+
+A reference model is a pydantic class whose fields are the `[reference]` table of a study file. It is solved in a
+process of its own under `mpiexec` (`solve_reference`): the caller needs no MPI and a crash cannot take it along.
+"""
+
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
+from cmgai_fem.states import Array, Coordinate, StateSet
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+Report = Callable[[str], None]
+Admissibility = Callable[[float, Mapping[str, Array]], dict[str, float]]
+
+# Reference models by kind, imported only when asked for.
+MODELS: dict[str, str] = {
+    "thermal-stress": "cmgai_fem.mechanics.thermal_stress:ThermalStress",
+    "thermal-stress-plastic": "cmgai_fem.mechanics.thermal_stress_plastic:ThermalStressPlastic",
+    "taylor-rod": "cmgai_fem.mechanics.taylor_rod:TaylorRod",
+    "taylor-rod-time": "cmgai_fem.mechanics.taylor_rod:TaylorRodTime",
+}
+
+PROGRESS = "progress: "
+STATES_FILE, SUMMARY_FILE, ERROR_FILE = "states.npz", "summary.json", "error.json"
+
+
+class ReferenceModel(BaseModel, ABC):
+    """Physics with one state coordinate; the fields of a subclass are its parameters (SI units, said in its docstring).
+
+    Types are strict: a string is no number. Lists, not tuples, so that TOML and JSON give the same model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+        """Solve at every value of the state coordinate. Collective over `comm`.
+
+        Args:
+            comm: the communicator that shares the work.
+            values: values of the state coordinate, strictly increasing.
+            report: takes one line of progress; called on rank 0 alone.
+
+        Returns:
+            All states on rank 0, ordered as `values`, None on the other ranks. The order of labels must not depend on
+            the number of ranks.
+
+        Raises:
+            InputError: a value or parameter that the model does not hold for; the text names it.
+            ConvergenceError: a solve that did not converge; the text names the state.
+        """
+
+    @abstractmethod
+    def admissibility(self) -> Admissibility:
+        """Physical checks of a generated state; what is heavy is set up here, once.
+
+        Returns:
+            A function of a state value and the generated fields by name, each (L, n), that returns named figures
+            (0 is perfect), e.g. {"equilibrium_residual": 0.01}.
+        """
+
+
+def load_model(kind: str, parameters: Mapping[str, Any]) -> ReferenceModel:
+    """The reference model called `kind` with its parameters.
+
+    Args:
+        kind: a key of `MODELS`.
+        parameters: the model's parameters; those left out keep their defaults.
+
+    Raises:
+        InputError: unknown kind, unknown key or wrong type, in one line.
+    """
+    if kind not in MODELS:
+        raise InputError(f"no reference model {kind!r}; there are: {', '.join(MODELS)}")
+    module, name = MODELS[kind].split(":")
+    model: type[ReferenceModel] = getattr(importlib.import_module(module), name)
+    try:
+        return model(**parameters)
+    except ValidationError as error:
+        raise InputError(f"reference {kind!r}: {_one_line(error)}") from None
+
+
+def solve_reference(
+    model: ReferenceModel,
+    coordinate: Coordinate,
+    values: Sequence[float],
+    ranks: int,
+    workdir: Path,
+    report: Report,
+) -> tuple[StateSet, dict[str, Any]]:
+    """Solve a reference model at every state in a process of its own under `mpiexec -n ranks`.
+
+    Args:
+        model: the model.
+        coordinate: name and unit of the state coordinate, given to the states.
+        values: (K,) values of the state coordinate, strictly increasing.
+        ranks: number of MPI processes.
+        workdir: folder for the request, the result and the log; made if it is not there.
+        report: takes the progress lines of the solve.
+
+    Returns:
+        The states, and what is known of the run: seconds, peak_memory_mb (sum over ranks), ranks, versions.
+
+    Raises:
+        InputError: the model refused a value or parameter, or there is no `mpiexec`.
+        ConvergenceError: a state did not converge.
+        CmgaiError: the process ended in another way; the text names its log.
+    """
+    if ranks < 1:
+        raise InputError(f"{ranks} ranks: ask for one or more")
+    workdir.mkdir(parents=True, exist_ok=True)
+    for name in (STATES_FILE, SUMMARY_FILE, ERROR_FILE):
+        (workdir / name).unlink(missing_ok=True)
+    request = workdir / "request.json"
+    request.write_text(
+        json.dumps(
+            {"kind": model.kind, "parameters": model.model_dump(mode="json"), "values": [float(v) for v in values]},
+            indent=1,
+        )
+    )
+    command = [find_mpiexec(), "-n", str(ranks), sys.executable, "-m", "cmgai_fem.mechanics.reference_process"]
+    log = workdir / "solve.log"
+    code = _run([*command, str(request.absolute())], log, report)
+    if (workdir / ERROR_FILE).exists():
+        error = json.loads((workdir / ERROR_FILE).read_text())
+        kinds = {"InputError": InputError, "ConvergenceError": ConvergenceError}
+        raise kinds.get(error["type"], CmgaiError)(error["message"])
+    if code != 0 or not (workdir / SUMMARY_FILE).exists():
+        raise CmgaiError(f"the reference solve ended with exit code {code}; what it said is in {log}")
+    states = replace(StateSet.load(workdir / STATES_FILE), coordinate=coordinate)
+    return states, json.loads((workdir / SUMMARY_FILE).read_text())
+
+
+def check_values(values: Sequence[float], name: str) -> None:
+    """Refuse states that are not finite or do not increase; `name` is the coordinate's name with its unit."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1 or len(array) == 0 or not np.all(np.isfinite(array)):
+        raise InputError(f"{name}: give one or more finite values, not {list(values)}")
+    if not np.all(np.diff(array) > 0.0):
+        raise InputError(f"{name}: states must increase, not {list(values)}")
+
+
+def find_mpiexec() -> str:
+    """The `mpiexec` of this environment (another MPI's would start unconnected processes), else the one on PATH."""
+    beside = Path(sys.executable).with_name("mpiexec")
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if found is None:
+        raise InputError("no mpiexec beside this Python or on PATH: install the MPI that mpi4py was built for")
+    return found
+
+
+def _run(command: Sequence[str], log: Path, report: Report) -> int:
+    """Run the solve, pass its progress lines on, keep the rest in `log`, leave no process behind."""
+    # A launcher's own variables would make mpiexec believe that it is a rank of the caller's job.
+    launcher = ("PMI_", "PMIX_", "HYDI_", "HYDRA_", "OMPI_COMM_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(launcher)}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stream, text=True, env=environment, start_new_session=True
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith(PROGRESS):
+                    report(line.removeprefix(PROGRESS).rstrip())
+                else:
+                    stream.write(line)
+            return process.wait()
+        finally:
+            _end(process)
+            process.stdout.close()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End the launcher and, through it, its ranks."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=5.0)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            parts.append(f"unknown key {key!r}")
+        else:
+            message = item["msg"].removeprefix("Value error, ").rstrip(".")
+            parts.append(f"{key} = {item['input']!r}: {message}" if key else message)
+    return "; ".join(parts)
