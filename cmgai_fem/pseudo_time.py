@@ -1,4 +1,4 @@
-"""Pseudo-time: the monotone map from the physical state coordinate to s, 0 at the first known state and 1 at the last."""
+"""Pseudo-time: the monotone map from the state coordinate to s, 0 at the first known state and 1 at the last."""
 
 from dataclasses import dataclass
 
@@ -48,8 +48,8 @@ class PseudoTime:
         distance = coordinate - self.origin
         if np.any(distance <= 0.0):
             raise InputError(
-                f"state {float(np.min(coordinate)):g} lies at or below {self.origin:g}, where a {self.kind} pseudo-time "
-                "starts: use a linear one"
+                f"state {float(np.min(coordinate)):g} lies at or below {self.origin:g}, where a {self.kind} "
+                "pseudo-time starts: use a linear one"
             )
         return np.log(distance) if self.kind == "log" else distance**self.exponent
 

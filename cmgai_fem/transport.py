@@ -9,7 +9,8 @@ pseudo-time. `cmgai_fem.solve(problem, method)` hands the statement to the PINN 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -40,19 +41,21 @@ class TransportProblem:
         tolerance: root-mean-square misfit allowed at each known state, in the field's unit: 0 for hard states, one
             number, or (K,) numbers.
         admissible: bounds of the field, enforced by projection.
+        density: (L,) rho0 of the labels, None for 1; the damping acts per mass, eta = damping * rho0 (our choice).
     """
 
     states: StateSet
     field: str = ""
-    law: Law = field(default_factory=NoLaw)
+    law: Law = attribute(default_factory=NoLaw)
     damping: float = 0.0
-    force: ForceModel = Least(0)
+    force: ForceModel = attribute(default_factory=Least)
     pseudo_time: str = "linear"
     exponent: float = 1.0
     origin: float = 0.0
     reach: tuple[float, float] | None = None
     tolerance: float | tuple[float, ...] = 0.0
-    admissible: Admissible = Admissible()
+    admissible: Admissible = attribute(default_factory=Admissible)
+    density: Array | None = None
 
     def __post_init__(self) -> None:
         if not self.field:
@@ -63,6 +66,10 @@ class TransportProblem:
             raise InputError(f"the damping must not be negative, it is {self.damping:g}")
         self.force.check(len(self.states))
         self.states.only(self.field).check_finite()
+        if self.density is not None and (
+            self.density.shape != (self.states.labels.count,) or self.density.min() <= 0.0
+        ):
+            raise InputError(f"the density must be one positive number a label, {self.states.labels.count} in all")
         self.admissible.check_known(self.field, self.states.values, self.known.values)
 
     @property
@@ -170,7 +177,7 @@ class TransportSolution:
     force: Motion | None = None
     seconds: float = 0.0
     history: tuple[Mapping[str, float], ...] = ()
-    info: Mapping[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = attribute(default_factory=dict)
 
     def at(self, value: float) -> Array:
         """The generated field (L, n) at the state `value`, in the field's unit.
