@@ -1,0 +1,221 @@
+"""Generation: fields at unseen states from the known states alone, by both transports and by the rivals.
+
+Nothing in this module has held-out data in its hands: it takes the known states and the values that are asked for.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.baselines import BASELINES
+from cmgai_fem.calibration import Calibration, calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.constitutive import Membrane
+from cmgai_fem.feature_space import Admissible
+from cmgai_fem.metrics import von_mises
+from cmgai_fem.solvers import METHODS, solve
+from cmgai_fem.states import Array, Field, StateSet
+from cmgai_fem.study_file import CalibrationTable, FieldTable, Split
+from cmgai_fem.transport import TransportProblem, TransportSolution
+
+Report = Callable[[str], None]
+PSEUDO_TIMES = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the known states.
+
+    Args:
+        fields: fields to generate.
+        interpolation: values between the known states.
+        extrapolation: values beyond them.
+        calibration: what may be chosen.
+        seed: of the networks.
+        device: torch device of the networks.
+    """
+
+    fields: Mapping[str, FieldTable]
+    interpolation: tuple[float, ...] = ()
+    extrapolation: tuple[float, ...] = ()
+    calibration: CalibrationTable = field(default_factory=CalibrationTable)
+    seed: int = 0
+    device: str = "cpu"
+
+    def values(self, split: Split) -> tuple[float, ...]:
+        """The values asked for in one split."""
+        return self.interpolation if split == "interpolation" else self.extrapolation
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Generated states by method, and how they were made.
+
+    Args:
+        states: all values (known and asked for) by method; the methods are "fem", "pinn" and the rivals.
+        seconds: wall time by (method, field).
+        calibrations: choice by (split, field).
+        solutions: transports by (method, split, field).
+    """
+
+    states: Mapping[str, StateSet]
+    seconds: Mapping[tuple[str, str], float]
+    calibrations: Mapping[tuple[Split, str], Calibration]
+    solutions: Mapping[tuple[str, Split, str], TransportSolution]
+
+
+def generate(known: StateSet, request: Request, report: Report) -> Generation:
+    """Generate every asked-for state by both transports and all rivals.
+
+    Args:
+        known: the known states.
+        request: what is asked.
+        report: takes lines of progress.
+    """
+    values = np.unique([*known.values, *request.interpolation, *request.extrapolation])
+    made: dict[str, dict[str, Array]] = {}
+    seconds: dict[tuple[str, str], float] = {}
+    calibrations: dict[tuple[Split, str], Calibration] = {}
+    solutions: dict[tuple[str, Split, str], TransportSolution] = {}
+    for name in request.fields:
+        for split in splits(request):
+            problem, calibration = calibrated_problem(known, name, request, split)
+            calibrations[split, name] = calibration
+            report(f"{name}, {split}: {summary(calibration)}")
+            for method in METHODS:
+                options = {"seed": request.seed, "device": request.device} if method == "pinn" else {}
+                solution = solve(problem, method, **options)
+                solutions[method, split, name] = solution
+                seconds[method, name] = seconds.get((method, name), 0.0) + solution.seconds
+                report(f"{name}, {split}: {method} solved in {solution.seconds:.1f} s")
+        for method in METHODS:
+            made.setdefault(method, {})[name] = np.array(
+                [_answer(value, method, name, known, request, solutions).at(value) for value in map(float, values)]
+            )
+        for rival in BASELINES:
+            start = time.perf_counter()
+            made.setdefault(rival, {})[name] = run_rival(rival, known, name, values)
+            seconds[rival, name] = time.perf_counter() - start
+    states = {method: _as_states(known, values, fields, request) for method, fields in made.items()}
+    return Generation(states, seconds, calibrations, solutions)
+
+
+def splits(request: Request) -> list[Split]:
+    """The splits that have values to generate."""
+    both: tuple[Split, Split] = ("interpolation", "extrapolation")
+    return [split for split in both if request.values(split)]
+
+
+def calibrated_problem(
+    known: StateSet, name: str, request: Request, split: Split
+) -> tuple[TransportProblem, Calibration]:
+    """The transport problem of one field, with everything that calibration chooses chosen for `split`."""
+    table = request.fields[name]
+    problem = TransportProblem(
+        known.only(name), admissible=Admissible(lower=table.lower, monotone=table.monotone)
+    ).with_reach(*request.values(split))
+    trials = (
+        interpolation_trials(known)
+        if split == "interpolation"
+        else extrapolation_trials(known, request.values("extrapolation"))
+    )
+    choice = request.calibration
+    calibration = calibrate(
+        problem,
+        trials,
+        solve,
+        dampings=choice.dampings,
+        laws=[Membrane(stiffness) for stiffness in choice.stiffnesses],
+        pseudo_times=[PSEUDO_TIMES[kind] for kind in choice.pseudo_times],
+    )
+    return calibration.chosen.apply(problem), calibration
+
+
+def summary(calibration: Calibration) -> str:
+    """One line that says what was chosen."""
+    chosen = calibration.chosen
+    order = "polynomial" if chosen.order is None else f"order {chosen.order}"
+    extras = [f"damping {chosen.damping:g}"] if chosen.damping else []
+    extras += [f"{chosen.law.name} {chosen.law.stiffness:g}"] if chosen.law.stiffness else []
+    extras += [f"{chosen.pseudo_time} pseudo-time"] if chosen.pseudo_time != "linear" else []
+    return f"least force of {', '.join([order, *extras])} (left-out error {100 * calibration.error:.3g} %)"
+
+
+def run_rival(rival: str, known: StateSet, name: str, values: Array) -> Array:
+    """States (T, L, n) of one field at `values` by the rival called `rival`."""
+    field = known.field(name)
+    count, labels, components = field.values.shape
+    weights = np.repeat(known.labels.weights, components)
+    predictor = BASELINES[rival].fit(known.values, field.values.reshape(count, -1), weights)
+    return predictor(values).reshape(len(values), labels, components)
+
+
+def derive(states: StateSet, fields: Mapping[str, FieldTable]) -> StateSet:
+    """`states` with the derived scalars of each field, computed from its components."""
+    added = dict(states.fields)
+    for name, table in fields.items():
+        if "von_mises" in table.derived:
+            stress = states.field(name)
+            if len(stress.components) != 6:
+                raise_components(name, len(stress.components))
+            added["von_mises"] = Field(von_mises(stress.values)[..., None], stress.unit, ("",))
+    return replace(states, fields=added)
+
+
+def raise_components(name: str, count: int) -> None:
+    """Refuse a von Mises stress of something that is no symmetric tensor."""
+    from cmgai_fem.errors import InputError
+
+    raise InputError(f"fields.{name}: a von Mises stress needs 6 components, the field has {count}")
+
+
+def _answer(
+    value: float,
+    method: str,
+    name: str,
+    known: StateSet,
+    request: Request,
+    solutions: Mapping[tuple[str, Split, str], TransportSolution],
+) -> TransportSolution:
+    """The solution that was calibrated for where `value` lies."""
+    inside = known.values[0] <= value <= known.values[-1]
+    wanted: Split = "interpolation" if inside and request.interpolation else "extrapolation"
+    if (method, wanted, name) not in solutions:
+        wanted = "interpolation"
+    return solutions[method, wanted, name]
+
+
+def _as_states(known: StateSet, values: Array, fields: Mapping[str, Array], request: Request) -> StateSet:
+    made = {name: Field(array, known.field(name).unit, known.field(name).components) for name, array in fields.items()}
+    return derive(StateSet(known.labels, known.coordinate, values, made), request.fields)
+
+
+def measured(states: StateSet, index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:
+    """What is measured at one state: each field (L, n), its components (L,) if asked, and its derived scalars."""
+    figures: dict[str, Array] = {}
+    for name, table in fields.items():
+        field = states.field(name)
+        figures[name] = field.values[index]
+        if table.components:
+            for column, component in enumerate(field.components):
+                figures[f"{name}_{component}"] = field.values[index, :, column]
+        for derived in table.derived:
+            figures[derived] = states.field(derived).values[index, :, 0]
+    return figures
+
+
+def training_history(solutions: Mapping[tuple[str, Split, str], TransportSolution]) -> list[dict[str, Any]]:
+    """Rows of every training, marked with split and field."""
+    return [
+        {"split": split, "field": name, **row}
+        for (method, split, name), solution in solutions.items()
+        if method == "pinn"
+        for row in solution.history
+    ]
+
+
+def held_out(values: Sequence[float], known: StateSet) -> list[float]:
+    """The values that are no known states."""
+    return [value for value in values if not np.any(np.isclose(known.values, value, rtol=1e-12, atol=0.0))]

@@ -1,0 +1,95 @@
+"""A verification study: reference solves -> generation from the known states -> comparison -> results folder."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmgai_fem.comparison import Row, Verdict, admissibility, compare, judge
+from cmgai_fem.errors import InputError
+from cmgai_fem.generation import Generation, Report, Request, derive, generate
+from cmgai_fem.mechanics.reference import load_model, solve_reference
+from cmgai_fem.report import write_report
+from cmgai_fem.results import run_info, write_fields, write_json, write_metrics
+from cmgai_fem.states import Coordinate, StateSet
+from cmgai_fem.study_file import Study
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study left behind: its folder, its figures and its verdicts."""
+
+    folder: Path
+    rows: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every tolerance held."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+def run_study(study: Study, folder: Path, ranks: int, device: str, report: Report) -> StudyResult:
+    """Run a study from its reference solves to its report.
+
+    Args:
+        study: the validated study file.
+        folder: results folder, made if it is not there.
+        ranks: MPI processes of the reference solves.
+        device: torch device of the PINN.
+        report: takes lines of progress.
+
+    Raises:
+        InputError: the study asks for something that is not there.
+        ConvergenceError: a solve did not converge; the text names the state.
+    """
+    start = time.perf_counter()
+    model = load_model(study.kind, study.parameters)
+    _make_folder(folder)
+    coordinate = Coordinate(study.coordinate.name, study.coordinate.unit)
+    values = sorted([*study.states.known, *study.states.held_out])
+    report(f"{study.title}: {len(values)} reference states on {ranks} rank{'s' if ranks > 1 else ''}")
+    reference, solve_info = solve_reference(model, coordinate, values, ranks, folder / "reference", report)
+    generation = generate_for(study, reference, device, report)
+    reference = derive(reference, study.fields)
+    rows = compare(study, reference, generation)
+    verdicts = tuple(judge(tolerance, rows) for tolerance in study.tolerances)
+    figures = admissibility(study, model, reference, generation)
+    write_metrics(folder / "metrics.csv", rows)
+    write_fields(study, folder, reference, generation, rows)
+    info = run_info(study, generation, verdicts, figures, solve_info, device, time.perf_counter() - start)
+    write_json(folder / "run.json", info)
+    write_report(folder)
+    return StudyResult(folder, tuple(rows), verdicts)
+
+
+def generate_for(study: Study, reference: StateSet, device: str, report: Report) -> Generation:
+    """Generate what a study holds out. Of `reference`, the known states alone are read."""
+    known = reference.at(study.states.known)
+    request = Request(
+        study.fields,
+        tuple(sorted(study.states.interpolation)),
+        tuple(sorted(study.states.extrapolation)),
+        study.calibration,
+        study.pinn.seed,
+        device,
+    )
+    return generate(known, request, report)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write results there ({error.strerror}); choose another with --out"
+        ) from None
+
+
+def default_ranks() -> int:
+    """MPI processes that the reference solves take when none are asked for: the cores there are, four at most."""
+    return min(4, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
