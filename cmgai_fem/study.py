@@ -11,7 +11,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.generation import Generation, Report, Request, derive, generate
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.report import write_report
-from cmgai_fem.results import run_info, write_fields, write_json, write_metrics
+from cmgai_fem.results_folder import run_info, write_fields, write_json, write_metrics
 from cmgai_fem.states import Coordinate, StateSet
 from cmgai_fem.study_file import Study
 

@@ -52,7 +52,7 @@ class StateElements:
         breaks = breaks[np.concatenate([[True], np.diff(breaks) > 1e-12])]
         pieces = []
         for left, right in pairwise(breaks):
-            count = 1 if rate == 0.0 else int(np.clip(np.ceil(2.0 * rate * (right - left)), 2, 64))
+            count = 1 if rate == 0.0 else int(np.clip(np.ceil(3.0 * rate * (right - left)), 2, 64))
             pieces.append(np.linspace(left, right, count + 1)[:-1])
         elements = np.append(np.concatenate(pieces), breaks[-1])
         multiplicity = np.ones(len(elements), dtype=int)
@@ -99,8 +99,11 @@ def cardinal_curves(
         softness: (K,) weights of the squared misfit relative to the energy; None for states that hold exactly.
 
     Raises:
-        ConvergenceError: the states do not determine the motion (an eigenmode that resonates between two states).
+        ConvergenceError: order -1 and an eigenmode that swings through half a period between two states: the action
+            then has no least value.
     """
+    if order < 0:
+        _refuse_resonance(nodes, damping, eigenvalue)
     points, weights = elements.quadrature()
     lifted = max(order, 0)
     operator = elements.basis(points, lifted + 2)
@@ -120,13 +123,17 @@ def cardinal_curves(
     if free.shape[1] == 0:
         return particular
     scale = np.max(np.abs(rows))
-    correction, _, rank, _ = linalg.lstsq(rows @ free / scale, -(rows @ particular) / scale, cond=1e-15)
-    if rank < free.shape[1]:
-        raise ConvergenceError(
-            f"least force of order {order}: an eigenmode with stiffness {eigenvalue:g} resonates between two states; "
-            "lower the stiffness or raise the damping"
-        )
+    correction = linalg.lstsq(rows @ free / scale, -(rows @ particular) / scale, cond=1e-15)[0]
     return particular + free @ correction
+
+
+def _refuse_resonance(nodes: Array, damping: float, eigenvalue: float) -> None:
+    frequency = np.sqrt(max(eigenvalue - 0.25 * damping**2, 0.0))
+    if frequency * np.diff(nodes).max() >= np.pi:
+        raise ConvergenceError(
+            f"least force of order -1: an eigenmode of stiffness {eigenvalue:.3g} swings through half a period between "
+            "two states, where the action has no least value; raise the order or lower the stiffness"
+        )
 
 
 def _soft(rows: Array, states: Array, softness: Array) -> Array:
