@@ -1,0 +1,157 @@
+"""Conditional flow matching: the rival of the mixtures and of the transport.
+
+A velocity network v(u, t | x) is regressed on straight ways from normal noise to data; its flow carries noise to
+samples of p(u | x). Noise and value are paired independently: pairing them by minibatch optimal transport that does
+not see the condition breaks conditional laws.
+"""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cmgai_fem.distributions.networks import (
+    Budget,
+    StackedPerceptron,
+    Standardisation,
+    Training,
+    draw_rows,
+    train_stacked,
+)
+from cmgai_fem.distributions.physics_priors import jacobian
+from cmgai_fem.errors import InputError
+
+
+def optional_module(name: str) -> Any:
+    """Import a package of the `cfm` extra.
+
+    Raises:
+        InputError: it is not installed; the message says how to.
+    """
+    if importlib.util.find_spec(name.split(".")[0]) is None:
+        raise InputError(f"{name.split('.')[0]} is not installed: run `pip install 'cmgai-fem[cfm]'`")
+    return importlib.import_module(name)
+
+
+class FlowNetwork(nn.Module):
+    """M conditional velocity fields, each with its own data scaling.
+
+    Args:
+        x: (M, B, p) training conditions, which fix the scaling.
+        u: (M, B, d) training values.
+        hidden: units of each hidden layer.
+        seeds: (M,) seeds of the initial weights.
+    """
+
+    def __init__(self, x: Tensor, u: Tensor, hidden: Sequence[int], seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.condition = Standardisation.of(x)
+        self.value = Standardisation.of(u)
+        self.dimension = u.shape[-1]
+        sizes = [x.shape[-1] + self.dimension + 1, *hidden, self.dimension]
+        self.network = StackedPerceptron(sizes, seeds, x.dtype, x.device)
+
+    def velocity(self, condition: Tensor, point: Tensor, time: Tensor) -> Tensor:
+        """Velocity (M, B, d) at scaled conditions (M, B, p), scaled points (M, B, d) and times (M, B, 1)."""
+        return self.network(torch.cat([condition, point, time], dim=-1))
+
+    def sample(self, x: Tensor, generator: torch.Generator, steps: int = 20) -> Tensor:
+        """One value (M, B, d) at each condition (M, B, p): noise carried from t = 0 to 1 by fixed-step rk4."""
+        condition = self.condition.apply(x)
+        noise = torch.randn(*x.shape[:-1], self.dimension, generator=generator, dtype=x.dtype).to(x.device)
+
+        def rate(time: Tensor, point: Tensor) -> Tensor:
+            return self.velocity(condition, point, time.expand(*point.shape[:-1], 1))
+
+        with torch.no_grad():
+            return self.value.undo(integrate(rate, noise, 0.0, 1.0, steps))
+
+    def log_prob(self, x: Tensor, u: Tensor, steps: int = 20) -> Tensor:
+        """Log density (M, B) of values (M, B, d): carried back to the noise, with the exact divergence on the way."""
+        condition = self.condition.apply(x)
+        start = torch.cat([self.value.apply(u), torch.zeros_like(u[..., :1])], dim=-1)
+
+        def rate(time: Tensor, state: Tensor) -> Tensor:
+            point = state[..., :-1]
+            at = time.expand(*point.shape[:-1], 1)
+            slope = jacobian(lambda _, p: self.velocity(condition, p, at), condition, point)
+            divergence = slope.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
+            velocity = self.velocity(condition, point, at)
+            return torch.cat([velocity, divergence.unsqueeze(-1)], dim=-1)
+
+        with torch.no_grad():
+            end = integrate(rate, start, 1.0, 0.0, steps)
+        normal = torch.distributions.Normal(0.0, 1.0)
+        scaling = self.value.scale.log().sum(dim=-1)
+        return normal.log_prob(end[..., :-1]).sum(dim=-1) + end[..., -1] - scaling
+
+
+def integrate(rate: Any, start: Tensor, begin: float, end: float, steps: int) -> Tensor:
+    """Carry `start` along `rate(time, state)` from `begin` to `end` by classical Runge-Kutta in equal steps."""
+    torchdiffeq = optional_module("torchdiffeq")
+    times = torch.linspace(begin, end, 2, dtype=start.dtype, device=start.device)
+    path = torchdiffeq.odeint(rate, start, times, method="rk4", options={"step_size": abs(end - begin) / steps})
+    return path[-1]
+
+
+def fit_flows(
+    hidden: Sequence[int],
+    training: Sequence[Tensor],
+    validation: Sequence[Tensor],
+    seeds: Sequence[int],
+    budget: Budget,
+) -> tuple[FlowNetwork, Training]:
+    """Fit M conditional flows at once.
+
+    Args:
+        hidden: units of each hidden layer.
+        training: conditions (M, B, p) and values (M, B, d).
+        validation: the same for the samples that choose the weights, by their flow matching loss with fixed draws.
+        seeds: (M,) seeds of initial weights; the first also seeds the draws.
+        budget: steps, batch and patience, the same as a mixture's.
+
+    Returns:
+        The networks with their best weights, and the record of the training.
+
+    Source: Lipman et al., Flow Matching for Generative Modeling (2023), eq. 9; Tong et al., TMLR (2024), I-CFM.
+    """
+    matcher = _matcher()
+    network = FlowNetwork(training[0], training[1], hidden, seeds)
+    generator = torch.Generator().manual_seed(seeds[0])
+
+    def misfit(x: Tensor, u: Tensor, draws: torch.Generator) -> Tensor:
+        noise = torch.randn(u.shape, generator=draws, dtype=u.dtype).to(u.device)
+        time = torch.rand(u.shape[0] * u.shape[1], generator=draws, dtype=u.dtype).to(u.device)
+        goal = network.value.apply(u)
+        _, point, velocity = matcher.sample_location_and_conditional_flow(
+            noise.flatten(0, 1), goal.flatten(0, 1), t=time
+        )
+        predicted = network.velocity(network.condition.apply(x), point.view_as(u), time.view(*u.shape[:2], 1))
+        return (predicted - velocity.view_as(u)).square().mean(dim=(1, 2))
+
+    def loss() -> Tensor:
+        x, u = draw_rows(training, budget.batch, generator)
+        return misfit(x, u, generator)
+
+    repeats = max(1, 1024 // validation[0].shape[1])
+    repeated = [tensor.repeat(1, repeats, 1) for tensor in validation]
+
+    def unseen() -> Tensor:
+        return misfit(repeated[0], repeated[1], torch.Generator().manual_seed(seeds[0] + 1))
+
+    return network, train_stacked(network, loss, unseen, budget)
+
+
+def _matcher() -> Any:
+    """torchcfm's matcher on straight ways without added noise, so that it draws nothing from the global generator."""
+    matching = optional_module("torchcfm.conditional_flow_matching")
+
+    class StraightMatcher(matching.ConditionalFlowMatcher):  # type: ignore[misc, name-defined]
+        """Independent coupling; the way's width is zero."""
+
+        def sample_noise_like(self, x: Tensor) -> Tensor:
+            return torch.zeros_like(x)
+
+    return StraightMatcher(sigma=0.0)

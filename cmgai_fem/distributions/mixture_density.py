@@ -1,0 +1,288 @@
+"""Mixture density networks: p(u | x) = sum_k pi_k(x) N(u; mu_k(x), Sigma_k(x)).
+
+The mixture's parameters are the outputs of a small network of the condition x. Component means start spread over the
+data, so that no two components begin alike and collapse onto each other; the weights kept are those with the best
+likelihood of samples that the training did not see.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
+
+from cmgai_fem.distributions.networks import (
+    Budget,
+    StackedPerceptron,
+    Standardisation,
+    Training,
+    draw_rows,
+    train_stacked,
+)
+from cmgai_fem.distributions.physics_priors import Prior
+from cmgai_fem.errors import InputError
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Normal mixtures at a batch of conditions.
+
+    Args:
+        log_shares: (..., K) logarithms of the shares pi_k.
+        means: (..., K, d) component means, in the units of u.
+        scale: (..., K, d) standard deviations (diagonal covariance) or (..., K, d, d) lower Cholesky factors (full).
+    """
+
+    log_shares: Tensor
+    means: Tensor
+    scale: Tensor
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether the covariances are diagonal."""
+        return self.scale.ndim == self.means.ndim
+
+    @property
+    def cholesky(self) -> Tensor:
+        """Lower Cholesky factors (..., K, d, d) of the covariances."""
+        return torch.diag_embed(self.scale) if self.diagonal else self.scale
+
+    def components(self) -> Independent | MultivariateNormal:
+        """The K components as one batched torch distribution."""
+        if self.diagonal:
+            return Independent(Normal(self.means, self.scale, validate_args=False), 1, validate_args=False)
+        return MultivariateNormal(self.means, scale_tril=self.scale, validate_args=False)
+
+    def distribution(self) -> MixtureSameFamily:
+        """The mixture as a torch distribution."""
+        shares = Categorical(logits=self.log_shares, validate_args=False)
+        return MixtureSameFamily(shares, self.components(), validate_args=False)
+
+    def log_prob(self, values: Tensor) -> Tensor:
+        """Log density (...) at values (..., d)."""
+        return self.distribution().log_prob(values)
+
+    def log_prob_in_regime(self, values: Tensor, regime: Tensor) -> Tensor:
+        """Log of pi_c N(u; mu_c, Sigma_c) (...) at values (..., d) whose component c (...) is known."""
+        joint = self.log_shares + self.components().log_prob(values.unsqueeze(-2))
+        return joint.gather(-1, regime.unsqueeze(-1)).squeeze(-1)
+
+    def mean(self) -> Tensor:
+        """Mean (..., d) in closed form: sum_k pi_k mu_k."""
+        return (self.log_shares.exp().unsqueeze(-1) * self.means).sum(-2)
+
+    def covariance(self) -> Tensor:
+        """Covariance (..., d, d) in closed form: within the components plus between their means."""
+        factor = self.cholesky
+        away = self.means - self.mean().unsqueeze(-2)
+        each = factor @ factor.mT + away.unsqueeze(-1) * away.unsqueeze(-2)
+        return (self.log_shares.exp()[..., None, None] * each).sum(-3)
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` samples (count, ..., d) at each condition, drawn on the CPU by `generator`."""
+        shares = self.log_shares.exp().cpu()
+        flat = shares.reshape(-1, shares.shape[-1])
+        choice = torch.multinomial(flat, count, replacement=True, generator=generator).T
+        choice = choice.reshape(count, *shares.shape[:-1], 1, 1).to(self.means.device)
+        dimension = self.means.shape[-1]
+        mean = self.means.expand(count, *self.means.shape)
+        mean = mean.gather(-2, choice.expand(*choice.shape[:-1], dimension)).squeeze(-2)
+        factor = self.cholesky.expand(count, *self.cholesky.shape)
+        factor = factor.gather(-3, choice.unsqueeze(-1).expand(*choice.shape[:-1], dimension, dimension)).squeeze(-3)
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype).to(mean.device)
+        return mean + (factor @ noise.unsqueeze(-1)).squeeze(-1)
+
+
+@dataclass(frozen=True)
+class MixtureShape:
+    """Size of a mixture density network.
+
+    Args:
+        components: number K of components.
+        covariance: "diagonal" or "full".
+        hidden: units of each hidden layer.
+        smallest_deviation: floor of the standard deviations, as a fraction of the data's.
+    """
+
+    components: int
+    covariance: str = "full"
+    hidden: tuple[int, ...] = (32, 32)
+    smallest_deviation: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.components < 1:
+            raise InputError(f"a mixture needs one component or more, not components = {self.components}")
+        if self.covariance not in ("diagonal", "full"):
+            raise InputError(f"covariance must be 'diagonal' or 'full', not {self.covariance!r}")
+
+    def layer_sizes(self, condition: int, value: int) -> list[int]:
+        """Layer sizes for conditions and values of these dimensions."""
+        spread = value if self.covariance == "diagonal" else value * (value + 1) // 2
+        return [condition, *self.hidden, self.components * (1 + value + spread)]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Training and validation samples of M members.
+
+    Args:
+        x: (M, B, p) conditions.
+        u: (M, B, d) values.
+        regime: (M, B) component that each sample belongs to, or None where that is not known.
+    """
+
+    x: Tensor
+    u: Tensor
+    regime: Tensor | None = None
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors that are not None."""
+        return [self.x, self.u] if self.regime is None else [self.x, self.u, self.regime]
+
+
+class MixtureNetwork(nn.Module):
+    """M conditional mixtures, each with its own network and data scaling.
+
+    Args:
+        shape: components, covariance and layers.
+        samples: training samples, which fix the scaling and where the components start.
+        seeds: (M,) seeds of the initial weights.
+    """
+
+    def __init__(self, shape: MixtureShape, samples: Samples, seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.dimension = samples.u.shape[-1]
+        self.condition = Standardisation.of(samples.x)
+        self.value = Standardisation.of(samples.u)
+        sizes = shape.layer_sizes(samples.x.shape[-1], self.dimension)
+        self.network = StackedPerceptron(sizes, seeds, samples.x.dtype, samples.x.device)
+        self._spread(replace(samples, u=self.value.apply(samples.u)))
+
+    @torch.no_grad()
+    def _spread(self, samples: Samples) -> None:
+        """Start each component at the mean and width of its own slice of the data."""
+        components, dimension = self.shape.components, self.dimension
+        bias = self.network.biases[-1]
+        self.network.weights[-1].mul_(0.1)
+        for member in range(self.network.members):
+            values = samples.u[member]
+            regime = None if samples.regime is None else samples.regime[member]
+            for k, part in enumerate(_slices(values, regime, components)):
+                bias[member, 0, components + k * dimension : components + (k + 1) * dimension] = part.mean(dim=0)
+                width = part.std(dim=0).clamp_min(0.05) if len(part) > 1 else torch.full_like(part[0], 0.5)
+                start = components * (1 + dimension) + k * (self._spread_size())
+                bias[member, 0, start : start + dimension] = torch.log(torch.expm1(width))
+
+    def _spread_size(self) -> int:
+        return self.dimension if self.shape.covariance == "diagonal" else self.dimension * (self.dimension + 1) // 2
+
+    def forward(self, x: Tensor) -> Mixture:
+        """Mixtures at conditions x (M, B, p)."""
+        components, dimension = self.shape.components, self.dimension
+        raw = self.network(self.condition.apply(x))
+        logits, means, spread = raw.split(
+            [components, components * dimension, components * self._spread_size()], dim=-1
+        )
+        means = means.unflatten(-1, (components, dimension))
+        spread = spread.unflatten(-1, (components, self._spread_size()))
+        deviation = nn.functional.softplus(spread[..., :dimension]) + self.shape.smallest_deviation
+        unit = self.value.scale.unsqueeze(-2)
+        means = means * unit + self.value.shift.unsqueeze(-2)
+        if self.shape.covariance == "diagonal":
+            scale = deviation * unit
+        else:
+            factor = torch.diag_embed(deviation)
+            row, column = torch.tril_indices(dimension, dimension, offset=-1, device=x.device)
+            lower = torch.zeros_like(factor)
+            lower[..., row, column] = spread[..., dimension:]
+            scale = (factor + lower) * unit.unsqueeze(-1)
+        return Mixture(torch.log_softmax(logits, dim=-1), means, scale)
+
+
+def _slices(values: Tensor, regime: Tensor | None, components: int) -> list[Tensor]:
+    """Split (B, d) values among the components: by known regime, else in equal parts along the widest direction."""
+    if regime is not None:
+        parts = [values[regime == k] for k in range(components)]
+        return [part if len(part) else values for part in parts]
+    direction = torch.linalg.svd(values - values.mean(dim=0), full_matrices=False)[2][0]
+    order = torch.argsort(values @ direction)
+    return [values[part] for part in torch.tensor_split(order, components)]
+
+
+@dataclass(frozen=True)
+class PriorTerm:
+    """Physics priors in a fit.
+
+    Args:
+        priors: the priors, added up.
+        weights: (M,) penalty weight of each member; zero switches the priors off.
+        low: (p,) lower ends of the box of conditions on which the priors are asked for.
+        high: (p,) upper ends.
+        points: conditions drawn a step.
+    """
+
+    priors: Sequence[Prior]
+    weights: Tensor
+    low: Tensor
+    high: Tensor
+    points: int = 64
+
+
+def fit_mixtures(
+    shape: MixtureShape,
+    training: Samples,
+    validation: Samples,
+    seeds: Sequence[int],
+    budget: Budget,
+    prior: PriorTerm | None = None,
+) -> tuple[MixtureNetwork, Training]:
+    """Fit M mixture density networks at once.
+
+    The loss of a member is the negative log likelihood, plus its weight times the mean over random conditions of
+    `sum_k pi_k r_k^2`, with r_k the priors' residual of component k. The shares in that sum are held fixed: the
+    priors move components, not probability from a component with a large residual to one with a small one (our
+    choice). With known regimes the likelihood is that of value and regime together, which ties component k to
+    regime k.
+
+    Args:
+        shape: components, covariance and layers.
+        training: (M, B, ...) samples to learn from.
+        validation: (M, V, ...) samples by whose likelihood the weights are chosen.
+        seeds: (M,) seeds of initial weights; the first also seeds the batches.
+        budget: steps, batch and patience.
+        prior: physics priors and their weights, or None.
+
+    Returns:
+        The networks with their best weights, and the record of the training, whose `validation` is the negative log
+        likelihood (of the values alone) of the validation samples.
+
+    Source: Bishop, Mixture Density Networks (1994); Han and Bahmani, arXiv 2602.10451, for the weighted penalty.
+    """
+    network = MixtureNetwork(shape, training, seeds)
+    generator = torch.Generator().manual_seed(seeds[0])
+
+    def loss() -> Tensor:
+        rows = draw_rows(training.tensors(), budget.batch, generator)
+        mixture = network(rows[0])
+        fit = mixture.log_prob(rows[1]) if len(rows) == 2 else mixture.log_prob_in_regime(rows[1], rows[2])
+        total = -fit.mean(dim=1)
+        if prior is not None and prior.priors and bool((prior.weights > 0.0).any()):
+            total = total + prior.weights * prior_penalty(network, prior, generator)
+        return total
+
+    def unseen() -> Tensor:
+        return -network(validation.x).log_prob(validation.u).mean(dim=1)
+
+    return network, train_stacked(network, loss, unseen, budget)
+
+
+def prior_penalty(network: MixtureNetwork, prior: PriorTerm, generator: torch.Generator) -> Tensor:
+    """Mean weighted penalty (M,) of each member at freshly drawn conditions."""
+    members = network.network.members
+    drawn = torch.rand(prior.points, len(prior.low), generator=generator, dtype=prior.low.dtype).to(prior.low.device)
+    x = (prior.low + drawn * (prior.high - prior.low)).expand(members, -1, -1)
+    mixture = network(x)
+    each = torch.stack([item.penalty(x, mixture, network) for item in prior.priors]).sum(dim=0)
+    return (mixture.log_shares.detach().exp() * each).sum(dim=-1).mean(dim=1)
