@@ -1,0 +1,142 @@
+"""Reference model "thermal-stress": a cantilever heated from one side, with a hole, clamped and loaded at its tip."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field as Parameter
+
+from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
+import numpy as np
+from dolfinx import fem
+
+from cmgai_fem.mechanics.equilibrium import EquilibriumCheck
+from cmgai_fem.mechanics.heat import Convection, SteadyConduction
+from cmgai_fem.mechanics.materials import Material, austenitic_steel
+from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
+from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
+from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
+from cmgai_fem.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, StateSet
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+HOT_FACE = Coordinate("hot-face temperature", "degC")
+# Linear elements keep no maximum principle on every mesh: let the discrete temperature leave the card by this much.
+OVERSHOOT = 0.5
+
+
+class ThermalStress(ReferenceModel):
+    """Steady conduction through the beam's height, then thermo-elastic stress. The state is the hot face's temperature.
+
+    Args:
+        mesh: the .geo file and its parameters; boundaries clamp, tip, hot and cold.
+        heat_transfer: heat transfer coefficient of the cold face [W/(m^2 K)].
+        ambient: temperature of the air at the cold face [degC].
+        foundation: stiffness of the clamp's elastic foundation in every direction [N/m^3]. A rigid clamp would put a
+            singular stress at its edge, which grows with refinement and inflates the range that errors are divided by.
+        tip_force: force on the tip, downwards (-y), spread evenly [N].
+        degree: polynomial degree of the displacement; the temperature's is one lower.
+    """
+
+    kind: ClassVar[str] = "thermal-stress"
+
+    mesh: MeshParameters = MeshParameters(file="cantilever.geo")
+    heat_transfer: float = Parameter(default=200.0, ge=0.0)
+    ambient: float = 20.0
+    foundation: float = Parameter(default=1e12, gt=0.0)
+    tip_force: float = 2000.0
+    degree: int = Parameter(default=2, ge=2, le=3)
+
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+        """Temperature [degC], displacement [m] and stress [Pa] at the mesh's nodes for every hot-face temperature."""
+        material = austenitic_steel()
+        check_values(values, HOT_FACE.label())
+        for value in values:
+            material.check(min(value, self.ambient), max(value, self.ambient), HOT_FACE.label(value))
+        body = self.mesh.read(comm)
+        heat, elastic = self._problems(body, material)
+        stress = NodalProjection(body.mesh, symmetric_components(elastic.stress), 2 * self.degree)
+        nodal = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1, (3,))))
+        gather_displacement = NodeGather(nodal.function_space)
+        linear = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1)))
+        gather_temperature = NodeGather(linear.function_space)
+        found: dict[str, list[Array | None]] = {"temperature": [], "displacement": [], "stress": []}
+        for number, value in enumerate(values, start=1):
+            state = HOT_FACE.label(value)
+            temperature = heat.solve(state, {"hot": value})
+            _check_temperature(comm, temperature, material, state)
+            iterations = elastic.solve(state)
+            nodal.interpolate(elastic.displacement)
+            linear.interpolate(temperature)
+            found["temperature"].append(gather_temperature(linear.x.array))
+            found["displacement"].append(gather_displacement(nodal.x.array))
+            found["stress"].append(stress(state))
+            if comm.rank == 0:
+                report(f"reference {number}/{len(values)}: {state}, {iterations} iterations")
+        if body.labels is None:
+            return None
+        units = {"temperature": "degC", "displacement": "m", "stress": "Pa"}
+        components = {"temperature": ("",), "displacement": ("x", "y", "z"), "stress": SYMMETRIC_TENSOR}
+        fields = {
+            name: Field(np.stack([array for array in arrays if array is not None]), units[name], components[name])
+            for name, arrays in found.items()
+        }
+        return StateSet(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+
+    def admissibility(self) -> Admissibility:
+        """Weak equilibrium of the generated stress with the tip load; see `equilibrium.EquilibriumCheck`."""
+        from mpi4py import MPI
+
+        body = self.mesh.read(MPI.COMM_SELF)
+        material = austenitic_steel()
+        check = EquilibriumCheck(
+            body,
+            young=float(material.young(material.reference_temperature)),
+            poisson=material.poisson,
+            clamp="clamp",
+            tractions={"tip": self._traction(body)},
+        )
+        return lambda value, fields: {"equilibrium_residual": check.residual(fields["stress"])}
+
+    def _problems(self, body: Body, material: Material) -> tuple[SteadyConduction, ThermoElasticity]:
+        heat = SteadyConduction(
+            body,
+            material.conductivity,
+            fixed={"hot": self.ambient},
+            convection={"cold": Convection(self.heat_transfer, self.ambient)},
+            degree=self.degree - 1,
+        )
+        temperature = heat.temperature
+        elastic = ThermoElasticity(
+            body,
+            material.young(temperature),
+            material.poisson,
+            material.expansion(temperature) * (temperature - material.reference_temperature),
+            degree=self.degree,
+            foundations={"clamp": self.foundation},
+            tractions={"tip": self._traction(body)},
+        )
+        return heat, elastic
+
+    def _traction(self, body: Body) -> tuple[float, float, float]:
+        """The tip force over the tip's area [Pa]."""
+        return (0.0, -self.tip_force / boundary_area(body, "tip"), 0.0)
+
+
+def boundary_area(body: Body, name: str) -> float:
+    """Area of a boundary [m^2]. Collective."""
+    import ufl
+    from mpi4py import MPI
+
+    ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
+    one = fem.Constant(body.mesh, 1.0)
+    return float(body.mesh.comm.allreduce(fem.assemble_scalar(fem.form(one * ds(body.tag(name)))), op=MPI.SUM))
+
+
+def _check_temperature(comm: "MPI.Comm", temperature: fem.Function, material: Material, state: str) -> None:
+    from mpi4py import MPI
+
+    lowest = comm.allreduce(float(temperature.x.array.min(initial=np.inf)), op=MPI.MIN)
+    highest = comm.allreduce(float(temperature.x.array.max(initial=-np.inf)), op=MPI.MAX)
+    material.check(lowest, highest, state, margin=OVERSHOOT)
