@@ -1,0 +1,308 @@
+"""The Taylor rod: a metal cylinder that strikes a rigid wall end on, at several velocities or watched at several times.
+
+In 2-D a run is short and is solved by one rank, so that ranks share the states; in 3-D all ranks share each run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from mpi4py import MPI
+from pydantic import BaseModel, ConfigDict, Field
+
+from cmgai_fem import states
+from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.mechanics.explicit import ExplicitDynamics, RigidWall, Support
+from cmgai_fem.mechanics.hardening import HardeningLaw, JohnsonCookHardening, LinearHardening, VoceHardening
+from cmgai_fem.mechanics.kinematics import Kinematics
+from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.plasticity import FiniteStrainJ2, Metal
+from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
+from cmgai_fem.metrics import plastic_strain_violation
+from cmgai_fem.states import Array, Coordinate, Labels, StateSet
+
+Snapshot = dict[str, Array]
+MICROSECOND = 1e-6
+DISPLACEMENT = ("x", "y", "z")
+
+
+class JohnsonCook(BaseModel):
+    """Johnson-Cook hardening; the defaults are OFHC copper (stresses in Pa, temperatures in K).
+
+    Source: Johnson and Cook, 7th Int. Symp. on Ballistics (1983) 541-547.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    law: Literal["johnson-cook"] = "johnson-cook"
+    initial_stress: float = Field(default=90e6, gt=0.0)
+    hardening_stress: float = Field(default=292e6, ge=0.0)
+    exponent: float = Field(default=0.31, gt=0.0)
+    rate_factor: float = Field(default=0.025, ge=0.0)
+    thermal_exponent: float = Field(default=1.09, gt=0.0)
+    melting_temperature: float = Field(default=1356.0, gt=0.0)
+    room_temperature: float = Field(default=293.0, gt=0.0)
+
+    def build(self) -> HardeningLaw:
+        """The hardening law."""
+        return JohnsonCookHardening(**self.model_dump(exclude={"law"}))
+
+
+class Linear(BaseModel):
+    """Linear hardening (stresses in Pa)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    law: Literal["linear"]
+    yield_stress: float = Field(gt=0.0)
+    modulus: float = Field(default=0.0, ge=0.0)
+
+    def build(self) -> HardeningLaw:
+        """The hardening law."""
+        return LinearHardening(self.yield_stress, self.modulus)
+
+
+class Voce(BaseModel):
+    """Saturating hardening (stresses in Pa)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    law: Literal["voce"]
+    yield_stress: float = Field(gt=0.0)
+    saturation_stress: float = Field(gt=0.0)
+    rate: float = Field(gt=0.0)
+    modulus: float = Field(default=0.0, ge=0.0)
+
+    def build(self) -> HardeningLaw:
+        """The hardening law."""
+        return VoceHardening(self.yield_stress, self.saturation_stress, self.rate, self.modulus)
+
+
+class RodMaterial(BaseModel):
+    """The rod's metal; the defaults are OFHC copper.
+
+    Args:
+        youngs_modulus: [Pa].
+        poissons_ratio: [-].
+        density: [kg/m^3].
+        specific_heat: [J/(kg K)].
+        taylor_quinney: share of the plastic work that becomes heat; 0 is isothermal.
+        initial_temperature: [K].
+        hardening: the hardening law and its parameters.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    youngs_modulus: float = Field(default=124e9, gt=0.0)
+    poissons_ratio: float = Field(default=0.34, gt=-1.0, lt=0.5)
+    density: float = Field(default=8960.0, gt=0.0)
+    specific_heat: float = Field(default=383.0, gt=0.0)
+    taylor_quinney: float = Field(default=0.9, ge=0.0, le=1.0)
+    initial_temperature: float = Field(default=293.0, gt=0.0)
+    hardening: Annotated[JohnsonCook | Linear | Voce, Field(discriminator="law")] = JohnsonCook()
+
+    def build(self) -> Metal:
+        """The metal of the constitutive update."""
+        return Metal(
+            self.youngs_modulus,
+            self.poissons_ratio,
+            self.density,
+            self.hardening.build(),
+            self.taylor_quinney,
+            self.specific_heat,
+            self.initial_temperature,
+        )
+
+
+class RodModel(ReferenceModel):
+    """What both studies of the rod share.
+
+    Args:
+        mesh: `taylor_rod.geo` (axisymmetric, x the radius, y along the rod) or `taylor_rod_3d.geo` (a quarter of the
+            rod, z along it), with their parameters, or a file alike.
+        dimension: 2 or 3, as the mesh file is.
+        material: the metal.
+        courant: share of the stable time step that is used.
+        allowed_drift: largest drift of the energy balance, a share of the initial kinetic energy.
+    """
+
+    mesh: MeshParameters = MeshParameters(file="taylor_rod.geo")
+    dimension: Literal[2, 3] = 2
+    material: RodMaterial = RodMaterial()
+    courant: float = Field(default=0.8, gt=0.0, le=1.0)
+    allowed_drift: float = Field(default=0.02, gt=0.0)
+
+    def admissibility(self) -> Admissibility:
+        """Largest negative plastic strain, and largest decrease of its history where there is one; both 0 at best."""
+
+        def check(value: float, fields: Mapping[str, Array]) -> dict[str, float]:
+            figures = {}
+            for name in ("equivalent_plastic_strain", "equivalent_plastic_strain_history"):
+                if name in fields:
+                    violation = plastic_strain_violation(fields[name].T)
+                    figures[f"negative_{name}"] = violation.most_negative
+                    if fields[name].shape[1] > 1:
+                        figures[f"decreasing_{name}"] = violation.largest_decrease
+            return figures
+
+        return check
+
+    def start(self, body: Body, velocity: float) -> ExplicitDynamics:
+        """The rod at the moment of impact.
+
+        Args:
+            body: the meshed rod.
+            velocity: impact velocity [m/s].
+        """
+        kinematics = Kinematics(body.mesh, axisymmetric=self.dimension == 2)
+        axis = self.dimension - 1
+        # Symmetry planes (the axis in 2-D) are where a transverse coordinate is zero.
+        supports = [Support(i, lambda x, i=i: np.abs(x[:, i]) < 1e-9) for i in range(axis)]
+        return ExplicitDynamics(
+            kinematics,
+            FiniteStrainJ2(self.material.build(), kinematics.layout),
+            velocity=[0.0] * axis + [-velocity],
+            supports=supports,
+            wall=RigidWall(axis),
+            courant=self.courant,
+            allowed_drift=self.allowed_drift,
+        )
+
+    def record(self, run: ExplicitDynamics, gather: NodeGather, scalar: NodeGather) -> Snapshot | None:
+        """Nodal fields of a run now, on rank 0: plastic strain, temperature, stress and displacement, each (N, n)."""
+        state, full, centre = run.synchronised()
+        kinematics = run.kinematics
+        centres = np.tile(centre, (1, kinematics.full.points // max(kinematics.cells, 1)))
+        stress = run.model.cauchy_stress(full, centres, state)
+        points = {
+            "equivalent_plastic_strain": [state.plastic_strain],
+            "temperature": [run.model.metal.temperature(state.plastic_work)],
+            "stress": list(stress),
+        }
+        fields = {name: [scalar(kinematics.recover(row)) for row in rows] for name, rows in points.items()}
+        displacement = gather(run.displacement.array)
+        if displacement is None:
+            return None
+        return {name: np.hstack(columns) for name, columns in fields.items()} | {"displacement": displacement}
+
+    def march(
+        self, comm: MPI.Comm, velocity: float, times: Sequence[float]
+    ) -> tuple[list[Snapshot] | None, Labels | None, ExplicitDynamics]:
+        """Run one impact and record it at each of the increasing `times` [s]. Collective.
+
+        Raises:
+            ConvergenceError: the run broke down; the text names velocity and time.
+        """
+        body = self.mesh.read(comm, self.dimension)
+        run = self.start(body, velocity)
+        gather, scalar = NodeGather(run.kinematics.space), NodeGather(run.kinematics.space.sub(0).collapse()[0])
+        snapshots = []
+        for time in times:
+            try:
+                run.advance(time)
+            except ConvergenceError as error:
+                raise ConvergenceError(f"impact velocity = {velocity:g} m/s, {run.time:.4g} s: {error}") from None
+            snapshots.append(self.record(run, gather, scalar))
+        volumes = scalar(run.kinematics.nodal_volumes)
+        if volumes is None or body.labels is None:
+            return None, None, run
+        return [s for s in snapshots if s is not None], replace(body.labels, weights=volumes[:, 0]), run
+
+    def fields(self, snapshots: Sequence[Snapshot]) -> dict[str, states.Field]:
+        """Fields of a `StateSet`, a state a snapshot."""
+        stacked = {name: np.stack([snapshot[name] for snapshot in snapshots]) for name in snapshots[0]}
+        return {
+            "equivalent_plastic_strain": states.Field(stacked["equivalent_plastic_strain"], "", ("",)),
+            "temperature": states.Field(stacked["temperature"], "K", ("",)),
+            "stress": states.Field(stacked["stress"], "Pa", states.SYMMETRIC_TENSOR),
+            "displacement": states.Field(stacked["displacement"], "m", DISPLACEMENT[: self.dimension]),
+        }
+
+
+class TaylorRod(RodModel):
+    """The rod after impact at several velocities [m/s]: the state coordinate is the impact velocity.
+
+    Fields at the mesh nodes at the end: equivalent_plastic_strain, temperature [K], stress [Pa] (xx radial, yy axial,
+    zz hoop in 2-D), displacement [m]; and equivalent_plastic_strain_history, a component a time.
+
+    Args:
+        end_time: duration of each run [s].
+        history_times: times of the history [s], increasing, none after `end_time`.
+    """
+
+    kind: ClassVar[str] = "taylor-rod"
+    end_time: float = Field(default=80e-6, gt=0.0)
+    history_times: list[float] = [16e-6, 32e-6, 48e-6, 64e-6, 80e-6]
+
+    def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
+        """See `ReferenceModel.solve`; `values` are impact velocities [m/s]."""
+        check_values(values, "impact velocity [m/s]")
+        if values[0] <= 0.0:
+            raise InputError(f"impact velocity = {values[0]:g} m/s: must be above zero")
+        check_values(self.history_times, "history_times [s]")
+        if self.history_times[0] <= 0.0 or self.history_times[-1] > self.end_time:
+            raise InputError(f"history_times must lie above 0 and not after end_time = {self.end_time:g} s")
+        # The fastest impacts take most steps: they go first, each to the next rank.
+        order = np.argsort(values)[::-1]
+        shared = self.dimension == 3
+        mine = order if shared else order[comm.rank :: comm.size]
+        group = comm.Split(0 if shared else comm.rank, comm.rank)
+        done, labels = [], None
+        for index in mine:
+            velocity = float(values[index])
+            snapshots, labels, run = self.march(group, velocity, self._times())
+            if comm.rank == 0:
+                report(f"impact at {velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
+            if snapshots is not None:
+                done.append((int(index), self._with_history(snapshots)))
+        group.Free()
+        gathered = comm.gather(done, root=0)
+        if gathered is None or labels is None:
+            return None
+        ordered = [snapshot for _, snapshot in sorted((item for part in gathered for item in part), key=_index)]
+        history = states.Field(
+            np.stack([snapshot["history"] for snapshot in ordered]),
+            "",
+            tuple(f"t={time / MICROSECOND:g}us" for time in self.history_times),
+        )
+        fields = self.fields(ordered) | {"equivalent_plastic_strain_history": history}
+        return StateSet(labels, Coordinate("velocity", "m/s"), np.asarray(values, dtype=float), fields)
+
+    def _times(self) -> list[float]:
+        return sorted({*self.history_times, self.end_time})
+
+    def _with_history(self, snapshots: Sequence[Snapshot]) -> Snapshot:
+        rows = [self._times().index(time) for time in self.history_times]
+        history = np.hstack([snapshots[row]["equivalent_plastic_strain"] for row in rows])
+        return snapshots[-1] | {"history": history}
+
+
+class TaylorRodTime(RodModel):
+    """One impact watched in time: the state coordinate is the time since impact in microseconds.
+
+    Fields at the mesh nodes: equivalent_plastic_strain, temperature [K], stress [Pa], displacement [m].
+
+    Args:
+        impact_velocity: [m/s].
+    """
+
+    kind: ClassVar[str] = "taylor-rod-time"
+    impact_velocity: float = Field(default=227.0, gt=0.0)
+
+    def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
+        """See `ReferenceModel.solve`; `values` are times since impact [microseconds]."""
+        check_values(values, "time [us]")
+        if values[0] <= 0.0:
+            raise InputError(f"time = {values[0]:g} us: must be after the impact, above zero")
+        shared = self.dimension == 3
+        group = comm.Split(0 if shared or comm.rank == 0 else MPI.UNDEFINED, comm.rank)
+        if group == MPI.COMM_NULL:
+            return None
+        snapshots, labels, run = self.march(group, self.impact_velocity, [float(v) * MICROSECOND for v in values])
+        group.Free()
+        if snapshots is None or labels is None:
+            return None
+        report(f"impact at {self.impact_velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
+        coordinate = Coordinate("time", "us")
+        return StateSet(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
+
+
+def _index(item: tuple[int, Snapshot]) -> int:
+    return item[0]
