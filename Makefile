@@ -13,12 +13,22 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3; do \
 
 setup: $(STAMP)
 
+# A DOLFINx that the interpreter already has (conda-forge, Debian, the official image) is used as it is, with its own
+# MPI and PETSc: the environment then sees the interpreter's packages, and the lock's DOLFINx is left out.
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "cmgai-fem needs Python >= 3.12 and found none on the PATH: install it, or say make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "cmgai-fem needs a C compiler (DOLFINx compiles weak forms): install gcc" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || { echo "cmgai-fem needs the headers of $(PYTHON) (Python.h): install python3-dev" >&2; exit 2; }
+	@if $(PYTHON) -c 'import dolfinx' >/dev/null 2>&1; then \
+	  echo "using the DOLFINx of $(PYTHON)"; \
+	  $(PYTHON) -m venv --system-site-packages $(VENV); \
+	  grep -v -i -E '^(dolfinx-solver-real|fenics-|mpi4py|mpich|h5py)' requirements.lock >$(VENV)/requirements.lock; \
+	else \
+	  $(PYTHON) -m venv $(VENV); cp requirements.lock $(VENV)/requirements.lock; \
+	fi
+	@echo "installing the locked dependencies into $(VENV) (torch with its CUDA libraries: some minutes, once)"
+	$(BIN)/python -m pip install --quiet --requirement $(VENV)/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
 verify: $(STAMP)
