@@ -22,8 +22,8 @@ class EquilibriumCheck:
 
     The residual R(v) = int sigma : eps(v) dV - int t . v dA is a functional on the displacements v that vanish at the
     clamp, where the reaction is unknown. Its size is its norm dual to the energy of the isothermal body,
-    |R| = sup R(v)/|v|_E = sqrt(r . K^-1 r), with r = R on the basis of continuous linear displacements on the label mesh
-    and K their stiffness matrix at the reference temperature. Relative to the same norm of the load alone: 0 is
+    |R| = sup R(v)/|v|_E = sqrt(r . K^-1 r), with r = R on the basis of continuous linear displacements on the label
+    mesh and K their stiffness matrix at the reference temperature. Relative to the same norm of the load alone: 0 is
     equilibrium, 1 is as bad as no stress at all. It is the energy norm of the displacement that the unbalanced forces
     would cause, over that of the displacement that the load causes; so it does not depend on units, nor (in the limit)
     on the mesh.

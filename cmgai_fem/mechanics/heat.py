@@ -8,7 +8,6 @@ from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import ufl
 from dolfinx import fem
 from dolfinx.fem.petsc import NonlinearProblem
-from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.meshing import Body
@@ -53,7 +52,7 @@ class SteadyConduction:
         mesh = body.mesh
         space = fem.functionspace(mesh, ("Lagrange", degree))
         self.temperature = fem.Function(space, name="temperature")
-        self._fixed = {name: fem.Constant(mesh, PETSc.ScalarType(value)) for name, value in fixed.items()}
+        self._fixed = {name: fem.Constant(mesh, float(value)) for name, value in fixed.items()}
         facet_dimension = mesh.topology.dim - 1
         self._conditions = [
             fem.dirichletbc(value, fem.locate_dofs_topological(space, facet_dimension, body.facets_of(name)), space)
@@ -105,7 +104,6 @@ class SteadyConduction:
         array[:] = next(iter(self._fixed.values())).value
         for condition in self._conditions:
             condition.set(array)
-        # A uniform temperature is the exact answer where nothing differs from it; the tolerance would be relative to 0.
         self._problem.solve()
         reason = self._problem.solver.getConvergedReason()
         if reason <= 0:

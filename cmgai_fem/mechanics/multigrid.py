@@ -13,7 +13,6 @@ from dolfinx.fem.petsc import interpolation_matrix
 from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.states import Array
 
 
 class ElasticitySolver:
@@ -36,10 +35,8 @@ class ElasticitySolver:
         self._solver = PETSc.KSP().create(matrix.comm)
         self._solver.setOptionsPrefix("elasticity_")
         self._solver.setType(PETSc.KSP.Type.CG)
-        self._solver.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
         self._solver.setTolerances(rtol=tolerance, atol=1e-50, max_it=300)
         self._solver.setInitialGuessNonzero(True)
-        matrix.setOption(PETSc.Mat.Option.SPD, True)
         self._solver.setOperators(matrix)
         degree = space.element.basix_element.degree
         self._choose_preconditioner(space, degree)
@@ -62,13 +59,14 @@ class ElasticitySolver:
         self._start(load, solution)
         self._solver.solve(load, solution)
         self._solver.getPC().setReusePreconditioner(True)
-        reason, iterations = self._solver.getConvergedReason(), self._solver.getIterationNumber()
-        if reason <= 0:
+        iterations = int(self._solver.getIterationNumber())
+        if not self._solver.is_converged:
             raise ConvergenceError(
-                f"state {state}: the elasticity solve did not converge in {iterations} iterations (KSP reason {reason})"
+                f"state {state}: the elasticity solve did not reach its tolerance in {iterations} iterations "
+                f"(KSP reason {self._solver.reason})"
             )
         self._solutions = [*self._solutions, solution.copy()][-self._recycle :] if self._recycle else []
-        return int(iterations)
+        return iterations
 
     def _start(self, load: PETSc.Vec, solution: PETSc.Vec) -> None:
         """Galerkin projection of the new problem onto the span of the solutions before."""
@@ -83,35 +81,35 @@ class ElasticitySolver:
             energy[row] = [product.dot(other) for other in self._solutions]
             work[row] = load.dot(earlier)
         # The solutions are nearly dependent: least squares with a cut-off instead of a solve.
-        weights: Array = np.linalg.lstsq(energy, work, rcond=1e-14)[0]
-        solution.maxpy(weights, self._solutions)
+        weights = np.linalg.lstsq(energy, work, rcond=1e-14)[0]
+        solution.maxpy(list(weights), self._solutions)
 
     def _choose_preconditioner(self, space: fem.FunctionSpace, degree: int) -> None:
         preconditioner = self._solver.getPC()
+        # The tolerance is on the true residual, so that it does not depend on the preconditioner.
+        chosen: dict[str, str | int] = {"ksp_norm_type": "unpreconditioned"}
         if degree == 1:
-            preconditioner.setType(PETSc.PC.Type.CHOLESKY)
-            preconditioner.setFactorSolverType("mumps")
-            return
-        coarse = fem.functionspace(space.mesh, ("Lagrange", 1, (space.dofmap.bs,)))
-        transfer = interpolation_matrix(coarse, space)
-        transfer.assemble()
-        preconditioner.setType(PETSc.PC.Type.MG)
-        preconditioner.setMGLevels(2)
-        preconditioner.setMGInterpolation(1, transfer)
-        preconditioner.setOperators(self._matrix, self._matrix)
-        options = PETSc.Options()
-        prefix = self._solver.getOptionsPrefix()
-        chosen = {
-            "pc_mg_galerkin": "both",
-            "mg_coarse_ksp_type": "preonly",
-            "mg_coarse_pc_type": "cholesky",
-            "mg_coarse_pc_factor_mat_solver_type": "mumps",
-            "mg_levels_ksp_type": "richardson",
-            "mg_levels_ksp_max_it": 1,
-            "mg_levels_pc_type": "sor",
-        }
+            chosen |= {"pc_type": "cholesky", "pc_factor_mat_solver_type": "mumps"}
+        else:
+            coarse = fem.functionspace(space.mesh, ("Lagrange", 1, (space.dofmap.bs,)))
+            transfer = interpolation_matrix(coarse, space)
+            transfer.assemble()
+            preconditioner.setType(PETSc.PC.Type.MG)
+            preconditioner.setMGLevels(2)
+            preconditioner.setMGInterpolation(1, transfer)
+            preconditioner.setOperators(self._matrix, self._matrix)
+            chosen |= {
+                "pc_mg_galerkin": "both",
+                "mg_coarse_ksp_type": "preonly",
+                "mg_coarse_pc_type": "cholesky",
+                "mg_coarse_pc_factor_mat_solver_type": "mumps",
+                "mg_levels_ksp_type": "richardson",
+                "mg_levels_ksp_max_it": 1,
+                "mg_levels_pc_type": "sor",
+            }
+        options, prefix = PETSc.Options(), self._solver.getOptionsPrefix()
         for key, value in chosen.items():
-            options[prefix + key] = value
+            options.setValue(prefix + key, value)
         self._solver.setFromOptions()
         self._solver.setUp()
         for key in chosen:

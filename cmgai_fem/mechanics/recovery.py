@@ -17,6 +17,7 @@ from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.mechanics.compilation import compile_form
 from cmgai_fem.mechanics.meshing import NodeGather
 from cmgai_fem.states import Array
 
@@ -42,7 +43,7 @@ class NodalProjection:
         mass = fem_petsc.assemble_matrix(fem.form(trial * test * weight * dx))
         mass.assemble()
         tests = ufl.TestFunction(self._space)
-        self._load = fem.form(ufl.inner(ufl.as_vector(expressions), tests) * weight * dx)
+        self._load = compile_form(ufl.inner(ufl.as_vector(expressions), tests) * weight * dx)
         self._right = fem_petsc.create_vector(self._space)
         self._one, self._result = mass.createVecs()
         self.values = fem.Function(self._space)
@@ -75,7 +76,7 @@ class NodalProjection:
         for component in range(self._count):
             self._one.array[:] = loads[:, component]
             self._solver.solve(self._one, self._result)
-            if self._solver.getConvergedReason() <= 0:
+            if not self._solver.is_converged:
                 raise ConvergenceError(f"state {state}: the nodal projection did not converge")
             owned[:, component] = self._result.array
         self.values.x.array[: owned.size] = owned.ravel()

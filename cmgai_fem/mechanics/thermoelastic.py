@@ -10,6 +10,7 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
+from cmgai_fem.mechanics.compilation import compile_form
 from cmgai_fem.mechanics.meshing import Body
 from cmgai_fem.mechanics.multigrid import ElasticitySolver
 
@@ -109,7 +110,7 @@ class ThermoElasticity:
         for name, traction in (tractions or {}).items():
             load += ufl.inner(ufl.as_vector(list(traction)), test) * weight * ds(body.tag(name))
         self._conditions = _conditions(body, self.space, fixed or {})
-        self._stiffness, self._load = fem.form(stiffness), fem.form(load)
+        self._stiffness, self._load = compile_form(stiffness), compile_form(load)
         self._matrix = fem_petsc.create_matrix(self._stiffness)
         self._vector = fem_petsc.create_vector(self.space)
         self._solution = fem_petsc.create_vector(self.space)
@@ -155,5 +156,5 @@ def _conditions(body: Body, space: fem.FunctionSpace, fixed: Mapping[tuple[str, 
     dimension, conditions = body.mesh.topology.dim - 1, []
     for (name, component), value in fixed.items():
         dofs = fem.locate_dofs_topological(space.sub(component), dimension, body.facets_of(name))
-        conditions.append(fem.dirichletbc(PETSc.ScalarType(value), dofs, space.sub(component)))
+        conditions.append(fem.dirichletbc(dolfinx.default_scalar_type(value), dofs, space.sub(component)))
     return conditions
