@@ -138,17 +138,24 @@ def left_out_error(problem: TransportProblem, candidate: Candidate, trials: Iter
     for rows in trials:
         stay = np.setdiff1d(np.arange(len(known)), rows)
         targets = problem.states.values[rows]
-        trial = replace(
-            problem, states=problem.states.at([float(v) for v in problem.states.values[stay]]), force=Least(-1)
-        ).with_reach(*(float(v) for v in targets))
+        kept = problem.states.at([float(v) for v in problem.states.values[stay]])
+        trial = replace(problem, states=kept, force=Least(-1)).with_reach(*(float(v) for v in targets))
         try:
-            solution = solve(candidate.apply(trial))
+            solution = solve(_on_own_clock(candidate.apply(trial), candidate.apply(problem)))
         except (ConvergenceError, InputError):
             return np.inf
         for row, target in zip(rows, targets, strict=True):
             error = (solution.at(float(target)) - known[row]) / span
             squares.append(float(share @ np.mean(error**2, axis=1)))
     return float(np.sqrt(np.mean(squares)))
+
+
+def _on_own_clock(trial: TransportProblem, whole: TransportProblem) -> TransportProblem:
+    """The trial with the same physical damping and stiffness: its s runs from 0 to 1 over fewer states."""
+    first, last = whole.time(trial.states.values[[0, -1]])
+    share = float(last - first)
+    law = replace(trial.law, stiffness=trial.law.stiffness * share**2)
+    return replace(trial, damping=trial.damping * share, law=law)
 
 
 def calibrate(

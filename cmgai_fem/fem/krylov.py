@@ -6,10 +6,13 @@ states by `R = (M + shift K)^-1 M`, holds it to a tolerance in a few blocks, how
 Source: Güttel, GAMM-Mitteilungen 36 (2013) 8-31 (rational Krylov approximation of matrix functions).
 """
 
+from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from petsc4py import PETSc
 from scipy import linalg
 
 from cmgai_fem.constitutive import Law
@@ -43,37 +46,56 @@ def ritz_modes(space: LabelSpace, law: Law, starts: Array, shift: float, blocks:
         blocks: the most blocks to build.
 
     Yields:
-        The Ritz modes after each block.
+        The Ritz modes after each block; fewer than `blocks` times where the space became invariant, and exact.
     """
     mass, stiffness = space.mass, space.stiffness(law)
     resolvent = ShiftedSolver(mass, stiffness, shift)
-    basis, coefficients = _orthonormalise(mass, starts, np.empty((0, starts.shape[1])))
-    block = basis
+    basis = MassBasis(mass, starts.shape[1])
+    coefficients = basis.extend(starts)
+    block = basis.vectors
     for _ in range(blocks):
-        projected = basis @ times(stiffness, basis).T
-        eigenvalues, vectors = linalg.eigh(0.5 * (projected + projected.T))
-        first = np.zeros((len(starts), len(basis)))
+        projected = basis.vectors @ times(stiffness, basis.vectors).T
+        eigenvalues, rotation = linalg.eigh(0.5 * (projected + projected.T))
+        first = np.zeros((len(starts), len(basis.vectors)))
         first[:, : coefficients.shape[1]] = coefficients
-        yield RitzModes(np.maximum(eigenvalues, 0.0), vectors.T @ basis, first @ vectors)
-        fresh = np.array([resolvent(vector) for vector in times(mass, block)])
-        block, _ = _orthonormalise(mass, fresh, basis)
+        yield RitzModes(np.maximum(eigenvalues, 0.0), rotation.T @ basis.vectors, first @ rotation)
+        size = len(basis.vectors)
+        basis.extend(np.array([resolvent(vector) for vector in times(mass, block)]))
+        block = basis.vectors[size:]
         if len(block) == 0:
             return
-        basis = np.vstack([basis, block])
 
 
-def _orthonormalise(mass: object, vectors: Array, against: Array) -> tuple[Array, Array]:
-    """Rows orthonormal in M that span what `vectors` add to `against`, and the coordinates of `vectors` in them."""
-    for _ in range(2):  # twice is enough (Kahan and Parlett)
-        if len(against):
-            vectors = vectors - (vectors @ times(mass, against).T) @ against
-    gram = vectors @ times(mass, vectors).T
-    values, rotation = linalg.eigh(0.5 * (gram + gram.T))
-    kept = values > 1e-24 * max(float(values[-1]), 1e-300)
-    kept &= values > 1e-26
-    basis = (rotation[:, kept] / np.sqrt(values[kept])).T @ vectors
-    # The Gram matrix alone loses half of the digits; a second pass by Cholesky gives them back.
-    gram = basis @ times(mass, basis).T
-    lower = linalg.cholesky(0.5 * (gram + gram.T), lower=True) if len(basis) else gram
-    basis = linalg.solve_triangular(lower, basis, lower=True) if len(basis) else basis
-    return basis, vectors @ times(mass, basis).T
+class MassBasis:
+    """Vectors orthonormal in the mass matrix, extended by what new vectors add to them.
+
+    Args:
+        mass: the mass matrix.
+        length: degrees of freedom.
+    """
+
+    def __init__(self, mass: PETSc.Mat, length: int) -> None:
+        self._mass = mass
+        self.vectors = np.empty((0, length))
+        self._weighted = np.empty((0, length))
+
+    def extend(self, vectors: Array) -> Array:
+        """Add the directions of `vectors` (r, length) that are new, by Gram-Schmidt twice over.
+
+        Returns:
+            (r, size) coordinates of `vectors` in the basis after all of them were added.
+        """
+        scale = max((self._norm(vector) for vector in vectors), default=0.0)
+        for vector in vectors:
+            fresh = vector
+            for _ in range(2):  # twice is enough (Kahan and Parlett)
+                fresh = fresh - (self._weighted @ fresh) @ self.vectors
+            norm = self._norm(fresh)
+            if norm > 1e-12 * scale:
+                unit = fresh / norm
+                self.vectors = np.vstack([self.vectors, unit])
+                self._weighted = np.vstack([self._weighted, times(self._mass, unit[None])])
+        return vectors @ self._weighted.T
+
+    def _norm(self, vector: Array) -> float:
+        return float(np.sqrt(max(vector @ times(self._mass, vector[None])[0], 0.0)))

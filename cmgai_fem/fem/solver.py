@@ -143,7 +143,7 @@ def _with_linear_law(
         if change < tolerance:
             break
     else:
-        if len(ritz.eigenvalues) < labels * components:
+        if len(history) == blocks:
             raise ConvergenceError(
                 f"field {problem.field!r}: {blocks} Krylov blocks left the motion changing by {change:.1e} "
                 f"(tolerance {tolerance:.1e}); lower the stiffness of law {problem.law.name!r}"

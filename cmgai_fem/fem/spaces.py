@@ -61,7 +61,7 @@ class LabelSpace:
         self.components = components
         self.space = fem.functionspace(self.mesh, basix.ufl.element("Lagrange", cell, degree, shape=(components,)))
         scalar = fem.functionspace(self.mesh, ("Lagrange", degree))
-        nodes = self.mesh.geometry.input_global_indices[self.mesh.geometry.dofmap]
+        nodes = self.mesh.geometry.input_global_indices[self.mesh.geometry.dofmaps[0]]
         self._labels_of_dofs = np.empty(labels.count, dtype=np.int64)
         self._labels_of_dofs[self.space.dofmap.list] = nodes
         self.density = fem.Function(scalar)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from cmgai_fem.calibration import Candidate, calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.constitutive import Membrane
+from cmgai_fem.errors import InputError
+from cmgai_fem.solvers import solve
+from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport import TransportProblem
+
+LABELS = labels_on_points(np.linspace(0.0, 1.0, 25)[:, None])
+X = LABELS.points[:, 0]
+
+
+def states_of(function, values) -> StateSet:
+    field = np.array([function(value) for value in values])[..., None]
+    return StateSet(LABELS, Coordinate("t", "s"), np.asarray(values, dtype=float), {"f": Field(field, "", ("",))})
+
+
+def chosen(states: StateSet, trials, **options) -> Candidate:
+    return calibrate(TransportProblem(states), trials, solve, **options).chosen
+
+
+def test_a_smooth_dependence_gets_the_highest_order():
+    states = states_of(lambda t: np.exp(0.5 * t * X) + 0.1 * t**2 * np.sin(X), np.linspace(1.0, 2.0, 5))
+    assert chosen(states, interpolation_trials(states)).order is None
+
+
+def test_a_steep_front_gets_straight_pieces():
+    states = states_of(lambda t: np.tanh(50.0 * (t - X)), np.linspace(0.0, 1.0, 5))
+    assert chosen(states, interpolation_trials(states), dampings=(), pseudo_times=()).order == -1
+
+
+def test_a_decaying_motion_gets_a_damping_near_its_own():
+    rate = 4.0
+    states = states_of(lambda t: -np.expm1(-rate * t) * (1.0 + X), np.linspace(0.0, 1.0, 6))
+    best = chosen(states, extrapolation_trials(states, [1.5]), pseudo_times=())
+    assert best.damping == rate
+    solution = solve(best.apply(TransportProblem(states).with_reach(1.5)))
+    assert solution.at(1.5)[:, 0] == pytest.approx(-np.expm1(-rate * 1.5) * (1.0 + X), rel=2e-3)
+
+
+def test_a_logarithmic_dependence_gets_a_logarithmic_pseudo_time():
+    states = states_of(lambda t: np.log(t) * (1.0 + X) + 0.2 * np.log(t) ** 2, [1.0, 3.0, 10.0, 40.0, 90.0])
+    assert chosen(states, interpolation_trials(states)).pseudo_time == "log"
+
+
+def test_trials_leave_out_what_the_targets_ask_for():
+    states = states_of(lambda t: t * X, np.arange(5.0))
+    assert [list(rows) for rows in interpolation_trials(states)] == [[1], [2], [3]]
+    assert [list(rows) for rows in extrapolation_trials(states, [4.5])] == [[4]]
+    assert [list(rows) for rows in extrapolation_trials(states, [-0.5, 4.5])] == [[0], [4]]
+    assert [list(rows) for rows in extrapolation_trials(states, [8.0])] == [[4], [3, 4]]
+
+
+def test_calibration_sees_the_known_states_alone():
+    """The same choice whatever stands in a state that was taken out before."""
+    every = states_of(lambda t: np.sin(3.0 * t * X), np.linspace(0.0, 1.0, 7))
+    known = [float(value) for value in every.values[::2]]
+    spoiled = states_of(lambda t: np.sin(3.0 * t * X) if t in known else np.full_like(X, np.nan), every.values)
+    tables = [
+        calibrate(TransportProblem(states.at(known)), interpolation_trials(states.at(known)), solve).table
+        for states in (every, spoiled)
+    ]
+    assert tables[0] == tables[1]
+
+
+def test_a_candidate_that_cannot_be_solved_is_never_chosen():
+    states = states_of(lambda t: t**2 * X, np.linspace(0.0, 1.0, 5))
+    result = calibrate(TransportProblem(states), interpolation_trials(states), solve, laws=[Membrane(1.0)])
+    assert result.chosen.law.stiffness == 0.0
+    assert max(error for _, error in result.table) == np.inf
+
+
+def test_two_states_cannot_be_calibrated():
+    states = states_of(lambda t: t * X, [0.0, 1.0])
+    with pytest.raises(InputError, match="needs at least 3, there are 2"):
+        interpolation_trials(states)
