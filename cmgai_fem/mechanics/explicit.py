@@ -235,7 +235,7 @@ class ExplicitDynamics:
         )
         total = np.empty_like(local)
         self.comm.Allreduce(local, total)
-        return Energies(*(float(value) for value in total), self.initial_energy)
+        return Energies(float(total[0]), float(total[1]), float(total[2]), float(total[3]), self.initial_energy)
 
     def _sum(self, value: float) -> float:
         return float(self.comm.allreduce(float(value)))

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cmgai_fem import states
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.mechanics.explicit import ExplicitDynamics, RigidWall, Support
+from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
+from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.hardening import HardeningLaw, JohnsonCookHardening, LinearHardening, VoceHardening
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
-from cmgai_fem.mechanics.plasticity import FiniteStrainJ2, Metal
+from cmgai_fem.mechanics.plasticity import Metal
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.metrics import plastic_strain_violation
 from cmgai_fem.states import Array, Coordinate, Labels, StateSet
@@ -154,7 +155,7 @@ class RodModel(ReferenceModel):
         kinematics = Kinematics(body.mesh, axisymmetric=self.dimension == 2)
         axis = self.dimension - 1
         # Symmetry planes (the axis in 2-D) are where a transverse coordinate is zero.
-        supports = [Support(i, lambda x, i=i: np.abs(x[:, i]) < 1e-9) for i in range(axis)]
+        supports = [Support(i, _on_plane(i)) for i in range(axis)]
         return ExplicitDynamics(
             kinematics,
             FiniteStrainJ2(self.material.build(), kinematics.layout),
@@ -176,11 +177,12 @@ class RodModel(ReferenceModel):
             "temperature": [run.model.metal.temperature(state.plastic_work)],
             "stress": list(stress),
         }
-        fields = {name: [scalar(kinematics.recover(row)) for row in rows] for name, rows in points.items()}
+        fields = {}
+        for name, rows in points.items():
+            columns = [scalar(kinematics.recover(row)) for row in rows]
+            fields[name] = np.hstack([column for column in columns if column is not None] or [np.empty((0, 1))])
         displacement = gather(run.displacement.array)
-        if displacement is None:
-            return None
-        return {name: np.hstack(columns) for name, columns in fields.items()} | {"displacement": displacement}
+        return None if displacement is None else fields | {"displacement": displacement}
 
     def march(
         self, comm: MPI.Comm, velocity: float, times: Sequence[float]
@@ -229,7 +231,7 @@ class TaylorRod(RodModel):
 
     kind: ClassVar[str] = "taylor-rod"
     end_time: float = Field(default=80e-6, gt=0.0)
-    history_times: list[float] = [16e-6, 32e-6, 48e-6, 64e-6, 80e-6]
+    history_times: list[float] = Field(default=[16e-6, 32e-6, 48e-6, 64e-6, 80e-6], min_length=1)
 
     def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
         """See `ReferenceModel.solve`; `values` are impact velocities [m/s]."""
@@ -302,6 +304,10 @@ class TaylorRodTime(RodModel):
         report(f"impact at {self.impact_velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
         coordinate = Coordinate("time", "us")
         return StateSet(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
+
+
+def _on_plane(component: int) -> Marker:
+    return lambda points: np.abs(points[:, component]) < 1e-9
 
 
 def _index(item: tuple[int, Snapshot]) -> int:

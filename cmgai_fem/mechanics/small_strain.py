@@ -1,0 +1,142 @@
+"""J2 plasticity in small strain: the update of explicit dynamics, and the return with its consistent tangent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmgai_fem.mechanics.hardening import HardeningLaw
+from cmgai_fem.mechanics.plasticity import PointModel, PointState
+from cmgai_fem.states import Array
+
+TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Outcome of a small-strain return at P points with m strain components.
+
+    Args:
+        stress: (m, P) stress [Pa].
+        plastic: (m, P) tensor components of the plastic strain.
+        equivalent: (P,) equivalent plastic strain.
+        tangent: (m, m, P) consistent tangent [Pa], by engineering shear strains.
+    """
+
+    stress: Array
+    plastic: Array
+    equivalent: Array
+    tangent: Array
+
+
+def return_stress(
+    elastic: Array,
+    plastic: Array,
+    equivalent: Array,
+    shear: Array,
+    bulk: Array,
+    law: HardeningLaw | None,
+    temperature: Array,
+) -> Returned:
+    """Radial return of a rate-independent law, and its consistent tangent.
+
+    Args:
+        elastic: (m, P) total strain less thermal and old plastic strain, tensor components in Voigt's order.
+        plastic: (m, P) plastic strain at the start of the step.
+        equivalent: (P,) equivalent plastic strain at the start of the step.
+        shear: (P,) shear modulus [Pa].
+        bulk: (P,) bulk modulus [Pa].
+        law: the hardening law; None is elastic.
+        temperature: (P,) temperature, in the law's unit.
+
+    Source: Simo and Hughes, Computational Inelasticity (1998), box 3.2.
+    """
+    dilatation = elastic[:3].sum(axis=0)
+    deviator = elastic.copy()
+    deviator[:3] -= dilatation / 3.0
+    norm = np.sqrt(np.maximum(square(deviator), TINY))
+    direction = deviator / norm
+    trial = np.sqrt(6.0) * shear * norm
+    if law is None:
+        increment, slope = np.zeros_like(trial), np.zeros_like(trial)
+    else:
+        # A unit step and the trial itself as the stress before: neither plays a part in a rate-independent law.
+        increment = law.plastic_increment(trial, 3.0 * shear, equivalent, 1.0, temperature, np.zeros_like(trial))
+        slope = law.curve(temperature)(equivalent + increment, increment)[1]
+    kept = 1.0 - 3.0 * shear * increment / np.maximum(trial, TINY)
+    stress = 2.0 * shear * kept * deviator
+    stress[:3] += bulk * dilatation
+    size = len(elastic)
+    tangent = np.zeros((size, size, len(trial)))
+    tangent[:3, :3] = bulk - 2.0 / 3.0 * shear * kept
+    rows = np.arange(size)
+    tangent[rows[:3], rows[:3]] += 2.0 * shear * kept
+    tangent[rows[3:], rows[3:]] = shear * kept
+    softer = np.where(increment > 0.0, kept - 1.0 + 3.0 * shear / (3.0 * shear + slope), 0.0)
+    tangent -= (2.0 * shear * softer) * direction[:, None] * direction[None, :]
+    flow = np.sqrt(1.5) * increment * direction
+    return Returned(stress, plastic + flow, equivalent + increment, tangent)
+
+
+def square(tensor: Array) -> Array:
+    """Squared norms (P,) of symmetric tensors (m, P), Voigt's order."""
+    return np.asarray((tensor[:3] ** 2).sum(axis=0) + 2.0 * (tensor[3:] ** 2).sum(axis=0))
+
+
+class SmallStrainJ2(PointModel):
+    """J2 plasticity in small strain; the internal tensor is the plastic strain (deviatoric)."""
+
+    def undeformed(self, points: int) -> PointState:
+        """See `PointModel.undeformed`."""
+        internal = np.zeros((len(self.layout.symmetric), points))
+        return PointState(internal, *(np.zeros(points) for _ in range(4)))
+
+    def deviatoric(self, gradient: Array, state: PointState, step: float, out: Array) -> None:
+        """See `PointModel.deviatoric`."""
+        shear = self.metal.shear_modulus
+        strain = self._deviatoric_strain(gradient)
+        strain -= state.internal
+        norm = np.sqrt(np.maximum(square(strain), TINY))
+        trial = np.sqrt(6.0) * shear * norm
+        increment = self.radial_return(trial, np.full_like(trial, 3.0 * shear), state, step)
+        flow = strain * (np.sqrt(1.5) * increment / norm)
+        state.internal += flow
+        strain -= flow
+        state.elastic_energy[:] = shear * square(strain)
+        strain *= 2.0 * shear
+        self._spread(strain, out)
+
+    def volumetric(self, gradient: Array, out: Array) -> Array:
+        """See `PointModel.volumetric`."""
+        diagonal = list(self.layout.diagonal)
+        dilatation = gradient[diagonal].sum(axis=0) - 3.0
+        out[:] = 0.0
+        out[diagonal] = self.metal.bulk_modulus * dilatation
+        return 0.5 * self.metal.bulk_modulus * dilatation**2
+
+    def cauchy_stress(self, gradient: Array, centre_gradient: Array, state: PointState) -> Array:
+        """See `PointModel.cauchy_stress`."""
+        stress = np.zeros((6, gradient.shape[1]))
+        symmetric = len(self.layout.symmetric)
+        stress[:symmetric] = 2.0 * self.metal.shear_modulus * (self._deviatoric_strain(gradient) - state.internal)
+        stress[:3] += self.metal.bulk_modulus * (centre_gradient[list(self.layout.diagonal)].sum(axis=0) - 3.0)
+        return stress
+
+    def wave_speed(self, centre_gradient: Array) -> Array | float:
+        """See `PointModel.wave_speed`."""
+        return self.metal.wave_speed
+
+    def _deviatoric_strain(self, gradient: Array) -> Array:
+        general = self.layout.general
+        strain = np.stack(
+            [
+                0.5 * (gradient[general.index((i, j))] + gradient[general.index((j, i))])
+                for i, j in self.layout.symmetric
+            ]
+        )
+        # The unit of the gradient cancels here.
+        strain[:3] -= strain[:3].mean(axis=0)
+        return strain
+
+    def _spread(self, tensor: Array, out: Array) -> None:
+        for row, (i, j) in zip(out, self.layout.general, strict=True):
+            row[:] = tensor[self.layout.symmetric.index((min(i, j), max(i, j)))]
