@@ -1,0 +1,163 @@
+"""Curves of pseudo-time given by a network, with known states that hold exactly.
+
+    a(s) = scale (N(s) + sum_k l_k(s) (A_k - N(s_k))),
+
+where l_k are the cardinal functions of spline interpolation at the hard states: whatever the weights, the curve passes
+through them. A body force has no such states and is `scale N(s)` alone.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import factorial
+
+import numpy as np
+import torch
+from scipy.interpolate import BSpline, make_interp_spline
+from torch import Tensor
+
+from cmgai_fem.pinn.networks import Network, TimeFeatures
+from cmgai_fem.states import Array
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Hard states of a curve.
+
+    Args:
+        nodes: (k,) pseudo-times; may be empty.
+        values: (k, m) values in units of the curve's scale.
+        degree: of the interpolating spline whose cardinal functions carry the corrections; k - 1 is the polynomial.
+    """
+
+    nodes: Array
+    values: Array
+    degree: int
+
+    @cached_property
+    def _cardinal(self) -> BSpline:
+        return make_interp_spline(self.nodes, np.eye(len(self.nodes)), min(self.degree, len(self.nodes) - 1))
+
+    def jets(self, s: Array, order: int) -> Array:
+        """Taylor coefficients (order + 1, points, k) of the cardinal functions at s (points,)."""
+        if len(self.nodes) == 0:
+            return np.zeros((order + 1, len(s), 0))
+        # scipy differentiates a spline of degree k at most k times.
+        return np.stack(
+            [
+                self._cardinal(s, nu=k) / factorial(k) if k <= self._cardinal.k else np.zeros((len(s), len(self.nodes)))
+                for k in range(order + 1)
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class CurveTable:
+    """Everything about a curve's inputs at fixed points that does not depend on the weights.
+
+    Args:
+        features: (order + 1, points + k, f) jets of the inputs at the points and the k hard states.
+        cardinals: (order + 1, points, k) jets of the cardinal functions.
+        values: (k, m) hard values in units of the curve's scale.
+        points: number of points.
+    """
+
+    features: Tensor
+    cardinals: Tensor
+    values: Tensor
+    points: int
+
+
+@dataclass(frozen=True)
+class NetworkCurve:
+    """A curve without its weights.
+
+    Args:
+        features: inputs of the network.
+        network: the network.
+        anchors: hard states.
+        scale: (m,) unit of each output.
+    """
+
+    features: TimeFeatures
+    network: Network
+    anchors: Anchors
+    scale: Array
+
+    def table(self, s: Array, order: int, device: torch.device) -> CurveTable:
+        """Inputs at s (points,), for jets up to `order`."""
+        places = np.concatenate([s, self.anchors.nodes])
+        arrays = self.features.jets(places, order), self.anchors.jets(s, order), self.anchors.values
+        tensors = [torch.as_tensor(array, dtype=torch.float64, device=device) for array in arrays]
+        return CurveTable(tensors[0], tensors[1], tensors[2], len(s))
+
+    def jets(self, weights: Tensor, table: CurveTable) -> Tensor:
+        """Taylor coefficients (order + 1, points, m) in units of the scale."""
+        raw = self.network(weights, table.features)
+        if not len(self.anchors.nodes):
+            return raw
+        misfit = table.values - raw[0, table.points :]
+        return raw[:, : table.points] + table.cardinals @ misfit
+
+    def jacobian(self, weights: Tensor, table: CurveTable) -> Tensor:
+        """Derivative (order + 1, points, m, size) of the jets with respect to the weights."""
+        raw = self.network.jacobian(weights, table.features)
+        if not len(self.anchors.nodes):
+            return raw
+        held = raw[0, table.points :].flatten(1)
+        return raw[:, : table.points] - (table.cardinals @ held).unflatten(2, raw.shape[2:])
+
+    def evaluate(self, weights: Array, s: float, derivative: int) -> Array:
+        """(m,) values or a derivative at one pseudo-time."""
+        table = self.table(np.array([s]), derivative, torch.device("cpu"))
+        with torch.no_grad():
+            jet = self.jets(torch.as_tensor(weights), table)
+        return self.scale * jet[derivative, 0].numpy() * factorial(derivative)
+
+
+@dataclass(frozen=True)
+class TrainedCurve:
+    """A curve with its weights.
+
+    Args:
+        curve: the curve.
+        weights: (size,) weights of its network.
+    """
+
+    curve: NetworkCurve
+    weights: Array
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(m,) values, or their derivative in s."""
+        return self.curve.evaluate(self.weights, s, derivative)
+
+
+@dataclass(frozen=True)
+class WindowedCurve:
+    """Curves in consecutive windows of pseudo-time; the first and last go on outside.
+
+    Args:
+        breaks: (w - 1,) pseudo-times between the windows.
+        pieces: w curves.
+    """
+
+    breaks: Array
+    pieces: tuple[TrainedCurve, ...]
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(m,) values, or their derivative in s (from the right at a break)."""
+        return self.pieces[int(np.searchsorted(self.breaks, s, side="right"))](s, derivative)
+
+
+@dataclass(frozen=True)
+class ZeroCurve:
+    """The curve that is zero.
+
+    Args:
+        count: number of outputs m.
+    """
+
+    count: int
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(m,) zeros."""
+        return np.zeros(self.count)

@@ -1,0 +1,92 @@
+"""Levenberg-Marquardt: damped Gauss-Newton for nonlinear least squares in float64.
+
+Source: Moré, The Levenberg-Marquardt algorithm: implementation and theory (1978); damping update after Nielsen,
+Damping parameter in Marquardt's method, IMM-REP-1999-05 (1999).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Residual = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class LevenbergMarquardt:
+    """Minimises `½ |r(w)|²` over a vector of weights, one accepted step at a time.
+
+    Args:
+        residual: maps weights (n,) to residuals (m,).
+        jacobian: maps weights to the Jacobian (m, n) of the residuals.
+        weights: (n,) starting weights; replaced by each accepted step.
+        damping: starting damping, relative to the squared columns of the Jacobian.
+    """
+
+    residual: Residual
+    jacobian: Residual
+    weights: Tensor
+    damping: float = 1e-12
+
+    def __post_init__(self) -> None:
+        self._growth = 2.0
+        self._largest = torch.zeros_like(self.weights)
+        self.restart()
+
+    def restart(self) -> None:
+        """Take the residual anew: call it when the residual function itself has changed."""
+        self.value = self.residual(self.weights)
+        self.loss = 0.5 * float(self.value @ self.value)
+
+    def step(self, attempts: int = 12) -> bool:
+        """One accepted step.
+
+        Args:
+            attempts: trials with growing damping before giving up.
+
+        Returns:
+            Whether the loss fell; if not, the weights are a minimum as far as rounding can tell.
+        """
+        with torch.no_grad():
+            jacobian = self.jacobian(self.weights)
+            scale = self._scaling(jacobian)
+            # QR and not the normal equations: stiff penalties need all the digits.
+            orthogonal, triangular = torch.linalg.qr(jacobian / scale)
+            right = orthogonal.T @ self.value
+            for _ in range(attempts):
+                move, promised = _damped_solve(triangular, right, self.damping)
+                if self._accept(move / scale, promised):
+                    return True
+                self.damping *= self._growth
+                self._growth *= 2.0
+        return False
+
+    def _scaling(self, jacobian: Tensor) -> Tensor:
+        # Moré: the largest column norm seen so far, so that the step is the same in any units of the weights.
+        norms = torch.linalg.vector_norm(jacobian, dim=0)
+        self._largest = torch.maximum(self._largest, norms).clamp(min=1e-8 * float(norms.max()) + 1e-300)
+        return self._largest
+
+    def _accept(self, move: Tensor, promised: float) -> bool:
+        weights = self.weights + move
+        value = self.residual(weights)
+        loss = 0.5 * float(value @ value)
+        if not (loss < self.loss and promised > 0.0):
+            return False
+        gain = (self.loss - loss) / promised
+        self.damping = max(self.damping * max(0.1, 1.0 - (2.0 * gain - 1.0) ** 3), 1e-16)
+        self._growth = 2.0
+        self.weights, self.value, self.loss = weights, value, loss
+        return True
+
+
+def _damped_solve(triangular: Tensor, right: Tensor, damping: float) -> tuple[Tensor, float]:
+    """Minimiser of `|R d + c|² + damping |d|²` and the fall of half the squared residual that it promises."""
+    count = triangular.shape[1]
+    lower = damping**0.5 * torch.eye(count, dtype=triangular.dtype, device=triangular.device)
+    orthogonal, factor = torch.linalg.qr(torch.cat([triangular, lower]))
+    projected = orthogonal[: len(triangular)].T @ right
+    move = -torch.linalg.solve_triangular(factor, projected[:, None], upper=True)[:, 0]
+    moved = triangular @ move
+    return move, -float(moved @ (right + 0.5 * moved))

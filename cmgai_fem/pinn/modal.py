@@ -1,0 +1,178 @@
+"""Least-force transport mode by mode: two networks, one residual.
+
+Each mode j moves by `a'' + eta a' + lambda_j a = b_j`. Of all motions through the states the network pair is trained to
+the one of least `1/2 int |d^p b/ds^p|²` over the whole span: outside the known states, too, nothing but the force's
+restriction speaks. The momentum balance enters by the method of multipliers, so that it holds to rounding and not to a
+penalty's accuracy.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cmgai_fem.pinn.curves import Anchors, NetworkCurve
+from cmgai_fem.pinn.jets import derivative
+from cmgai_fem.pinn.networks import Network, TimeFeatures
+from cmgai_fem.states import Array
+
+
+@dataclass(frozen=True)
+class ModalTransport:
+    """The modal problem in one window of pseudo-time.
+
+    Args:
+        nodes: (K,) pseudo-times of the known states in the window.
+        values: (K, m) amplitudes there, in units of `scale`.
+        scale: (m,) unit of each mode.
+        span: first and last pseudo-time to cover.
+        order: p of the least force; -1 asks for no force at all inside the window.
+        damping: eta.
+        eigenvalues: (m,) stiffness of each mode per mass.
+        softness: (K,) weight of a state's misfit relative to the force; 0 where it holds exactly.
+    """
+
+    nodes: Array
+    values: Array
+    scale: Array
+    span: tuple[float, float]
+    order: int
+    damping: float
+    eigenvalues: Array
+    softness: Array
+
+    def windows(self) -> Iterator["ModalTransport"]:
+        """The problem itself, or for p = -1 one problem between each two states: the blows break the motion there."""
+        if self.order >= 0:
+            yield self
+            return
+        last = len(self.nodes) - 2
+        for k, (left, right) in enumerate(pairwise(self.nodes)):
+            span = (self.span[0] if k == 0 else float(left), self.span[1] if k == last else float(right))
+            rows = slice(k, k + 2)
+            yield ModalTransport(
+                self.nodes[rows], self.values[rows], self.scale, span, self.order, self.damping, self.eigenvalues,
+                np.zeros(2),
+            )  # fmt: skip
+
+    def networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
+        """Displacement curve and force curve."""
+        kinks = self.nodes if self.order >= 0 else np.zeros(0)
+        hard = self.softness == 0.0
+        degree = max(2 * self.order + 3, 1)
+        anchors = Anchors(self.nodes[hard], self.values[hard], degree)
+        nothing = Anchors(np.zeros(0), np.zeros((0, len(self.scale))), 1)
+        # Damping and stiffness follow the first jump by weaker ones in the next derivatives.
+        further = (0, 1, 2) if self.damping else (0, 2) if np.any(self.eigenvalues) else (0,)
+        curves = []
+        for power, held in ((2 * self.order + 3, anchors), (2 * self.order + 1, nothing)):
+            # The motions that the restriction does not see are polynomials of this degree.
+            plain = max((power - 1) // 2, 1)
+            features = TimeFeatures.over(self.span, plain, kinks, tuple(power + more for more in further))
+            curves.append(NetworkCurve(features, Network(features.count, hidden, len(self.scale)), held, self.scale))
+        return curves[0], curves[1]
+
+    def quadrature(self, points: int) -> tuple[Array, Array]:
+        """Gauss points and weights on each piece between states and ends of the span."""
+        unit, weight = np.polynomial.legendre.leggauss(points)
+        breaks = np.unique(np.concatenate([self.nodes, self.span]))
+        half, centre = 0.5 * np.diff(breaks), 0.5 * (breaks[:-1] + breaks[1:])
+        return (centre[:, None] + half[:, None] * unit).ravel(), (half[:, None] * weight).ravel()
+
+
+class ModalResidual:
+    """Residual rows of a modal problem as a function of the weights of both networks.
+
+    Args:
+        problem: the modal problem.
+        curves: displacement and force.
+        points: Gauss points a piece.
+        penalty: weight of the restriction against the momentum balance.
+        device: of the tensors.
+    """
+
+    def __init__(
+        self,
+        problem: ModalTransport,
+        curves: tuple[NetworkCurve, NetworkCurve],
+        points: int,
+        penalty: float,
+        device: torch.device,
+    ) -> None:
+        self.problem, self.curves, self.penalty = problem, curves, penalty
+        s, weights = problem.quadrature(points)
+        self.split = curves[0].network.size
+        self.count = self.split + (curves[1].network.size if problem.order >= 0 else 0)
+        self._root = torch.as_tensor(np.sqrt(weights), device=device)[:, None]
+        self._moving = curves[0].table(s, 2, device)
+        self._forcing = curves[1].table(s, max(problem.order, 0), device)
+        self._eigenvalues = torch.as_tensor(problem.eigenvalues, device=device)
+        self._soft = problem.softness > 0.0
+        self._at_states = curves[0].table(problem.nodes[self._soft], 0, device)
+        self._wanted = torch.as_tensor(problem.values[self._soft], device=device)
+        self._misfit = torch.as_tensor(1.0 / problem.softness[self._soft], device=device)[:, None]
+        # d^p b grows with the p-th power of the inverse distance of states; this keeps the rows of one size.
+        self._unit = float(np.mean(np.diff(problem.nodes))) ** max(problem.order, 0)
+        self.multiplier = torch.zeros((len(s), len(problem.scale)), dtype=torch.float64, device=device)
+
+    def balance(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Momentum residual and acceleration (points, m) at the Gauss points, in units of the scale."""
+        motion = self.curves[0].jets(weights[: self.split], self._moving)
+        acceleration = derivative(motion, 2)
+        force = self._force(weights)
+        resisting = self.problem.damping * motion[1] + self._eigenvalues * motion[0]
+        balance = acceleration + resisting
+        return (balance if force is None else balance - force[0]), acceleration
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        """All residual rows."""
+        balance = (self.balance(weights)[0] + self.multiplier) / self.penalty
+        rows = [(self._root * balance).ravel()]
+        force = self._force(weights)
+        if force is not None:
+            rows.append((self._root * self._unit * derivative(force, self.problem.order)).ravel())
+        if np.any(self._soft):
+            motion = self.curves[0].jets(weights[: self.split], self._at_states)
+            rows.append((self._unit * self._misfit * (motion[0] - self._wanted)).ravel())
+        return torch.cat(rows)
+
+    def jacobian(self, weights: Tensor) -> Tensor:
+        """Jacobian (rows, count) of the residual rows."""
+        order, root = self.problem.order, self._root[..., None]
+        jets = self.curves[0].jacobian(weights[: self.split], self._moving)
+        balance = derivative(jets, 2) + self.problem.damping * jets[1] + self._eigenvalues[:, None] * jets[0]
+        if order >= 0:
+            forces = self.curves[1].jacobian(weights[self.split :], self._forcing)
+            balance = torch.cat([balance, -forces[0]], dim=-1)
+        rows = [(root / self.penalty * balance).flatten(0, 1)]
+        if order >= 0:
+            lifted = (root * self._unit * derivative(forces, order)).flatten(0, 1)
+            rows.append(torch.nn.functional.pad(lifted, (self.split, 0)))
+        if np.any(self._soft):
+            held = self.curves[0].jacobian(weights[: self.split], self._at_states)[0]
+            soft = (self._unit * self._misfit[..., None] * held).flatten(0, 1)
+            rows.append(torch.nn.functional.pad(soft, (0, self.count - self.split)))
+        return torch.cat(rows)
+
+    def update_multiplier(self, weights: Tensor) -> None:
+        """One round of the method of multipliers: what the balance still lacks is asked for once more."""
+        with torch.no_grad():
+            self.multiplier = self.multiplier + self.balance(weights)[0]
+
+    def relative_residual(self, weights: Tensor) -> float:
+        """Root mean square of the momentum residual over that of the accelerations and of the states' own size."""
+        with torch.no_grad():
+            balance, acceleration = self.balance(weights)
+            size = torch.sqrt(torch.sum((self._root * acceleration) ** 2) + 1.0)
+            return float(torch.sqrt(torch.sum((self._root * balance) ** 2)) / size)
+
+    def _force(self, weights: Tensor) -> Tensor | None:
+        if self.problem.order < 0:
+            return None
+        return self.curves[1].jets(weights[self.split :], self._forcing)
+
+
+Progress = Callable[[dict[str, float]], None]

@@ -1,0 +1,67 @@
+"""How a PINN is trained."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from cmgai_fem.errors import InputError
+
+ENCODINGS = ("spectral",)
+OPTIMISERS = ("levenberg_marquardt",)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Encoding, size and optimiser of a PINN.
+
+    Args:
+        encoding: spatial input: "spectral" (modes of the states and of the label mesh).
+        optimiser: "levenberg_marquardt".
+        hidden: widths of the hidden layers of both networks.
+        points: Gauss points between two known states.
+        penalty: weight of the force's restriction against the momentum residual within one round; the rounds of the
+            method of multipliers take the residual to zero, so the answer does not depend on it.
+        rounds: rounds of the method of multipliers.
+        steps: the most optimiser steps in a round.
+        warm_up: Adam steps before them.
+        stall: relative fall of the loss over a step below which a round ends.
+        tolerance: the largest acceptable momentum residual, root mean square relative to the accelerations.
+        threads: torch threads; more than one gains nothing at these sizes.
+    """
+
+    encoding: str = "spectral"
+    optimiser: str = "levenberg_marquardt"
+    hidden: tuple[int, ...] = (12,)
+    points: int = 16
+    penalty: float = 1e-2
+    rounds: int = 6
+    steps: int = 6
+    warm_up: int = 0
+    stall: float = 1e-7
+    tolerance: float = 1e-3
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.encoding not in ENCODINGS:
+            raise InputError(f"encoding {self.encoding!r} is unknown; there are: {', '.join(ENCODINGS)}")
+        if self.optimiser not in OPTIMISERS:
+            raise InputError(f"optimiser {self.optimiser!r} is unknown; there are: {', '.join(OPTIMISERS)}")
+        for name in ("points", "rounds", "steps", "threads"):
+            if getattr(self, name) < 1:
+                raise InputError(f"training: {name} = {getattr(self, name)} must be at least 1")
+        for name in ("penalty", "tolerance"):
+            if not getattr(self, name) > 0.0:
+                raise InputError(f"training: {name} = {getattr(self, name):g} must be positive")
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Run with `count` torch threads and put the number back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,73 @@
+"""The training loop: warm-up, rounds of Levenberg-Marquardt, history."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
+from cmgai_fem.pinn.modal import ModalResidual
+from cmgai_fem.pinn.settings import TrainingSettings
+
+Progress = Callable[[dict[str, float]], None]
+
+
+@dataclass
+class History:
+    """Rows {step, loss, momentum_residual, seconds} of a training, also sent to `progress`."""
+
+    progress: Progress | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    start: float = field(default_factory=time.perf_counter)
+
+    def add(self, loss: float, momentum_residual: float) -> None:
+        """Add one row."""
+        row = {
+            "step": float(len(self.rows)),
+            "loss": loss,
+            "momentum_residual": momentum_residual,
+            "seconds": time.perf_counter() - self.start,
+        }
+        self.rows.append(row)
+        if self.progress:
+            self.progress(row)
+
+
+def train(residual: ModalResidual, weights: Tensor, settings: TrainingSettings, history: History) -> Tensor:
+    """Weights that minimise the residual.
+
+    Args:
+        residual: residual rows; its multiplier is updated between rounds.
+        weights: (n,) starting weights.
+        settings: how to train.
+        history: takes a row a step.
+
+    Returns:
+        (n,) trained weights.
+    """
+    if settings.warm_up:
+        weights = _adam(residual, weights, settings.warm_up)
+    optimiser = LevenbergMarquardt(residual, residual.jacobian, weights)
+    for turn in range(settings.rounds):
+        if turn:
+            residual.update_multiplier(optimiser.weights)
+            optimiser.restart()
+        for _ in range(settings.steps):
+            before = optimiser.loss
+            moved = optimiser.step()
+            history.add(optimiser.loss, residual.relative_residual(optimiser.weights))
+            if not moved or before - optimiser.loss <= settings.stall * before:
+                break
+    return optimiser.weights
+
+
+def _adam(residual: ModalResidual, weights: Tensor, steps: int) -> Tensor:
+    moving = weights.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([moving], lr=1e-2)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        torch.mean(residual(moving) ** 2).backward()
+        optimiser.step()
+    return moving.detach()
