@@ -7,6 +7,7 @@ update in place, one sparse product for the forces, and two ghost exchanges.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
 from dolfinx import la
 from mpi4py import MPI
@@ -110,7 +111,7 @@ class ExplicitDynamics:
         self.state: PointState = model.undeformed(kinematics.full.points)
         index_map = kinematics.space.dofmap.index_map
         self._owned = index_map.size_local * kinematics.dimension
-        self._mass = model.metal.density * np.repeat(
+        self.mass = model.metal.density * np.repeat(
             kinematics.nodal_volumes[: index_map.size_local], kinematics.dimension
         )
         self._forces = kinematics.vector()
@@ -124,7 +125,7 @@ class ExplicitDynamics:
         self.last_step = 0.0
         self.stable_step = 0.0
         self.wall_work = 0.0
-        self.initial_energy = self._sum(0.5 * np.dot(self._mass, self.velocity**2))
+        self.initial_energy = self._sum(0.5 * np.dot(self.mass, self.velocity**2))
         self.largest_drift = 0.0
         self._failure = ""
 
@@ -146,11 +147,11 @@ class ExplicitDynamics:
             remaining = until - self.time
             count = int(np.ceil(remaining / self.stable_step * (1.0 - 1e-12)))
             step = remaining / count
-            kinetic_before = np.dot(self._mass, self.velocity**2)
+            kinetic_before = np.dot(self.mass, self.velocity**2)
             wall_before = self.wall_work
             self._accelerate(step)
             if self.steps % STEPS_PER_CHECK == 0:
-                kinetic = 0.25 * (kinetic_before + np.dot(self._mass, self.velocity**2))
+                kinetic = 0.25 * (kinetic_before + np.dot(self.mass, self.velocity**2))
                 self._check_balance(kinetic, 0.5 * (wall_before + self.wall_work))
             self.displacement.array[: self._owned] += step * self.velocity
             self.displacement.scatter_forward()
@@ -160,7 +161,7 @@ class ExplicitDynamics:
 
     def energies(self) -> Energies:
         """Energies now, the kinetic one half a step early. Collective."""
-        return self._energies(0.5 * np.dot(self._mass, self.velocity**2), self.wall_work)
+        return self._energies(0.5 * np.dot(self.mass, self.velocity**2), self.wall_work)
 
     def synchronised(self) -> tuple[PointState, Array, Array]:
         """State and gradients (full, centre) at `time`: a copy, so that the march goes on undisturbed."""
@@ -183,7 +184,7 @@ class ExplicitDynamics:
                     raise
         self._forces.array[:] = self.kinematics.nodal_forces(self._deviatoric, self._volumetric)
         self._forces.scatter_reverse(la.InsertMode.add)
-        change = self._forces.array[: self._owned] / self._mass
+        change = self._forces.array[: self._owned] / self.mass
         change *= -0.5 * (step + self.last_step)
         change[self._fixed] = 0.0
         before = self.velocity[self._wall]
@@ -196,7 +197,7 @@ class ExplicitDynamics:
         gap = self._wall_start + self.displacement.array[self._wall]
         velocity = np.maximum(predicted, -gap / step)
         self.velocity[self._wall] = velocity
-        self.wall_work -= 0.5 * float(np.dot(self._mass[self._wall] * (velocity - predicted), before + velocity))
+        self.wall_work -= 0.5 * float(np.dot(self.mass[self._wall] * (velocity - predicted), before + velocity))
 
     def _constitutive(self, gradient: Array, state: PointState, out: Array) -> None:
         for start in range(0, gradient.shape[1], BLOCK_POINTS):

@@ -111,15 +111,13 @@ class QuasiStaticPlasticity:
             self._snes.solve(None, self._unknown)
         except PETSc.Error as error:
             self.displacement.x.array[:] = before
-            raise ConvergenceError(
-                f"plasticity at {state}: the linear solver failed (PETSc error {error.ierr})"
-            ) from None
-        reason = self._snes.getConvergedReason()
-        if reason <= 0:
+            raise ConvergenceError(f"plasticity at {state}: the linear solver failed: {error}") from None
+        if not self._snes.is_converged:
+            reason = self._snes.getConvergedReason()
             norm, count = self._snes.getFunctionNorm(), self._snes.getIterationNumber()
             self.displacement.x.array[:] = before
             raise ConvergenceError(
-                f"plasticity at {state}: Newton's method stopped after {count} iterations at a residual of {norm:.3g} N "
+                f"plasticity at {state}: Newton's method stopped after {count} iterations at residual {norm:.3g} N "
                 f"(PETSc reason {reason}): take smaller load steps, or the load is above the limit load"
             )
         self.update_stress()
@@ -189,12 +187,12 @@ class QuasiStaticPlasticity:
         settings = {"snes_linesearch_type": "basic", "snes_rtol": 1e-10, "snes_atol": 1e-9, "snes_max_it": 30} | options
         database = PETSc.Options()
         for key, value in settings.items():
-            database[prefix + key] = value
+            database.setValue(prefix + key, value)
         snes.setFunction(self._assemble_residual, right)
         snes.setJacobian(self._assemble_jacobian, matrix)
         snes.setFromOptions()
         for key in settings:
-            del database[prefix + key]
+            database.delValue(prefix + key)
         self._snes = snes
 
     def _assemble_residual(self, snes: PETSc.SNES, x: PETSc.Vec, b: PETSc.Vec) -> None:
