@@ -52,8 +52,8 @@ class Body:
         mesh: the DOLFINx mesh.
         facets: tags of the facets in physical groups.
         groups: tag of each named physical group of facets.
-        labels: the mesh's nodes and cells in gmsh's order, on rank 0 alone (None elsewhere, and for a mesh not made by
-            gmsh).
+        labels: the mesh's nodes and cells in gmsh's order, on rank 0 alone (None elsewhere, and for a mesh that gmsh did
+            not make of straight cells).
     """
 
     mesh: dolfinx.mesh.Mesh
@@ -108,7 +108,8 @@ def read_geo(path: Path, numbers: Mapping[str, float], comm: MPI.Comm, dimension
     def build() -> None:
         gmsh.onelab.clear()
         gmsh.open(str(path))
-        known = {name for name in gmsh.onelab.getNames() if gmsh.onelab.getNumber(name).size}
+        names = [name for name in gmsh.onelab.getNames() if not name.startswith("Gmsh/")]
+        known = {name for name in names if gmsh.onelab.getNumber(name).size}
         unknown = sorted(set(numbers) - known)
         if unknown:
             raise InputError(f"{path.name} has no parameter {unknown[0]!r}; it has: {', '.join(sorted(known))}")
@@ -193,14 +194,31 @@ class NodeGather:
         return None if gathered is None else np.concatenate(gathered)[self._order]
 
 
-def _labels(dimension: int) -> Labels:
-    """Nodes and cells of gmsh's current model as labels."""
+def mark_boundaries(mesh: dolfinx.mesh.Mesh, places: Mapping[str, Callable[[Array], Any]]) -> Body:
+    """A body on a mesh of DOLFINx's own, its boundaries named by where they are.
+
+    Args:
+        mesh: the mesh.
+        places: for each boundary, a function of coordinates (3, n) that is true on it.
+    """
+    dimension = mesh.topology.dim - 1
+    groups = {name: number for number, name in enumerate(places, start=1)}
+    found = {name: dolfinx.mesh.locate_entities_boundary(mesh, dimension, place) for name, place in places.items()}
+    facets = np.concatenate(list(found.values()))
+    tags = np.concatenate([np.full(len(found[name]), tag, dtype=np.int32) for name, tag in groups.items()])
+    facets, first = np.unique(facets, return_index=True)
+    return Body(mesh, dolfinx.mesh.meshtags(mesh, dimension, facets, tags[first]), groups)
+
+
+def _labels(dimension: int) -> Labels | None:
+    """Nodes and cells of gmsh's current model as labels; None where a cell is curved."""
     points = gmshio.extract_geometry(gmsh.model)[:, :dimension]
     topology, _ = gmshio.extract_topology_and_markers(gmsh.model)
+    kinds = [kind for kind in topology if gmsh.model.mesh.getElementProperties(kind)[1] == dimension]
+    if not set(kinds) <= set(CELL_NAMES):
+        return None
     blocks: dict[str, Any] = {
-        CELL_NAMES[kind]: np.asarray(block["topology"], dtype=np.int64)
-        for kind, block in topology.items()
-        if gmsh.model.mesh.getElementProperties(kind)[1] == dimension
+        CELL_NAMES[kind]: np.asarray(topology[kind]["topology"], dtype=np.int64) for kind in kinds
     }
     used, numbered = np.unique(np.concatenate([block.ravel() for block in blocks.values()]), return_inverse=True)
     cells, start = {}, 0
