@@ -1,125 +1,164 @@
-"""The results folder of a study: metrics, fields and provenance as plain files, each complete or not there."""
+"""The files of a results folder, read and checked: what the report is made from."""
 
 import csv
 import json
-import os
-import platform
-import resource
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+import math
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import cmgai_fem
-from cmgai_fem.comparison import Row, Verdict, best_rival
-from cmgai_fem.export import write_paraview
-from cmgai_fem.generation import Generation, training_history
-from cmgai_fem.solvers import METHODS
-from cmgai_fem.states import StateSet
-from cmgai_fem.study_file import Study
+from cmgai_fem.errors import InputError
+from cmgai_fem.states import Coordinate, StateSet
 
 COLUMNS = (
     "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "seconds",
 )  # fmt: skip
-PACKAGES = ("dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn")
+# Keys of run.json that the report cannot do without, and those that default to nothing.
+REQUIRED = ("study",)
+OPTIONAL: dict[str, Any] = {
+    "tolerances": [], "calibration": {}, "admissibility": [], "training": [], "provenance": {}, "notes": [],
+}  # fmt: skip
 
 
-def write_metrics(path: Path, rows: Sequence[Row]) -> None:
-    """Write `metrics.csv`, complete or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{item:.9g}" if isinstance(item, float) else item for key, item in row.items()})
-    temporary.replace(path)
+@dataclass(frozen=True)
+class Row:
+    """One measured figure: a line of `metrics.csv`. Errors are dimensionless, `seconds` may be unknown."""
+
+    field: str
+    state: float
+    split: str
+    method: str
+    against: str
+    nrmse: float
+    seconds: float | None
 
 
-def write_fields(study: Study, folder: Path, reference: StateSet, generation: Generation, rows: Sequence[Row]) -> None:
-    """Fields as StateSet files for the report, and as .vtu/.pvd with their errors for ParaView."""
-    (folder / "fields").mkdir(exist_ok=True)
-    reference.save(folder / "fields" / "reference.npz")
-    for method in (*METHODS, best_rival(rows)):
-        generation.states[method].save(folder / "fields" / f"{method}.npz")
-    held = study.states.held_out
-    write_paraview(
-        folder / "paraview",
-        reference.at(held),
-        {method: generation.states[method].at(held) for method in METHODS},
-    )
+@dataclass(frozen=True)
+class Results:
+    """A results folder.
+
+    Args:
+        folder: where it is.
+        run: `run.json`, with empty defaults for what a study may leave out.
+        rows: `metrics.csv`.
+    """
+
+    folder: Path
+    run: dict[str, Any]
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read `run.json` and `metrics.csv`.
+
+        Raises:
+            InputError: one is missing or malformed; the text names the file and the key or line.
+        """
+        return cls(folder, _read_run(folder / "run.json"), _read_metrics(folder / "metrics.csv"))
+
+    @property
+    def coordinate(self) -> Coordinate:
+        """The state coordinate."""
+        entry = self.run["study"]["coordinate"]
+        return Coordinate(entry["name"], entry.get("unit", ""))
+
+    @property
+    def known(self) -> list[float]:
+        """Values of the known states."""
+        return [float(value) for value in self.run["study"]["known"]]
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """Names of the measured fields, in the order in which they were written."""
+        return list(dict.fromkeys(row.field for row in self.rows))
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Names of the methods, ours first, in the order in which they were written."""
+        names = dict.fromkeys(row.method for row in self.rows)
+        return sorted(names, key=lambda name: ("fem", "pinn").index(name) if name in ("fem", "pinn") else 2)
+
+    def select(
+        self, field: str, method: str | None = None, split: str | None = None, against: str = "reference"
+    ) -> list[Row]:
+        """Rows of a field, by increasing state."""
+        rows = [
+            row
+            for row in self.rows
+            if row.field == field
+            and row.against == against
+            and method in (None, row.method)
+            and split in (None, row.split)
+        ]
+        return sorted(rows, key=lambda row: row.state)
+
+    def held_out(self, field: str) -> list[tuple[float, str]]:
+        """Held-out states of a field with their split, by increasing state."""
+        return sorted({(row.state, row.split) for row in self.rows if row.field == field and row.split != "known"})
+
+    def error(self, field: str, method: str, state: float) -> float | None:
+        """NRMSE of one method at one state against the reference, or None where it was not measured."""
+        return next((row.nrmse for row in self.select(field, method) if row.state == state), None)
+
+    def cross_check(self, field: str, state: float) -> list[Row]:
+        """The PINN's row against the FEM at one state, if there."""
+        return [row for row in self.select(field, "pinn", against="fem") if row.state == state]
+
+    def worst_errors(self, field: str, split: str) -> dict[str, float]:
+        """Largest NRMSE of each method over the held-out states of a split."""
+        worst: dict[str, float] = {}
+        for row in self.select(field, split=split):
+            worst[row.method] = max(worst.get(row.method, 0.0), row.nrmse)
+        return worst
+
+    def stored_methods(self) -> list[str]:
+        """Methods whose generated fields are in the folder, ours first."""
+        stored = {path.stem for path in (self.folder / "fields").glob("*.npz")}
+        return [method for method in self.methods if method in stored]
+
+    def states(self, name: str) -> StateSet | None:
+        """The states in `fields/<name>.npz`, or None if the folder has none."""
+        path = self.folder / "fields" / f"{name}.npz"
+        return StateSet.load(path) if path.exists() else None
 
 
-def run_info(
-    study: Study,
-    generation: Generation,
-    verdicts: Sequence[Verdict],
-    figures: Sequence[Row],
-    solve_info: Mapping[str, Any],
-    device: str,
-    seconds: float,
-) -> dict[str, Any]:
-    """What `run.json` holds: the question, the choices, the verdicts and the provenance."""
-    return {
-        "study": {
-            "name": study.name,
-            "title": study.title,
-            "description": study.description,
-            "known": sorted(study.states.known),
-            "held_out_interpolation": sorted(study.states.interpolation),
-            "held_out_extrapolation": sorted(study.states.extrapolation),
-            "coordinate": study.coordinate.model_dump(),
-            "deformed_by": study.deformed_by,
-        },
-        "fields": {name: table.model_dump() for name, table in study.fields.items()},
-        "tolerances": [
-            {
-                "name": verdict.name,
-                "limit": verdict.limit,
-                "value": verdict.worst,
-                "passed": verdict.passed,
-                "text": "; ".join(verdict.failures[:5]),
-            }
-            for verdict in verdicts
-        ],
-        "calibration": [
-            {"split": split, "field": name, **calibration.describe()}
-            for (split, name), calibration in generation.calibrations.items()
-        ],
-        "admissibility": list(figures),
-        "training": training_history(generation.solutions),
-        "solvers": [
-            {"method": method, "split": split, "field": name, **solution.problem.describe(), **solution.info}
-            for (method, split, name), solution in generation.solutions.items()
-        ],
-        "provenance": {
-            "cmgai_fem": cmgai_fem.__version__,
-            "study_hash": study.hash,
-            "seed": study.pinn.seed,
-            "device": device,
-            "reference": dict(solve_info),
-            "seconds": seconds,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
-            "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            "versions": versions(),
-        },
-        "notes": [],
-    }
+def _read_run(path: Path) -> dict[str, Any]:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; is {path.parent} a results folder?") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not valid JSON at line {error.lineno}: {error.msg}") from None
+    for key in REQUIRED:
+        if key not in run:
+            raise InputError(f"{path}: key {key!r} is missing")
+    for key in ("name", "title", "known", "coordinate"):
+        if key not in run["study"]:
+            raise InputError(f"{path}: key 'study.{key}' is missing")
+    return {**OPTIONAL, **run}
 
 
-def versions() -> dict[str, str]:
-    """Versions of the packages that the figures depend on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+def _read_metrics(path: Path) -> tuple[Row, ...]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; is {path.parent} a results folder?")
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"{path}: column {missing[0]!r} is missing")
+        rows = tuple(_read_row(path, reader.line_num, line) for line in reader)
+    if not rows:
+        raise InputError(f"{path}: holds no figures; run the study first")
+    return rows
 
 
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON, complete or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+def _read_row(path: Path, line_number: int, line: dict[str, str]) -> Row:
+    try:
+        state, nrmse = float(line["state"]), float(line["nrmse"])
+        seconds = float(line["seconds"]) if line["seconds"] else None
+    except ValueError as error:
+        raise InputError(f"{path}, line {line_number}: {error}") from None
+    if not math.isfinite(nrmse):
+        raise InputError(f"{path}, line {line_number}: the NRMSE is not finite")
+    return Row(line["field"], state, line["split"], line["method"], line["against"], nrmse, seconds)
