@@ -148,7 +148,7 @@ def _matcher() -> Any:
     """torchcfm's matcher on straight ways without added noise, so that it draws nothing from the global generator."""
     matching = optional_module("torchcfm.conditional_flow_matching")
 
-    class StraightMatcher(matching.ConditionalFlowMatcher):  # type: ignore[misc, name-defined]
+    class StraightMatcher(matching.ConditionalFlowMatcher):  # type: ignore[name-defined]
         """Independent coupling; the way's width is zero."""
 
         def sample_noise_like(self, x: Tensor) -> Tensor:

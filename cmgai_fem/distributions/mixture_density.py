@@ -7,6 +7,7 @@ likelihood of samples that the training did not see.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from cmgai_fem.distributions.networks import (
     draw_rows,
     train_stacked,
 )
-from cmgai_fem.distributions.physics_priors import Prior
+from cmgai_fem.distributions.physics_priors import Prior, Slope
 from cmgai_fem.errors import InputError
 
 
@@ -200,6 +201,17 @@ class MixtureNetwork(nn.Module):
             scale = (factor + lower) * unit.unsqueeze(-1)
         return Mixture(torch.log_softmax(logits, dim=-1), means, scale)
 
+    def slope(self, x: Tensor, mixture: Mixture, axis: int) -> Slope:
+        """Exact derivative along one condition of the mixtures at x (M, B, p), which are given."""
+        components, dimension = self.shape.components, self.dimension
+        direction = torch.zeros_like(x)
+        direction[..., axis] = 1.0
+        raw = self.network.slope(self.condition.apply(x), direction / self.condition.scale)
+        logits, means = raw[..., :components], raw[..., components : components * (1 + dimension)]
+        mean_logit = (mixture.log_shares.exp() * logits).sum(dim=-1, keepdim=True)
+        unit = self.value.scale.unsqueeze(-2)
+        return Slope(logits - mean_logit, means.unflatten(-1, (components, dimension)) * unit)
+
 
 def _slices(values: Tensor, regime: Tensor | None, components: int) -> list[Tensor]:
     """Split (B, d) values among the components: by known regime, else in equal parts along the widest direction."""
@@ -207,6 +219,8 @@ def _slices(values: Tensor, regime: Tensor | None, components: int) -> list[Tens
         parts = [values[regime == k] for k in range(components)]
         return [part if len(part) else values for part in parts]
     direction = torch.linalg.svd(values - values.mean(dim=0), full_matrices=False)[2][0]
+    # A singular vector has no sign of its own: the components should start in the same order whatever the library.
+    direction = direction * direction[direction.abs().argmax()].sign()
     order = torch.argsort(values @ direction)
     return [values[part] for part in torch.tensor_split(order, components)]
 
@@ -284,5 +298,10 @@ def prior_penalty(network: MixtureNetwork, prior: PriorTerm, generator: torch.Ge
     drawn = torch.rand(prior.points, len(prior.low), generator=generator, dtype=prior.low.dtype).to(prior.low.device)
     x = (prior.low + drawn * (prior.high - prior.low)).expand(members, -1, -1)
     mixture = network(x)
-    each = torch.stack([item.penalty(x, mixture, network) for item in prior.priors]).sum(dim=0)
+
+    @cache
+    def slope_along(axis: int) -> Slope:
+        return network.slope(x, mixture, axis)
+
+    each = torch.stack([item.penalty(x, mixture, slope_along) for item in prior.priors]).sum(dim=0)
     return (mixture.log_shares.detach().exp() * each).sum(dim=-1).mean(dim=1)

@@ -110,11 +110,9 @@ def fit_mixture_with_priors(
     count = len(weights)
     parts = []
     for samples in (split.training, split.validation):
-        regime = samples.regime if regimes else None
-        parts.append(
-            Samples(*(part.repeat_interleave(count, dim=0) for part in (samples.x, samples.u)),
-                    regime=None if regime is None else regime.repeat_interleave(count, dim=0))
-        )  # fmt: skip
+        x, u = (part.repeat_interleave(count, dim=0) for part in (samples.x, samples.u))
+        tied = samples.regime.repeat_interleave(count, dim=0) if regimes and samples.regime is not None else None
+        parts.append(Samples(x, u, tied))
     device = split.training.x.device
     term = PriorTerm(
         problem.priors(),

@@ -14,20 +14,34 @@ from torch import Tensor
 if TYPE_CHECKING:
     from cmgai_fem.distributions.mixture_density import Mixture
 
-MixtureMap = Callable[[Tensor], "Mixture"]
+
+@dataclass(frozen=True)
+class Slope:
+    """Derivatives of a mixture's parameters along one condition.
+
+    Args:
+        log_shares: (..., K).
+        means: (..., K, d).
+    """
+
+    log_shares: Tensor
+    means: Tensor
+
+
+SlopeAlong = Callable[[int], Slope]
 Residual = Callable[[Tensor, Tensor], Tensor]
 
 
 class Prior(Protocol):
     """What the fit asks of a prior."""
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Squared, scaled residual of each component.
 
         Args:
             x: (..., p) conditions.
             mixture: the mixtures at x.
-            mixture_map: the map from conditions to mixtures, for derivatives along x.
+            slope_along: maps the index of a condition to the exact slope of the mixtures along it.
 
         Returns:
             (..., K) penalties, zero where the physics holds.
@@ -47,7 +61,7 @@ class AlgebraicResidual:
     residual: Residual
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Mean square of the scaled residual (..., K)."""
         return (self.residual(x.unsqueeze(-2), mixture.means) / self.scale).square().mean(dim=-1)
 
@@ -66,7 +80,7 @@ class RegimeResidual:
     residuals: tuple[Residual, ...]
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Mean square of each component's own scaled residual (..., K)."""
         each = [
             (residual(x, mixture.means[..., k, :]) / self.scale).square().mean(dim=-1)
@@ -89,10 +103,10 @@ class DifferentialResidual:
     axis: int = 0
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Mean square of the scaled residual (..., K)."""
-        means, slope = value_and_slope(lambda at: mixture_map(at).means, x, self.axis)
-        return (self.residual(x.unsqueeze(-2), means, slope) / self.scale).square().mean(dim=-1)
+        slope = slope_along(self.axis).means
+        return (self.residual(x.unsqueeze(-2), mixture.means, slope) / self.scale).square().mean(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -111,9 +125,9 @@ class Monotonicity:
     sign: float = 1.0
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Square of the slope of the wrong sign (..., K)."""
-        slope = value_and_slope(lambda at: mixture_map(at).means[..., self.value], x, self.axis)[1]
+        slope = slope_along(self.axis).means[..., self.value]
         return torch.relu(-self.sign * slope / self.scale).square()
 
 
@@ -132,7 +146,7 @@ class Stability:
     rate: Residual
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Square of the positive part of the growth rate (..., K)."""
         growth = largest_growth_rate(self.rate, x.unsqueeze(-2), mixture.means)
         return torch.relu(growth / self.scale).square()
@@ -152,7 +166,7 @@ class Conservation:
     total: Callable[[Tensor], Tensor]
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Square of the scaled error, the same for every component (..., K)."""
         error = (mixture.mean() @ self.coefficients - self.total(x)) / self.scale
         return error.square().unsqueeze(-1).expand(mixture.log_shares.shape)
@@ -173,10 +187,9 @@ class SteadyShares:
     axis: int = 0
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Square of the scaled slope of each share's logarithm (..., K)."""
-        slope = value_and_slope(lambda at: mixture_map(at).log_shares, x, self.axis)[1]
-        return (slope / self.scale).square()
+        return (slope_along(self.axis).log_shares / self.scale).square()
 
 
 @dataclass(frozen=True)
@@ -195,23 +208,11 @@ class Bounds:
     upper: float = float("inf")
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", mixture_map: MixtureMap) -> Tensor:
+    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Mean square of the excess over the bounds (..., K)."""
         value = self.quantity(x.unsqueeze(-2), mixture.means)
         excess = torch.relu(self.lower - value) + torch.relu(value - self.upper)
         return (excess / self.scale).square().mean(dim=-1)
-
-
-def value_and_slope(function: Callable[[Tensor], Tensor], x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Values of a function at x (..., p) and their exact derivative along one condition.
-
-    By two reverse passes, so that the loss can be differentiated through it; torch's forward mode warns of a deprecated
-    part of its own.
-    """
-    direction = torch.zeros_like(x)
-    direction[..., axis] = 1.0
-    value, slope = torch.autograd.functional.jvp(function, x, direction, create_graph=torch.is_grad_enabled())
-    return value, slope
 
 
 def jacobian(rate: Residual, x: Tensor, u: Tensor) -> Tensor:

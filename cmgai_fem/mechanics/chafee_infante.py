@@ -96,7 +96,7 @@ class ChafeeInfante:
 
 
 def sine_coefficients(fields: Array, count: int) -> Array:
-    """First `count` coefficients (n, count) of nodal fields (n, N + 1) in `sum_k a_k sin(k x)`, by the trapezoid rule."""
+    """First coefficients (n, count) of nodal fields (n, N + 1) in `sum_k a_k sin(k x)`, by the trapezoid rule."""
     nodes = np.linspace(0.0, np.pi, fields.shape[1])
     waves = np.sin(np.outer(nodes, np.arange(1, count + 1)))
     return np.asarray(2.0 / (fields.shape[1] - 1) * fields @ waves)

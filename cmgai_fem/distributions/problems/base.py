@@ -71,8 +71,11 @@ class Problem(ABC):
     def priors(self) -> Sequence[Prior]:
         """Priors for a mixture whose components are free to take any regime."""
 
-    def trapped(self, x: Array, u: Array) -> NDArray[np.bool_] | None:
-        """Whether values (n, d) sit on an unstable branch; None for a problem without one."""
+    def trapped(self, x: Array, u: Array) -> IntArray | None:
+        """Whether values (n, d) sit on an unstable branch: 1, 0, or -1 at conditions (n, p) without one.
+
+        None for a problem that has no such trap at all.
+        """
         return None
 
     def sample(self, count: int, rng: np.random.Generator) -> tuple[Array, Array, IntArray]:

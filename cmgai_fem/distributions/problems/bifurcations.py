@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, Stability, SteadyShares
 from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
@@ -47,10 +46,11 @@ class Pitchfork(Problem):
         """The sign, where the branches are apart."""
         return np.where(x[:, 0] > SEPARATION**2, (u[:, 0] > 0.0).astype(np.int64), -1)
 
-    def trapped(self, x: Array, u: Array) -> NDArray[np.bool_]:
+    def trapped(self, x: Array, u: Array) -> IntArray:
         """Nearer to the unstable branch 0 than to a stable one."""
         r = x[:, 0]
-        return (r > SEPARATION**2) & (np.abs(u[:, 0]) < 0.5 * np.sqrt(np.maximum(r, 0.0)))
+        near = np.abs(u[:, 0]) < 0.5 * np.sqrt(np.maximum(r, 0.0))
+        return np.where(r > SEPARATION**2, near.astype(np.int64), -1)
 
     def residual(self, x: Array, u: Array) -> Array:
         """The rate at which the value would still move."""
@@ -94,13 +94,13 @@ class SaddleNode(Problem):
         """The side of zero: the stable branches lie beyond -0.577 and 0.577."""
         return (u[:, 0] > 0.0).astype(np.int64)
 
-    def trapped(self, x: Array, u: Array) -> NDArray[np.bool_]:
+    def trapped(self, x: Array, u: Array) -> IntArray:
         """Nearer to the unstable branch than to a stable one, where all three are apart."""
         lower, middle, upper = fixed_points(x[:, 0])
         value = u[:, 0]
         apart = np.minimum(upper - middle, middle - lower) > SEPARATION
         inside = (value > 0.5 * (lower + middle)) & (value < 0.5 * (middle + upper))
-        return np.where(np.isnan(middle), False, apart & inside)
+        return np.where(apart, inside.astype(np.int64), -1)
 
     def residual(self, x: Array, u: Array) -> Array:
         """The rate at which the value would still move."""

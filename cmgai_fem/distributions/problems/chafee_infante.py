@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, Stability
@@ -55,10 +54,10 @@ class ChafeeInfanteFields(Problem):
         """The sign of the first coefficient, once the fields have developed."""
         return np.where(x[:, 0] > DEVELOPED, (u[:, 0] > 0.0).astype(np.int64), -1)
 
-    def trapped(self, x: Array, u: Array) -> NDArray[np.bool_]:
+    def trapped(self, x: Array, u: Array) -> IntArray:
         """Nearer to the unstable zero field, or a field with a node, than to a stable one, in the first coefficient."""
         height = np.sqrt(np.maximum(4.0 / 3.0 * (1.0 - 1.0 / x[:, 0]), 0.0))
-        return (x[:, 0] > DEVELOPED) & (np.abs(u[:, 0]) < 0.5 * height)
+        return np.where(x[:, 0] > DEVELOPED, (np.abs(u[:, 0]) < 0.5 * height).astype(np.int64), -1)
 
     def residual(self, x: Array, u: Array) -> Array:
         """Root mean square of the rates of the three coefficients, in the equation truncated to them."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import Bounds, DifferentialResidual, Prior
@@ -51,9 +50,9 @@ class Duffing(Problem):
         """The sign of the position, once settled."""
         return np.where(x[:, 0] > SETTLED, (u[:, 0] > 0.0).astype(np.int64), -1)
 
-    def trapped(self, x: Array, u: Array) -> NDArray[np.bool_]:
+    def trapped(self, x: Array, u: Array) -> IntArray:
         """Still on the hilltop at a late time."""
-        return (x[:, 0] > SETTLED) & (np.abs(u[:, 0]) < 0.5)
+        return np.where(x[:, 0] > SETTLED, (np.abs(u[:, 0]) < 0.5).astype(np.int64), -1)
 
     def residual(self, x: Array, u: Array) -> Array:
         """Energy above what a start with three deviations of velocity has: damping can only lower it."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior
@@ -91,11 +90,11 @@ class ElasticPlasticShock(Problem):
         middle = 0.5 * (x[:, 0] + self.elastic_limit / (self.density * self.elastic_speed))
         return (u[:, 1] > middle).astype(np.int64)
 
-    def trapped(self, x: Array, u: Array) -> NDArray[np.bool_]:
+    def trapped(self, x: Array, u: Array) -> IntArray:
         """Between the two states, where no wave leaves the material (asked where they are well apart)."""
         start = self.elastic_limit / (self.density * self.elastic_speed)
         way = (u[:, 1] - start) / (x[:, 0] - start)
-        return (x[:, 0] > 0.25) & (way > 0.25) & (way < 0.75)
+        return np.where(x[:, 0] > 0.25, ((way > 0.25) & (way < 0.75)).astype(np.int64), -1)
 
     def residual(self, x: Array, u: Array) -> Array:
         """Root mean square of the three scaled jump conditions."""

@@ -1,0 +1,111 @@
+import pytest
+import torch
+
+from cmgai_fem.distributions.mixture_density import Mixture, MixtureShape, PriorTerm, Samples, fit_mixtures
+from cmgai_fem.distributions.networks import Budget
+from cmgai_fem.distributions.physics_priors import (
+    AlgebraicResidual,
+    Bounds,
+    Conservation,
+    DifferentialResidual,
+    Monotonicity,
+    RegimeResidual,
+    Slope,
+    Stability,
+    SteadyShares,
+    jacobian,
+    largest_growth_rate,
+)
+
+
+def mixture_of(means: list[list[float]], shares: list[float]) -> Mixture:
+    centre = torch.tensor([means], dtype=torch.float64)
+    return Mixture(torch.tensor([shares], dtype=torch.float64).log(), centre, torch.ones_like(centre))
+
+
+X = torch.tensor([[0.64]], dtype=torch.float64)
+SLOPE = Slope(
+    torch.tensor([[0.5, -0.5]], dtype=torch.float64), torch.tensor([[[2.0, -1.0], [0.5, 3.0]]], dtype=torch.float64)
+)
+
+
+def along(axis: int) -> Slope:
+    assert axis == 0
+    return SLOPE
+
+
+def test_algebraic_residual_is_zero_on_every_branch_and_squared_off_it():
+    prior = AlgebraicResidual(lambda x, u: x * u - u**3, scale=0.1)
+    penalty = prior.penalty(X, mixture_of([[0.8], [0.5], [0.0]], [0.2, 0.3, 0.5]), along)
+    assert penalty[0].tolist() == pytest.approx([0.0, ((0.64 * 0.5 - 0.125) / 0.1) ** 2, 0.0], abs=1e-12)
+
+
+def test_stability_tells_the_unstable_branch_from_the_stable_ones():
+    prior = Stability(lambda x, u: x * u - u**3)
+    penalty = prior.penalty(X, mixture_of([[0.8], [-0.8], [0.0]], [0.3, 0.3, 0.4]), along)
+    assert penalty[0].tolist() == pytest.approx([0.0, 0.0, 0.64**2], rel=1e-12)
+
+
+def test_growth_rate_is_the_largest_eigenvalue_of_a_gradient_system():
+    matrix = torch.tensor([[1.0, 2.0], [2.0, -3.0]], dtype=torch.float64)
+    u = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
+    found = largest_growth_rate(lambda x, v: v @ matrix, X, u)
+    assert float(found) == pytest.approx(float(torch.linalg.eigvalsh(matrix)[-1]), rel=1e-12)
+
+
+def test_jacobian_is_exact_with_and_without_gradients():
+    u = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
+
+    def rate(x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return torch.stack([v[..., 0] * v[..., 1], torch.sin(v[..., 0])], dim=-1)
+
+    expected = torch.tensor([[[-0.2, 0.3], [torch.cos(u[0, 0]), 0.0]]], dtype=torch.float64)
+    torch.testing.assert_close(jacobian(rate, X, u), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(jacobian(rate, X, u), expected)
+
+
+def test_differential_residual_and_monotonicity_use_the_slope():
+    mixture = mixture_of([[1.0, 2.0], [3.0, 4.0]], [0.5, 0.5])
+    equation = DifferentialResidual(lambda x, u, slope: slope[..., :1] - u[..., 1:], scale=2.0)
+    assert equation.penalty(X, mixture, along)[0].tolist() == pytest.approx([0.0, (3.5 / 2.0) ** 2])
+    rising = Monotonicity(value=1, sign=1.0)
+    assert rising.penalty(X, mixture, along)[0].tolist() == pytest.approx([1.0, 0.0])
+    falling = Monotonicity(value=1, sign=-1.0)
+    assert falling.penalty(X, mixture, along)[0].tolist() == pytest.approx([0.0, 9.0])
+    assert SteadyShares(scale=0.5).penalty(X, mixture, along)[0].tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_conservation_looks_at_the_mean_of_the_whole_mixture():
+    mixture = mixture_of([[1.0, 2.0], [3.0, 0.0]], [0.25, 0.75])
+    prior = Conservation(torch.tensor([1.0, 1.0], dtype=torch.float64), lambda x: x[..., 0])
+    assert prior.penalty(X, mixture, along)[0].tolist() == pytest.approx([(3.0 - 0.64) ** 2] * 2)
+
+
+def test_bounds_count_only_the_excess():
+    mixture = mixture_of([[1.5], [-0.5], [0.5]], [0.3, 0.3, 0.4])
+    prior = Bounds(lambda x, u: u, lower=0.0, upper=1.0, scale=0.5)
+    assert prior.penalty(X, mixture, along)[0].tolist() == pytest.approx([1.0, 1.0, 0.0])
+
+
+def test_regime_residual_holds_each_component_to_its_own_equation():
+    mixture = mixture_of([[1.0], [2.0]], [0.5, 0.5])
+    prior = RegimeResidual((lambda x, u: u - 1.0, lambda x, u: u - 1.0))
+    assert prior.penalty(X, mixture, along)[0].tolist() == pytest.approx([0.0, 1.0])
+
+
+def test_a_prior_carries_a_component_where_there_are_no_data():
+    """Data on x < 0 alone; the residual says u = x everywhere."""
+    generator = torch.Generator().manual_seed(0)
+    x = -torch.rand(2, 60, 1, generator=generator, dtype=torch.float64)
+    u = x + 0.05 * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    samples = Samples(x[:1].expand(2, -1, -1), u[:1].expand(2, -1, -1))
+    term = PriorTerm(
+        [AlgebraicResidual(lambda x, u: u - x, 0.1)], torch.tensor([0.0, 1.0], dtype=torch.float64),
+        torch.tensor([-1.0], dtype=torch.float64), torch.tensor([2.0], dtype=torch.float64),
+    )  # fmt: skip
+    network, _ = fit_mixtures(MixtureShape(1, "diagonal", (16,)), samples, samples, [0, 0], Budget(400), term)
+    at = torch.full((2, 1, 1), 2.0, dtype=torch.float64)
+    free, held = network(at).means.detach().flatten().tolist()
+    assert abs(held - 2.0) < 0.1
+    assert abs(free - 2.0) > 2.0 * abs(held - 2.0)
