@@ -90,8 +90,7 @@ class Calibration:
             "left_out_error": self.error,
             "left_out_states": [list(values) for values in self.left_out],
             "candidates": [
-                candidate.describe() | {"left_out_error": error if np.isfinite(error) else None}
-                for candidate, error in self.table
+                candidate.describe() | {"error": error} for candidate, error in self.table if np.isfinite(error)
             ],
         }
 

@@ -96,11 +96,14 @@ def _print_result(result: "StudyResult") -> None:
     from rich.table import Table
 
     rows = result.rows
-    states = sorted({(row["split"], row["state"]) for row in rows if row["split"] != "known"}, reverse=True)
+    splits = ("interpolation", "extrapolation")
+    states = [
+        (split, state) for split in splits for state in sorted({row["state"] for row in rows if row["split"] == split})
+    ]
     for field in dict.fromkeys(row["field"] for row in rows):
         if not _is_headline(field, rows):
             continue
-        table = Table(title=f"{field}: NRMSE in %", caption="interpolation, then extrapolation states")
+        table = Table(title=f"{field}: NRMSE in %", caption="* beyond the known states")
         table.add_column("method")
         for split, state in states:
             table.add_column(f"{state:g}" + ("*" if split == "extrapolation" else ""), justify="right")
@@ -111,7 +114,7 @@ def _print_result(result: "StudyResult") -> None:
                 if (row["method"], row["against"], row["field"]) == (method, against, field)
             }
             name = f"[bold]{method}[/]" if method in ("fem", "pinn") else method
-            cells = [f"{100 * figures[state]:.4f}" for _, state in states]
+            cells = [f"{100 * figures[state]:.3g}" for _, state in states]
             table.add_row(name if against == "reference" else f"{method} against {against}", *cells)
         _print(table)
     for verdict in result.verdicts:

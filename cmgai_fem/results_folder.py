@@ -65,7 +65,7 @@ def run_info(
             "held_out_interpolation": sorted(study.states.interpolation),
             "held_out_extrapolation": sorted(study.states.extrapolation),
             "coordinate": study.coordinate.model_dump(),
-            "deformed_by": study.deformed_by,
+            "deformed": study.deformed,
         },
         "fields": {name: table.model_dump() for name, table in study.fields.items()},
         "tolerances": [
@@ -78,10 +78,9 @@ def run_info(
             }
             for verdict in verdicts
         ],
-        "calibration": [
-            {"split": split, "field": name, **calibration.describe()}
-            for (split, name), calibration in generation.calibrations.items()
-        ],
+        "calibration": {
+            f"{name}, {split}": calibration.describe() for (split, name), calibration in generation.calibrations.items()
+        },
         "admissibility": list(figures),
         "training": training_history(generation.solutions),
         "solvers": [

@@ -141,7 +141,7 @@ class Study(Table):
     calibration: CalibrationTable = CalibrationTable()
     pinn: PinnTable = PinnTable()
     tolerances: list[ToleranceTable] = []
-    deformed_by: str = ""
+    deformed: bool = False
 
     @property
     def hash(self) -> str:
