@@ -116,7 +116,7 @@ class Kinematics:
     def __init__(self, domain: mesh.Mesh, axisymmetric: bool = False) -> None:
         self.domain, self.dimension = domain, domain.geometry.dim
         cell = domain.topology.cell_type
-        if cell not in (mesh.CellType.quadrilateral, mesh.CellType.hexahedron) or domain.geometry.cmap.degree != 1:
+        if cell not in (mesh.CellType.quadrilateral, mesh.CellType.hexahedron) or domain.geometry.cmaps[0].degree != 1:
             raise InputError("explicit dynamics takes meshes of bilinear quadrilaterals or trilinear hexahedra alone")
         self.layout = Layout.of(BLOCK if self.dimension == 2 else FULL)
         self.space = fem.functionspace(domain, ("Lagrange", 1, (self.dimension,)))

@@ -5,6 +5,7 @@ In 2-D a run is short and is solved by one rank, so that ranks share the states;
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from cmgai_fem import states
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.mechanics.checkpoint import Checkpoint
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.kinematics import Kinematics
@@ -37,6 +39,8 @@ class RodModel(ReferenceModel):
         material: the metal.
         courant: share of the stable time step that is used.
         allowed_drift: largest drift of the energy balance, a share of the initial kinetic energy.
+        checkpoint_folder: where unfinished runs are kept, so that a killed solve goes on from there; "" keeps none.
+        checkpoint_steps: time steps between two checkpoints.
     """
 
     mesh: MeshParameters = MeshParameters(file="taylor_rod.geo")
@@ -44,6 +48,8 @@ class RodModel(ReferenceModel):
     material: RodMaterial = RodMaterial()
     courant: float = Field(default=0.8, gt=0.0, le=1.0)
     allowed_drift: float = Field(default=0.02, gt=0.0)
+    checkpoint_folder: str = ""
+    checkpoint_steps: int = Field(default=1000, ge=1)
 
     def admissibility(self) -> Admissibility:
         """Largest negative plastic strain, and largest decrease of its history where there is one; both 0 at best."""
@@ -81,8 +87,8 @@ class RodModel(ReferenceModel):
             allowed_drift=self.allowed_drift,
         )
 
-    def record(self, run: ExplicitDynamics, gather: NodeGather, scalar: NodeGather) -> Snapshot | None:
-        """Nodal fields of a run now, on rank 0: plastic strain, temperature, stress and displacement, each (N, n)."""
+    def record(self, run: ExplicitDynamics, gather: NodeGather, scalar: NodeGather) -> Snapshot:
+        """Plastic strain, temperature, stress and displacement now, each (N, n) on rank 0; empty on other ranks."""
         state, full, centre = run.synchronised()
         kinematics = run.kinematics
         centres = np.tile(centre, (1, kinematics.full.points // max(kinematics.cells, 1)))
@@ -92,12 +98,11 @@ class RodModel(ReferenceModel):
             "temperature": [run.model.metal.temperature(state.plastic_work)],
             "stress": list(stress),
         }
-        fields = {}
-        for name, rows in points.items():
-            columns = [scalar(kinematics.recover(row)) for row in rows]
-            fields[name] = np.hstack([column for column in columns if column is not None] or [np.empty((0, 1))])
-        displacement = gather(run.displacement.array)
-        return None if displacement is None else fields | {"displacement": displacement}
+        columns = {name: [scalar(kinematics.recover(row)) for row in rows] for name, rows in points.items()}
+        columns["displacement"] = [gather(run.displacement.array)]
+        if run.comm.rank:
+            return {}
+        return {name: np.hstack([part for part in parts if part is not None]) for name, parts in columns.items()}
 
     def march(
         self, comm: MPI.Comm, velocity: float, times: Sequence[float]
@@ -110,17 +115,23 @@ class RodModel(ReferenceModel):
         body = self.mesh.read(comm, self.dimension)
         run = self.start(body, velocity)
         gather, scalar = NodeGather(run.kinematics.space), NodeGather(run.kinematics.space.sub(0).collapse()[0])
-        snapshots = []
-        for time in times:
+        checkpoint = Checkpoint(Path(self.checkpoint_folder) / f"impact_{velocity:g}.npz", run)
+        keeping = bool(self.checkpoint_folder)
+        snapshots = _restore_snapshots(checkpoint) if keeping else []
+        for index, time in enumerate(times[len(snapshots) :], start=len(snapshots)):
             try:
-                run.advance(time)
+                run.advance(time, checkpoint.saver(self.checkpoint_steps) if keeping else None)
             except ConvergenceError as error:
                 raise ConvergenceError(f"impact velocity = {velocity:g} m/s, {run.time:.4g} s: {error}") from None
-            snapshots.append(self.record(run, gather, scalar))
+            snapshot = self.record(run, gather, scalar)
+            snapshots.append(snapshot)
+            checkpoint.extra |= {f"{index}/{name}": values for name, values in snapshot.items()}
+        if keeping:
+            checkpoint.save()
         volumes = scalar(run.kinematics.nodal_volumes)
         if volumes is None or body.labels is None:
             return None, None, run
-        return [s for s in snapshots if s is not None], replace(body.labels, weights=volumes[:, 0]), run
+        return snapshots, replace(body.labels, weights=volumes[:, 0]), run
 
     def fields(self, snapshots: Sequence[Snapshot]) -> dict[str, states.Field]:
         """Fields of a `StateSet`, a state a snapshot."""
@@ -219,6 +230,17 @@ class TaylorRodTime(RodModel):
         report(f"impact at {self.impact_velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
         coordinate = Coordinate("time", "us")
         return StateSet(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
+
+
+def _restore_snapshots(checkpoint: Checkpoint) -> list[Snapshot]:
+    """Set the run to its checkpoint if there is one, and give the snapshots that were taken before it."""
+    checkpoint.restore()
+    snapshots: list[Snapshot] = []
+    for key, values in checkpoint.extra.items():
+        index, name = key.split("/")
+        snapshots += [{} for _ in range(int(index) + 1 - len(snapshots))]
+        snapshots[int(index)][name] = values
+    return snapshots
 
 
 def _on_plane(component: int) -> Marker:
