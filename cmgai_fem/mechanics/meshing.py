@@ -168,7 +168,7 @@ class NodeGather:
         self._block = space.dofmap.bs
         self._owned = index_map.size_local
         node = np.empty(index_map.size_local + index_map.num_ghosts, dtype=np.int64)
-        node[space.dofmap.list.ravel()] = mesh.geometry.dofmap.ravel()
+        node[space.dofmap.list.ravel()] = mesh.geometry.dofmaps[0].ravel()
         original = mesh.geometry.input_global_indices[node[: self._owned]]
         gathered = self._comm.gather(original, root=0)
         # gmsh may number nodes that belong to no cell: the rank among those used is the label's number.

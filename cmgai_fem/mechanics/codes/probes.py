@@ -22,7 +22,7 @@ def evaluate(expression: Any, mesh: dolfinx.mesh.Mesh, point: Sequence[float]) -
         raise InputError(f"the point {tuple(point)} lies outside the mesh")
     values = []
     for cell in cells:
-        corners = mesh.geometry.x[mesh.geometry.dofmap[cell]]
-        reference = mesh.geometry.cmap.pull_back(embedded[:, : mesh.geometry.dim], corners[:, : mesh.geometry.dim])
+        corners = mesh.geometry.x[mesh.geometry.dofmaps[0][cell]]
+        reference = mesh.geometry.cmaps[0].pull_back(embedded[:, : mesh.geometry.dim], corners[:, : mesh.geometry.dim])
         values.append(fem.Expression(expression, reference).eval(mesh, np.array([cell], dtype=np.int32)).item())
     return float(np.mean(values))
