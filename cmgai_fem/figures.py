@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 INK = "#1f2933"
 QUIET = "#9aa5b1"
@@ -109,7 +110,7 @@ def _draw_error_chart(axis: Axes, title: str, curves: Sequence[Curve], known: Se
             label=method_name(curve.method),
         )
     if any(error > 0.0 for curve in curves for error in curve.nrmse):
-        axis.set_yscale("log")
+        _set_log_scale(axis)
     axis.set_title(title, fontsize=10, color=INK, loc="left")
     axis.set_ylabel("NRMSE [%]", fontsize=9, color=INK)
     _quiet(axis)
@@ -126,15 +127,23 @@ def draw_training(histories: Mapping[str, Sequence[tuple[float, float]]]) -> Fig
     """
     figure = Figure(figsize=(11.0, 3.2), layout="constrained")
     axis = figure.subplots()
-    for name, points in histories.items():
-        axis.plot([step for step, _ in points], [loss for _, loss in points], linewidth=1.6, label=name)
+    for index, (name, points) in enumerate(histories.items()):
+        # Equal histories are common; a dash on every second one leaves both visible.
+        dash = "--" if index % 2 else "-"
+        axis.plot([step for step, _ in points], [loss for _, loss in points], dash, linewidth=1.6, label=name)
     if any(loss > 0.0 for points in histories.values() for _, loss in points):
-        axis.set_yscale("log")
+        _set_log_scale(axis)
     axis.set_xlabel("step", fontsize=9, color=INK)
     axis.set_ylabel("loss", fontsize=9, color=INK)
     axis.legend(loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=8.5)
     _quiet(axis)
     return figure
+
+
+def _set_log_scale(axis: Axes) -> None:
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _quiet(axis: Axes) -> None:

@@ -70,7 +70,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "number": number, "method": method_name, "words": words}
+    environment.filters |= {
+        "percent": percent,
+        "bare_percent": bare_percent,
+        "number": number,
+        "method": method_name,
+        "words": words,
+    }
     return environment
 
 
@@ -79,6 +85,11 @@ def percent(fraction: float | None) -> str:
     if fraction is None:
         return "–"
     return "< 10⁻⁹ %" if 0.0 < fraction < ROUND_OFF else f"{number(100.0 * fraction)} %"
+
+
+def bare_percent(fraction: float | None) -> str:
+    """`percent` without the sign, for tables whose heading says it."""
+    return percent(fraction).removesuffix(" %")
 
 
 def number(value: object) -> str:
