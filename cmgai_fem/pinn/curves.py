@@ -141,11 +141,26 @@ class WindowedCurve:
     """
 
     breaks: Array
-    pieces: tuple[TrainedCurve, ...]
+    pieces: "tuple[Curve, ...]"
 
     def __call__(self, s: float, derivative: int = 0) -> Array:
         """(m,) values, or their derivative in s (from the right at a break)."""
         return self.pieces[int(np.searchsorted(self.breaks, s, side="right"))](s, derivative)
+
+
+@dataclass(frozen=True)
+class GroupedCurve:
+    """Curves of groups of modes, one group after another.
+
+    Args:
+        pieces: the groups' curves.
+    """
+
+    pieces: "tuple[Curve, ...]"
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(m,) values of all groups, or their derivative in s."""
+        return np.concatenate([piece(s, derivative) for piece in self.pieces])
 
 
 @dataclass(frozen=True)
@@ -161,3 +176,6 @@ class ZeroCurve:
     def __call__(self, s: float, derivative: int = 0) -> Array:
         """(m,) zeros."""
         return np.zeros(self.count)
+
+
+Curve = TrainedCurve | WindowedCurve | GroupedCurve | ZeroCurve

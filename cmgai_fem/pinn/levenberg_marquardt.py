@@ -30,7 +30,7 @@ class LevenbergMarquardt:
     damping: float = 1e-12
 
     def __post_init__(self) -> None:
-        self._growth = 2.0
+        self._growth = 8.0
         self._largest = torch.zeros_like(self.weights)
         self.restart()
 
@@ -51,11 +51,9 @@ class LevenbergMarquardt:
         with torch.no_grad():
             jacobian = self.jacobian(self.weights)
             scale = self._scaling(jacobian)
-            # QR and not the normal equations: stiff penalties need all the digits.
-            orthogonal, triangular = torch.linalg.qr(jacobian / scale)
-            right = orthogonal.T @ self.value
+            system = torch.cat([jacobian / scale, self.value[:, None]], dim=1)
             for _ in range(attempts):
-                move, promised = _damped_solve(triangular, right, self.damping)
+                move, promised = _damped_solve(system, self.damping)
                 if self._accept(move / scale, promised):
                     return True
                 self.damping *= self._growth
@@ -76,17 +74,20 @@ class LevenbergMarquardt:
             return False
         gain = (self.loss - loss) / promised
         self.damping = max(self.damping * max(0.1, 1.0 - (2.0 * gain - 1.0) ** 3), 1e-16)
-        self._growth = 2.0
+        self._growth = 8.0
         self.weights, self.value, self.loss = weights, value, loss
         return True
 
 
-def _damped_solve(triangular: Tensor, right: Tensor, damping: float) -> tuple[Tensor, float]:
-    """Minimiser of `|R d + c|² + damping |d|²` and the fall of half the squared residual that it promises."""
-    count = triangular.shape[1]
-    lower = damping**0.5 * torch.eye(count, dtype=triangular.dtype, device=triangular.device)
-    orthogonal, factor = torch.linalg.qr(torch.cat([triangular, lower]))
-    projected = orthogonal[: len(triangular)].T @ right
-    move = -torch.linalg.solve_triangular(factor, projected[:, None], upper=True)[:, 0]
-    moved = triangular @ move
-    return move, -float(moved @ (right + 0.5 * moved))
+def _damped_solve(system: Tensor, damping: float) -> tuple[Tensor, float]:
+    """Minimiser of `|J d + r|² + damping |d|²`, and the fall of `½ |J d + r|²` that it promises.
+
+    By QR of the augmented `[J r]` and not by the normal equations: stiff penalties need all the digits.
+    """
+    count = system.shape[1] - 1
+    below = torch.zeros((count, count + 1), dtype=system.dtype, device=system.device)
+    below.diagonal().fill_(damping**0.5)
+    factor = torch.linalg.qr(torch.cat([system, below]), mode="r").R
+    move = -torch.linalg.solve_triangular(factor[:count, :count], factor[:count, count:], upper=True)[:, 0]
+    moved = system[:, :count] @ move
+    return move, -float(moved @ (system[:, count] + 0.5 * moved))

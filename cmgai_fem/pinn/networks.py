@@ -6,6 +6,7 @@ with `|s - s_k|` to that power it reaches six.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import factorial
 from typing import Self
 
@@ -94,14 +95,14 @@ class Network:
     def size(self) -> int:
         """Number of weights."""
         widths = (self.inputs, *self.hidden)
-        inner = sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+        inner = sum((a + 1) * b for a, b in pairwise(widths))
         return inner + (widths[-1] + 1 + self.inputs) * self.outputs
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Starting weights: hidden layers random (Glorot), output zero."""
         parts = []
         widths = (self.inputs, *self.hidden)
-        for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        for fan_in, fan_out in pairwise(widths):
             bound = float(np.sqrt(6.0 / (fan_in + fan_out)))
             parts.append(bound * (2.0 * _uniform(fan_in * fan_out, generator) - 1.0))
             parts.append(2.0 * _uniform(fan_out, generator) - 1.0)

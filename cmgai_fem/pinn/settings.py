@@ -20,6 +20,7 @@ class TrainingSettings:
         encoding: spatial input: "spectral" (modes of the states and of the label mesh).
         optimiser: "levenberg_marquardt".
         hidden: widths of the hidden layers of both networks.
+        blocks: blocks of the Krylov space of modes under a law with stiffness; 1 is the states alone.
         points: Gauss points between two known states.
         penalty: weight of the force's restriction against the momentum residual within one round; the rounds of the
             method of multipliers take the residual to zero, so the answer does not depend on it.
@@ -33,14 +34,15 @@ class TrainingSettings:
 
     encoding: str = "spectral"
     optimiser: str = "levenberg_marquardt"
-    hidden: tuple[int, ...] = (12,)
+    hidden: tuple[int, ...] = (8,)
+    blocks: int = 5
     points: int = 16
     penalty: float = 1e-2
-    rounds: int = 6
+    rounds: int = 4
     steps: int = 6
     warm_up: int = 0
     stall: float = 1e-7
-    tolerance: float = 1e-3
+    tolerance: float = 1e-1
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -48,7 +50,7 @@ class TrainingSettings:
             raise InputError(f"encoding {self.encoding!r} is unknown; there are: {', '.join(ENCODINGS)}")
         if self.optimiser not in OPTIMISERS:
             raise InputError(f"optimiser {self.optimiser!r} is unknown; there are: {', '.join(OPTIMISERS)}")
-        for name in ("points", "rounds", "steps", "threads"):
+        for name in ("blocks", "points", "rounds", "steps", "threads"):
             if getattr(self, name) < 1:
                 raise InputError(f"training: {name} = {getattr(self, name)} must be at least 1")
         for name in ("penalty", "tolerance"):

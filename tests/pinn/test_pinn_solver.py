@@ -8,6 +8,7 @@ import pytest
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
+from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
@@ -147,6 +148,18 @@ def test_soft_states_trade_misfit_for_force() -> None:
     exact = np.abs(s - nodes) ** 3 / 12.0 @ solved[:5] + s ** np.arange(2) @ solved[5:]
     assert error(solution, lambda _: exact, 250.0) < 5e-5
     assert np.max(np.abs(solution.at(250.0) - hard.known.values[1])) > 1e-4
+
+
+@pytest.mark.parametrize("order", [-1, 0])
+def test_weights_go_out_and_come_back(order: int) -> None:
+    solution = solve_pinn(TransportProblem(states(), force=Least(order)))
+    arrays = export_weights(solution)
+    motion, force = motion_from_weights(arrays), motion_from_weights(arrays, "force")
+    for s in (0.0, 0.3, 1.0):
+        np.testing.assert_array_equal(motion(s, 1), solution.motion(s, 1))
+        np.testing.assert_array_equal(force(s), solution.force(s))
+    with pytest.raises(InputError, match="hold no 'motion'"):
+        motion_from_weights({})
 
 
 def test_a_field_that_never_moves_needs_no_training() -> None:
