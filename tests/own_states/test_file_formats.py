@@ -1,0 +1,72 @@
+"""Round trips: every format with every cell kind, fields equal to 1e-14."""
+
+import numpy as np
+import pytest
+import pyvista
+
+from cmgai_fem.own_states.readers import read_snapshots
+from cmgai_fem.own_states.writers import WRITERS, write_grid
+from cmgai_fem.states import NODES_PER_CELL, VTK_CELLS
+
+FORMATS = [suffix for suffix in WRITERS if suffix != ".vtp"]
+
+
+def parent_nodes(kind):
+    """Nodes of one cell of `kind` in VTK's order."""
+    import vtk
+
+    cell = vtk.vtkGenericCell.InstantiateCell(VTK_CELLS[kind])
+    if kind == "vertex":
+        return np.zeros((1, 3))
+    return np.array(cell.GetParametricCoords()).reshape(-1, 3)
+
+
+def grid_of(kinds):
+    """Two cells of each kind, apart from each other, with every kind of field."""
+    points, cells, types = [], [], []
+    shift = 0
+    for place, kind in enumerate([*kinds, *kinds]):
+        nodes = parent_nodes(kind) + [2.0 * place, 0.1 * place, 0.0]
+        points.append(nodes)
+        cells.append([len(nodes), *range(shift, shift + len(nodes))])
+        types.append(VTK_CELLS[kind])
+        shift += len(nodes)
+    grid = pyvista.UnstructuredGrid(np.concatenate(cells), np.array(types, dtype=np.uint8), np.concatenate(points))
+    random = np.random.default_rng(3)
+    for data, count in ((grid.point_data, grid.n_points), (grid.cell_data, grid.n_cells)):
+        place = "p" if data is grid.point_data or count == grid.n_points and not grid.cell_data else "c"
+        for name, columns in (("scalar", 1), ("vector", 3), ("stress", 6)):
+            values = random.normal(size=(count, columns)) * 10.0 ** random.integers(-12, 12, size=(count, 1))
+            data[f"{name}_{place}"] = values if columns > 1 else values[:, 0]
+        full = random.normal(size=(count, 9))
+        data[f"gradient_{place}"] = full
+    return grid
+
+
+def assert_same(read, written):
+    assert np.array_equal(read.celltypes, written.celltypes)
+    np.testing.assert_allclose(read.points, written.points, rtol=1e-14, atol=0.0)
+    assert np.array_equal(read.cell_connectivity, written.cell_connectivity)
+    for place in ("point_data", "cell_data"):
+        for name, array in getattr(written, place).items():
+            other = np.asarray(getattr(read, place)[name])
+            np.testing.assert_allclose(other.reshape(array.shape), array, rtol=1e-14, atol=0.0, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", NODES_PER_CELL)
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_round_trip(tmp_path, suffix, kind):
+    grid = grid_of([kind])
+    path = tmp_path / f"run{suffix}"
+    write_grid(path, grid, {"made": "here"}, 325.0)
+    (snapshot,) = read_snapshots(path)
+    assert_same(snapshot.grid, grid)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_mixed_cells_keep_their_order(tmp_path, suffix):
+    grid = grid_of(["tetra", "wedge", "hexahedron20", "pyramid", "wedge15", "hexahedron27"])
+    path = tmp_path / f"mixed cells é{suffix}"
+    write_grid(path, grid, {"made": "here"}, 325.0)
+    (snapshot,) = read_snapshots(path)
+    assert_same(snapshot.grid, grid)
