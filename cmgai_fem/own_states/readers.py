@@ -163,7 +163,9 @@ def _one_grid(path: Path, data: object) -> Grid:
         return data
     if isinstance(data, pyvista.DataSet):
         return data.cast_to_unstructured_grid()
-    raise InputError(f"{printable(str(path))}: holds {type(data).__name__}, not one mesh: write each mesh to its own file")
+    raise InputError(
+        f"{printable(str(path))}: holds {type(data).__name__}, not one mesh: write each mesh to its own file"
+    )
 
 
 def _snapshot(path: Path, grid: Grid) -> Snapshot:

@@ -1,0 +1,166 @@
+"""Answers at unseen states, with their error estimated from the known states alone.
+
+The estimate is the leave-one-out spread: every state that calibration leaves out is generated from the others, and the
+root mean square of those errors at a label is what the generated field is thought to be wrong by there. A left-out
+state is bridged over twice the distance, so on smooth fields the estimate errs on the safe side; its coverage says by
+how much.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.calibration import Calibration, Candidate, calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.errors import InputError
+from cmgai_fem.feature_space import Admissible
+from cmgai_fem.forces import Least
+from cmgai_fem.solvers import solve
+from cmgai_fem.states import Array, IntArray, StateSet
+from cmgai_fem.transport import TransportProblem, TransportSolution
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Errors at the states that were left out.
+
+    Args:
+        values: (m,) their state values.
+        errors: (m, L, n) generated minus known, in the field's unit.
+    """
+
+    values: tuple[float, ...]
+    errors: Array
+
+    @property
+    def spread(self) -> Array:
+        """(L, n) root mean square over the left-out states: the error estimate of each label."""
+        return np.sqrt(np.mean(self.errors**2, axis=0))
+
+    def coverage(self, weights: Array, widths: float = 1.0) -> float | None:
+        """Share of the volume where a left-out error is within `widths` spreads of the other left-out states.
+
+        Args:
+            weights: (L,) volumes of the labels.
+            widths: multiple of the spread.
+
+        Returns:
+            The share, 0 to 1; None with fewer than two left-out states.
+        """
+        count = len(self.errors)
+        if count < 2:
+            return None
+        shares = []
+        for row in range(count):
+            others = np.sqrt(np.mean(np.delete(self.errors, row, axis=0) ** 2, axis=0))
+            shares.append(coverage(self.errors[row], widths * others, weights))
+        return float(np.mean(shares))
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A calibrated and solved transport of one field.
+
+    Args:
+        solution: ask it for fields.
+        calibration: how order, damping and pseudo-time were chosen; None with two states, which leave no choice.
+        left_out: errors at the left-out states; None with two states.
+    """
+
+    solution: TransportSolution
+    calibration: Calibration | None
+    left_out: LeftOut | None
+
+    def describe(self) -> dict[str, Any]:
+        """How the generated field was made, as plain data."""
+        facts: dict[str, Any] = self.solution.problem.describe() | {"method": self.solution.method}
+        if self.calibration is not None and self.left_out is not None:
+            weights = self.solution.problem.states.labels.weights
+            facts["left_out_error"] = self.calibration.error
+            facts["left_out_states"] = list(self.left_out.values)
+            facts["left_out_coverage"] = self.left_out.coverage(weights)
+        return facts
+
+
+def coverage(error: Array, estimate: Array, weights: Array) -> float:
+    """Share of the volume where an error is within its estimate.
+
+    Args:
+        error: (L, n) generated minus true field.
+        estimate: (L, n) estimated errors.
+        weights: (L,) volumes of the labels.
+    """
+    # Where nothing moves both are rounding; rounding is covered.
+    floor = 1e-12 * float(np.max(np.abs(estimate), initial=0.0))
+    inside = np.abs(error) <= np.maximum(estimate, floor)
+    return float(weights @ inside.mean(axis=1) / weights.sum())
+
+
+def make_generator(
+    states: StateSet,
+    field: str,
+    targets: Sequence[float],
+    *,
+    method: str = "fem",
+    lower: float | None = None,
+    monotone: bool = False,
+    seed: int = 0,
+) -> Generator:
+    """Calibrate and solve the transport of one field, for targets that all lie inside or all outside the states.
+
+    Args:
+        states: the known states.
+        field: name of the field.
+        targets: state values that will be asked for.
+        method: "fem" or "pinn".
+        lower: least admissible value of the field.
+        monotone: the field never decreases along the state coordinate.
+        seed: of the networks, for "pinn".
+
+    Raises:
+        InputError: fewer than two states, or values that are not finite.
+        ConvergenceError: a solver did not reach its tolerance.
+    """
+    if len(states) < 2:
+        raise InputError(f"generation needs at least two states with {states.coordinate.name} known, there is one")
+    known = states.only(field)
+    problem = TransportProblem(known, force=Least(-1), admissible=Admissible(lower, monotone)).with_reach(*targets)
+    options = {"seed": seed} if method == "pinn" else {}
+    if len(states) == 2:
+        return Generator(solve(problem, method, **options), None, None)
+    trials = trials_for(known, targets)
+    calibration = calibrate(problem, trials, solve)
+    solution = solve(calibration.chosen.apply(problem), method, **options)
+    return Generator(solution, calibration, left_out_errors(problem, calibration.chosen, trials))
+
+
+def trials_for(states: StateSet, targets: Sequence[float]) -> list[IntArray]:
+    """Rows to leave out for targets inside the known range, or beyond it."""
+    if all(states.values[0] <= target <= states.values[-1] for target in targets):
+        return interpolation_trials(states)
+    return extrapolation_trials(states, targets)
+
+
+def left_out_errors(problem: TransportProblem, chosen: Candidate, trials: Sequence[IntArray]) -> LeftOut:
+    """Errors at every left-out state, at all labels.
+
+    Args:
+        problem: the statement with all known states.
+        chosen: the choice whose errors are wanted.
+        trials: rows to leave out, one array a trial.
+    """
+    known = problem.known.values
+    values, errors = [], []
+    for rows in trials:
+        stay = np.setdiff1d(np.arange(len(known)), rows)
+        targets = [float(value) for value in problem.states.values[rows]]
+        states = problem.states.at([float(value) for value in problem.states.values[stay]])
+        trial = replace(problem, states=states, force=Least(-1)).with_reach(*targets)
+        solution = solve(chosen.apply(trial))
+        for row, target in zip(rows, targets, strict=True):
+            values.append(target)
+            errors.append(solution.at(target) - known[row])
+    return LeftOut(tuple(values), np.array(errors))

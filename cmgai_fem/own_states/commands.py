@@ -1,0 +1,278 @@
+"""What the command line offers for a user's own files: `generate` and `compare`; `info` stands in `inventory`."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cmgai_fem
+from cmgai_fem.errors import InputError
+from cmgai_fem.generation import summary
+from cmgai_fem.metrics import FieldError, field_error
+from cmgai_fem.own_states.answers import Generator, make_generator
+from cmgai_fem.own_states.file_states import FileStates, read_states, same_mesh
+from cmgai_fem.own_states.mapping import map_field
+from cmgai_fem.own_states.readers import read_snapshots
+from cmgai_fem.own_states.snapshot import Snapshot, field_values, find_location, labels_of
+from cmgai_fem.own_states.trust import printable
+from cmgai_fem.own_states.writers import PROVENANCE, WITHOUT_TEXT, check_writable, write_grid
+from cmgai_fem.states import Array
+
+Report = Callable[[str], None]
+PROVENANCE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What `generate` reads.
+
+    Args:
+        paths: the snapshots.
+        field: name of the field to generate.
+        coordinate: name of the state coordinate.
+        unit: unit of the state coordinate.
+        values: state values in the order of the paths; None to find them otherwise.
+        values_from: regular expression on the file names; None to take the files' own time or data.
+        lower: least admissible value of the field.
+        monotone: the field never decreases along the state coordinate.
+    """
+
+    paths: tuple[Path, ...]
+    field: str
+    coordinate: str = "state"
+    unit: str = ""
+    values: tuple[float, ...] | None = None
+    values_from: str | None = None
+    lower: float | None = None
+    monotone: bool = False
+
+    def read(self) -> FileStates:
+        """The states that the files hold."""
+        return read_states(
+            self.paths,
+            field=self.field,
+            coordinate=self.coordinate,
+            unit=self.unit,
+            values=self.values,
+            values_from=self.values_from,
+        )
+
+
+def generate(
+    inputs: Inputs,
+    at: Sequence[float],
+    out: Path,
+    *,
+    method: str = "fem",
+    seed: int = 0,
+    resume: bool = False,
+    report: Report = print,
+) -> list[Path]:
+    """Generate a field at unseen states and write it beside its error estimate.
+
+    Args:
+        inputs: what is known.
+        at: state values to generate.
+        out: the file to write; with several values its name must hold "{value}".
+        method: "fem" or "pinn".
+        seed: of the networks.
+        resume: keep files that an earlier, interrupted run of the same request finished.
+        report: takes lines of progress.
+
+    Returns:
+        The files written, in the order of `at`.
+
+    Raises:
+        InputError: the files, values, field or output are not usable.
+        ConvergenceError: a solver did not reach its tolerance.
+    """
+    targets = [float(value) for value in at]
+    paths = _output_paths(out, targets)
+    request = _fingerprint(inputs, method, seed)
+    if resume:
+        for value, path in zip(targets, paths, strict=True):
+            if _finished(path, request, value):
+                report(f"{printable(path.name)}: finished before, kept")
+        todo = [pair for pair in zip(targets, paths, strict=True) if not _finished(pair[1], request, pair[0])]
+    else:
+        todo = list(zip(targets, paths, strict=True))
+    if not todo:
+        return paths
+    states = inputs.read()
+    describe_states(states, report)
+    for group in _sides(states, todo):
+        generator = make_generator(
+            states,
+            inputs.field,
+            [value for value, _ in group],
+            method=method,
+            lower=inputs.lower,
+            monotone=inputs.monotone,
+            seed=seed,
+        )
+        describe_choice(generator, report)
+        for value, path in group:
+            field = generator.solution.at(value)
+            spread = None if generator.left_out is None else generator.left_out.spread
+            facts = generator.describe() | {"request": request}
+            write_answer(states, inputs.field, value, field, spread, path, facts)
+            report(f"{states.coordinate.label(value)}: {printable(str(path))}")
+    return paths
+
+
+def write_answer(
+    states: FileStates,
+    name: str,
+    value: float,
+    field: Array,
+    spread: Array | None,
+    path: Path,
+    facts: dict[str, Any],
+) -> None:
+    """Write one generated field on the label mesh, its error estimate and provenance beside it.
+
+    Args:
+        states: the known states.
+        name: name of the field.
+        value: state value of the generated field.
+        field: (L, n) generated field.
+        spread: (L, n) error estimate; None where two states leave none.
+        path: the file.
+        facts: how the field was made.
+    """
+    fields = {name: field} | ({} if spread is None else {f"{name}_error_estimate": spread})
+    grid = states.grid(**fields)
+    grid.field_data[states.coordinate.name] = np.array([value])
+    write_grid(path, grid, provenance(states, value, facts), value)
+
+
+def provenance(states: FileStates, value: float, facts: dict[str, Any]) -> dict[str, Any]:
+    """Where a generated field comes from, as plain data; file names without their folders."""
+    return {
+        "format": PROVENANCE_FORMAT,
+        "program": f"cmgai-fem {cmgai_fem.__version__}",
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "coordinate": states.coordinate.name,
+        "unit": states.coordinate.unit,
+        "value": value,
+        "known": [
+            {"file": path.name, "value": float(known)} for path, known in zip(states.files, states.values, strict=True)
+        ],
+        "mapped": {name: str(mapping) for name, mapping in states.mapped.items()},
+        **facts,
+    }
+
+
+def describe_states(states: FileStates, report: Report) -> None:
+    """Lines that say what was read and mapped."""
+    listed = ", ".join(f"{value:g}" for value in states.values)
+    report(f"{len(states)} states at {states.coordinate.label()} = {listed}; {states.labels.count} labels")
+    for name, mapping in states.mapped.items():
+        report(f"mapped to the label mesh of {states.template.name if states.template else ''}: {name}: {mapping}")
+
+
+def describe_choice(generator: Generator, report: Report) -> None:
+    """Lines that say what was chosen and how well it is covered."""
+    if generator.calibration is None or generator.left_out is None:
+        report("two states: a straight line between them, no error estimate")
+        return
+    report(summary(generator.calibration))
+    covered = generator.left_out.coverage(generator.solution.problem.states.labels.weights)
+    if covered is not None:
+        report(f"error estimate: covers {100 * covered:.0f} % of the volume at the left-out states")
+
+
+def compare(generated: Path, reference: Path, field: str) -> FieldError:
+    """Error of a generated field against a reference, volume-weighted on the reference's mesh.
+
+    Args:
+        generated: file with the generated field.
+        reference: file with the reference field; on another mesh of the same geometry the generated field is
+            interpolated to it.
+        field: name of the field in both.
+
+    Raises:
+        InputError: a file, the field or the geometry does not fit.
+    """
+    made, truth = _only_snapshot(generated), _only_snapshot(reference)
+    location = find_location(truth, field)
+    values, expected = field_values(made, field, location), field_values(truth, field, location)
+    if values.shape[1] != expected.shape[1]:
+        raise InputError(
+            f"{made.name}: field {printable(field)!r} has {values.shape[1]} components, "
+            f"in {truth.name} it has {expected.shape[1]}"
+        )
+    if not same_mesh(made.grid, truth.grid):
+        values, _ = map_field(made, truth, values, location)
+    return field_error(values, expected, labels_of(truth, location).weights)
+
+
+def _only_snapshot(path: Path) -> Snapshot:
+    snapshots = read_snapshots(path)
+    if len(snapshots) > 1:
+        raise InputError(f"{printable(str(path))}: holds {len(snapshots)} states; compare needs files with one")
+    return snapshots[0]
+
+
+def _output_paths(out: Path, targets: Sequence[float]) -> list[Path]:
+    if not targets:
+        raise InputError("say at which state to generate: --at VALUE")
+    for target in targets:
+        if not np.isfinite(target):
+            raise InputError(f"--at {target}: not a finite number")
+    if len(targets) > 1 and "{value}" not in out.name:
+        raise InputError(f"{len(targets)} states go to several files: put {{value}} into the name given to --out")
+    paths = [out.with_name(out.name.replace("{value}", f"{target:g}")) for target in targets]
+    for path in paths:
+        check_writable(path)
+    if len(set(paths)) < len(paths):
+        raise InputError("two of the states asked for would go to one file: name each once")
+    return paths
+
+
+def _sides(states: FileStates, todo: Sequence[tuple[float, Path]]) -> list[list[tuple[float, Path]]]:
+    """Targets between the known states, and beyond them: each side is calibrated for itself."""
+    inside = [pair for pair in todo if states.values[0] <= pair[0] <= states.values[-1]]
+    outside = [pair for pair in todo if pair not in inside]
+    return [group for group in (inside, outside) if group]
+
+
+def _fingerprint(inputs: Inputs, method: str, seed: int) -> str:
+    """First 16 digits of the SHA-256 of the request and of every input file."""
+    digest = hashlib.sha256(cmgai_fem.__version__.encode())
+    for path in inputs.paths:
+        if not path.is_file():
+            raise InputError(f"{printable(str(path))}: no such file")
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    rest = (inputs.field, inputs.coordinate, inputs.values, inputs.values_from, inputs.lower, inputs.monotone)
+    digest.update(repr((*rest, method, seed, [path.name for path in inputs.paths])).encode())
+    return digest.hexdigest()[:16]
+
+
+def _finished(path: Path, request: str, value: float) -> bool:
+    """Whether an earlier run of the same request wrote this file to its end."""
+    facts = read_provenance(path)
+    return facts.get("request") == request and facts.get("value") == value
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Provenance of a file that `generate` wrote; empty where there is none."""
+    if not path.is_file():
+        return {}
+    if path.suffix.lower() in WITHOUT_TEXT:
+        beside = path.with_name(f"{path.stem}.provenance.json")
+        text = beside.read_text(encoding="utf-8") if beside.is_file() else "{}"
+    else:
+        stored = read_snapshots(path)[0].grid.field_data.get(PROVENANCE)
+        text = "{}" if stored is None else str(np.ravel(stored)[0])
+    try:
+        facts = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
