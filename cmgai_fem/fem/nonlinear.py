@@ -1,0 +1,236 @@
+"""The least-force transport under any law, by Newton's method with a structured preconditioner.
+
+Each Newton step is solved by conjugate gradients. Their preconditioner is the same problem for the law's tangent at
+rest, which falls apart into one small problem in s for each eigenmode of the label mesh: how many iterations it takes
+depends on how far the labels are strained, not on how fine the mesh or the elements in s are.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.interpolate import BSpline
+from scipy.sparse import linalg as sparse_linalg
+
+from cmgai_fem.density import SIMPLICES, jacobians
+from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.fem.internal_force import InternalForce, to_scipy
+from cmgai_fem.fem.least_force import KnownForce, LeastForce, Linearisation, RestOperator, Statement
+from cmgai_fem.fem.slow_modes import slow_modes
+from cmgai_fem.fem.spaces import LabelSpace
+from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
+from cmgai_fem.forces import Least
+from cmgai_fem.states import Array
+from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
+
+NEWTON_STEPS = 40
+INNER_STEPS = 400
+Progress = Callable[[Mapping[str, float]], None]
+Reorder = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class SplineAmplitudes:
+    """The B-splines themselves, as amplitudes of a motion whose shapes are their coefficients."""
+
+    elements: StateElements
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(size,) B-spline values or derivatives at s."""
+        splines = BSpline(self.elements.knots, np.eye(self.elements.size), self.elements.degree)
+        return np.asarray(splines(s, nu=derivative))
+
+
+def solve_nonlinear(
+    problem: TransportProblem,
+    *,
+    known_force: KnownForce | None = None,
+    tolerance: float = 1e-9,
+    refine: float = 1.0,
+    progress: Progress | None = None,
+) -> TransportSolution:
+    """Solve a transport problem with any law by finite elements in label space and in s.
+
+    The law acts on the gradient of the displacement from the first state, in the field's own unit. In density mode the
+    labels are the positions in the first state.
+
+    Args:
+        problem: the statement; its force must be `Least(p)` with p = -1, 0 or 1 and its states hard.
+        known_force: a force that acts besides the least one, in the field's unit (p <= 0).
+        tolerance: last Newton step, relative to the largest displacement, at which the solve ends.
+        refine: factor on the number of elements in s.
+        progress: takes one row a Newton step.
+
+    Raises:
+        InputError: the problem is not for this solver.
+        ConvergenceError: Newton's method or its linear solver failed, or labels cross (J <= 0).
+    """
+    start = time.perf_counter()
+    order = _check(problem, known_force)
+    scale, origin = problem.scaling.scale, problem.modes.origin
+    statement, to_dofs, to_labels = _statement(problem, known_force)
+    states = np.array([to_dofs(row) for row in scale * (problem.scaling.encode(problem.known.values) - origin)])
+    rest = statement.internal.tangent(np.zeros_like(states[0])) if statement.internal else None
+    eigenvalues, vectors = slow_modes(statement.mass, rest, float(np.diff(problem.nodes).max()))
+    # Elements of degree seven: two between two states already hold half a swing to 1e-10.
+    rate = refine * max(problem.damping, 0.4 * float(np.sqrt(eigenvalues.max(initial=1.0))), 1.0)
+    elements = StateElements.for_states(problem.nodes, problem.span, order, rate)
+    modal = states @ (statement.mass @ vectors)
+    # What is outside the slow modes follows the law-free motion of the same force.
+    cardinal = cardinal_curves(elements, problem.nodes, order, problem.damping, 0.0)
+    functional = LeastForce(statement, elements, problem.nodes, order, vectors, cardinal @ (states - modal @ vectors.T))
+    amplitudes, history = _newton(
+        functional,
+        RestOperator(functional, eigenvalues),
+        modal,
+        tolerance * float(np.abs(modal).max() or 1.0),
+        progress,
+    )
+    coefficients = functional.coefficients(amplitudes)
+    _check_labels(problem, functional, coefficients, to_labels)
+    shapes = np.array([to_labels(row) for row in coefficients]) / scale
+    return TransportSolution(
+        problem,
+        "fem",
+        ModalMotion(origin, shapes, SplineAmplitudes(elements)),
+        _force(functional, statement, elements, coefficients, lambda row: to_labels(row) / scale),
+        time.perf_counter() - start,
+        tuple(history),
+        {
+            "unknowns": functional.free.shape[1] * states.shape[1],
+            "modes": len(eigenvalues),
+            "newton_steps": len(history),
+            "inner_iterations": max(int(row["inner_iterations"]) for row in history),
+        },
+    )
+
+
+def _check(problem: TransportProblem, known_force: KnownForce | None) -> int:
+    if not isinstance(problem.force, Least) or problem.force.order > 1:
+        raise InputError(f"law {problem.law.name!r}: the nonlinear transport knows least(-1), least(0) and least(1)")
+    if known_force is not None and problem.force.order > 0:
+        raise InputError("a known force goes with least(-1) or least(0)")
+    if np.any(problem.softness > 0.0):
+        raise InputError(
+            f"law {problem.law.name!r}: the nonlinear transport takes hard states, set their tolerance to 0"
+        )
+    dimension, components = problem.states.labels.points.shape[1], problem.known.values.shape[2]
+    if problem.law.needs_square and dimension != components:
+        raise InputError(
+            f"law {problem.law.name!r} needs as many components as label directions; field {problem.field!r} has "
+            f"{components} in {dimension}-D: use the law 'membrane'"
+        )
+    return problem.force.order
+
+
+def _statement(problem: TransportProblem, known_force: KnownForce | None) -> tuple[Statement, Reorder, Reorder]:
+    """What pushes the labels, and the maps between labels and degrees of freedom."""
+    labels, components = problem.modes.origin.shape
+    if problem.law.stiffness == 0.0:
+        mass = sparse.identity(labels * components, format="csr")
+        return Statement(mass, None, problem.damping, known_force), np.ravel, lambda row: row.reshape(labels, -1)
+    space = LabelSpace(problem.states.labels, components, problem.density)
+    internal = InternalForce(space, problem.law)
+    return Statement(to_scipy(space.mass), internal, problem.damping, known_force), space.to_dofs, space.to_labels
+
+
+def _newton(
+    functional: LeastForce, rest: RestOperator, states: Array, tolerance: float, progress: Progress | None
+) -> tuple[Array, list[Mapping[str, float]]]:
+    amplitudes = rest.motion(states)
+    history: list[Mapping[str, float]] = []
+    value = functional.value(amplitudes)
+    for step in range(NEWTON_STEPS):
+        about = functional.linearise(amplitudes)
+        gradient = functional.gradient(about)
+        change, inner = _conjugate_gradients(functional, rest, about, -gradient)
+        moved = functional.free @ change
+        length, value = _line_search(functional, amplitudes, moved, value, float(np.sum(gradient * change)))
+        amplitudes = amplitudes + length * moved
+        size = float(np.abs(moved).max(initial=0.0))
+        history.append({"step": step, "loss": value, "change": size, "inner_iterations": inner, "length": length})
+        if progress:
+            progress(history[-1])
+        if size <= tolerance:
+            return amplitudes, history
+    raise ConvergenceError(f"nonlinear transport: {NEWTON_STEPS} Newton steps left a change of {size:.1e}")
+
+
+def _line_search(
+    functional: LeastForce, amplitudes: Array, moved: Array, value: float, slope: float
+) -> tuple[float, float]:
+    length = 1.0
+    while length > 1e-6:
+        fresh = functional.value(amplitudes + length * moved)
+        # At convergence the values differ by rounding alone.
+        if fresh <= value + 1e-4 * length * slope + 1e-12 * abs(value) + 1e-28:
+            return length, fresh
+        length *= 0.5
+    raise ConvergenceError("nonlinear transport: the line search found no descent")
+
+
+def _conjugate_gradients(
+    functional: LeastForce, rest: RestOperator, about: Linearisation, right: Array, tolerance: float = 1e-6
+) -> tuple[Array, int]:
+    """Preconditioned conjugate gradients; a direction of negative curvature ends them (Steihaug)."""
+    solution, residual = np.zeros_like(right), right
+    preconditioned = rest.solve(residual)
+    direction, product = preconditioned, float(np.sum(residual * preconditioned))
+    first = product
+    for iteration in range(1, INNER_STEPS + 1):
+        if product <= tolerance**2 * first:
+            return solution, iteration - 1
+        applied = functional.bend(about, direction)
+        bend = float(np.sum(direction * applied))
+        if bend <= 0.0:
+            return (solution if iteration > 1 else direction), iteration
+        length = product / bend
+        solution = solution + length * direction
+        residual = residual - length * applied
+        preconditioned = rest.solve(residual)
+        fresh = float(np.sum(residual * preconditioned))
+        direction, product = preconditioned + (fresh / product) * direction, fresh
+    raise ConvergenceError(
+        f"nonlinear transport: {INNER_STEPS} conjugate gradient iterations left {np.sqrt(product / first):.1e} of the "
+        "residual; lower the stiffness of the law"
+    )
+
+
+def _check_labels(problem: TransportProblem, functional: LeastForce, coefficients: Array, to_labels: Reorder) -> None:
+    """Density mode: no cell may turn inside out between the states."""
+    labels = problem.states.labels
+    kinds = list(labels.cells)
+    if not problem.law.needs_square or len(kinds) != 1 or SIMPLICES.get(kinds[0]) != labels.points.shape[1]:
+        return
+    for s, row in zip(functional.points, functional.shapes[0] @ coefficients, strict=True):
+        if 0.0 <= s <= 1.0:
+            jacobians(labels, labels.points + to_labels(row), f"s = {s:.3f}")
+
+
+def _force(
+    functional: LeastForce, statement: Statement, elements: StateElements, coefficients: Array, to_features: Reorder
+) -> ModalMotion:
+    """The body force in all modes, fitted at the Gauss points by splines two orders less smooth at the states."""
+    rough = StateElements(_lowered(elements, 2), elements.degree)
+    displacement, velocity, acceleration = (elements.basis(functional.points, rise) @ coefficients for rise in range(3))
+    forces = acceleration + statement.damping * velocity
+    if statement.internal is not None:
+        solve = sparse_linalg.splu(statement.mass.tocsc()).solve
+        forces += np.array([solve(statement.internal.force(row)) for row in displacement])
+    if statement.known_force is not None:
+        known = [statement.known_force(row, float(s)) for s, row in zip(functional.points, displacement, strict=True)]
+        forces -= np.array(known)
+    root = np.sqrt(functional.weights)[:, None]
+    fitted, *_ = linalg.lstsq(root * rough.basis(functional.points), root * forces, cond=1e-13)
+    shapes = np.array([to_features(row) for row in fitted])
+    return ModalMotion(np.zeros_like(shapes[0]), shapes, SplineAmplitudes(rough))
+
+
+def _lowered(elements: StateElements, by: int) -> Array:
+    """The knots of splines that are `by` times less smooth wherever the motion is not fully smooth."""
+    breaks, multiplicity = np.unique(elements.knots, return_counts=True)
+    raised = np.where(multiplicity > 1, np.minimum(multiplicity + by, elements.degree), multiplicity)
+    raised[[0, -1]] = multiplicity[[0, -1]]
+    return np.repeat(breaks, raised)
