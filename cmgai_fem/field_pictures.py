@@ -79,7 +79,7 @@ def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: 
     Returns:
         The figure. Labels on a line give curves, all else off-screen renderings.
     """
-    fields, errors, unit = _readable(fields, errors, unit)
+    fields, errors, unit = in_readable_unit(fields, errors, unit)
     if labels.points.shape[1] == 1:
         return _draw_curves(labels, fields, errors, unit)
     low, high = _limits(fields)
@@ -107,8 +107,8 @@ def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: 
     return figure
 
 
-def _readable(fields: list[Panel], errors: list[Panel], unit: str) -> tuple[list[Panel], list[Panel], str]:
-    """Stresses in MPa, as engineers read them; all else as it is."""
+def in_readable_unit(fields: list[Panel], errors: list[Panel], unit: str) -> tuple[list[Panel], list[Panel], str]:
+    """Fields and errors with their unit as engineers read them: stresses in MPa, all else as it is."""
     if unit != "Pa" or max(float(np.max(np.abs(panel.values))) for panel in fields) < 1e5:
         return fields, errors, unit
     scaled = [[replace(panel, values=1e-6 * panel.values) for panel in panels] for panels in (fields, errors)]
@@ -201,7 +201,7 @@ def _draw_curves(labels: Labels, fields: list[Panel], errors: list[Panel], unit:
             band = panels is fields and index == 0
             rank = index if panels is fields else index + 1
             dash = "-" if rank < 2 else (0, (8 - 2 * min(rank, 3), 2))
-            _draw_curve(axis, labels, panel, 5.0 if band else 1.5, 0.25 if band else 1.0, dash)
+            draw_curve(axis, labels, panel, 5.0 if band else 1.5, 0.25 if band else 1.0, dash)
         axis.set_xlabel("label [m]")
         axis.set_ylabel(f"{text} [{unit}]" if unit else text)
         axis.spines[["top", "right"]].set_visible(False)
@@ -209,7 +209,8 @@ def _draw_curves(labels: Labels, fields: list[Panel], errors: list[Panel], unit:
     return figure
 
 
-def _draw_curve(axis: Axes, labels: Labels, panel: Panel, width: float, opacity: float, dash: Any) -> None:
+def draw_curve(axis: Axes, labels: Labels, panel: Panel, width: float, opacity: float, dash: Any) -> None:
+    """Draw one panel over labels on a line [m], with its line width, opacity and matplotlib dash."""
     if labels.location == "cell":
         centres = [labels.points[block, 0].mean(axis=1) for block in labels.cells.values()]
         positions = np.concatenate(centres)

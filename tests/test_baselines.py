@@ -1,5 +1,7 @@
 """The rivals: exact where theory says so, equal to scipy and numpy where those do the same, and honest elsewhere."""
 
+import functools
+
 import numpy as np
 import pytest
 from numpy.polynomial import Polynomial
@@ -22,6 +24,12 @@ def smooth(values):
 
 def predict(name, known, snapshots, targets, weights=None):
     return BASELINES[name].fit(known, snapshots, weights)(targets)
+
+
+@functools.cache
+def fitted(name):
+    """The rival, fitted once to the states that most tests share."""
+    return BASELINES[name].fit(KNOWN, smooth(KNOWN))
 
 
 def test_registry_holds_every_rival_under_its_name():
@@ -108,11 +116,11 @@ def test_two_states_give_a_straight_line(name):
     ],
 )
 def test_known_states_are_met(name, tolerance):
-    np.testing.assert_allclose(predict(name, KNOWN, smooth(KNOWN), KNOWN), smooth(KNOWN), atol=tolerance)
+    np.testing.assert_allclose(fitted(name)(KNOWN), smooth(KNOWN), atol=tolerance)
 
 
 @pytest.mark.parametrize("name", BASELINES)
-@pytest.mark.parametrize("count", [3, 4, 7])
+@pytest.mark.parametrize("count", [3, 6])
 def test_any_number_of_states(name, count):
     known = np.linspace(100.0, 700.0, count)
     found = predict(name, known, smooth(known), TARGETS)
@@ -133,15 +141,14 @@ def test_equal_snapshots_stay_as_they_are(name):
 def test_units_do_not_matter(name):
     # Pascal and kelvin instead of megapascal and degrees: the same field, to the conditioning of each method.
     found = predict(name, KNOWN + 273.15, 1e6 * smooth(KNOWN), TARGETS + 273.15)
-    np.testing.assert_allclose(1e-6 * found, predict(name, KNOWN, smooth(KNOWN), TARGETS), atol=2e-5)
+    np.testing.assert_allclose(1e-6 * found, fitted(name)(TARGETS), atol=2e-5)
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_fit_is_deterministic_and_leaves_its_input_alone(name):
-    snapshots, weights = smooth(KNOWN), np.linspace(1.0, 2.0, len(POINTS))
+    snapshots = smooth(KNOWN)
     before = snapshots.copy()
-    first = predict(name, KNOWN, snapshots, TARGETS, weights)
-    np.testing.assert_array_equal(first, predict(name, KNOWN, snapshots, TARGETS, weights))
+    np.testing.assert_array_equal(predict(name, KNOWN, snapshots, TARGETS), fitted(name)(TARGETS))
     np.testing.assert_array_equal(snapshots, before)
 
 
@@ -150,7 +157,7 @@ def test_fit_is_deterministic_and_leaves_its_input_alone(name):
 )
 def test_smooth_data_are_generated_well_inside(name, limit):
     """What a fairly tuned rival reaches; a broken tuning gives several per cent."""
-    error = (predict(name, KNOWN, smooth(KNOWN), TARGETS) - smooth(TARGETS))[INSIDE]
+    error = (fitted(name)(TARGETS) - smooth(TARGETS))[INSIDE]
     assert np.sqrt(np.mean(error**2)) / np.ptp(smooth(TARGETS)) < limit
 
 

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+from PIL import Image
+from results_folders import labels, write_results
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.overview import figure_overview
+
+
+@pytest.mark.parametrize("kind", ["line", "triangle"])
+def test_overview_is_one_small_picture(tmp_path, kind):
+    folder = write_results(tmp_path / "results", labels(kind, 4))
+    path = figure_overview(folder, tmp_path / "overview.png")
+    assert path.stat().st_size < 200_000
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["overview.png"]
+    with Image.open(path) as picture:
+        assert picture.size == (1100, 330)
+        assert np.asarray(picture.convert("RGB")).std() > 10.0
+
+
+def test_overview_without_fields_is_refused(tmp_path):
+    folder = write_results(tmp_path / "results", labels("line", 2))
+    (folder / "fields" / "reference.npz").unlink()
+    with pytest.raises(InputError, match=r"needs fields/reference\.npz"):
+        figure_overview(folder, tmp_path / "overview.png")
