@@ -39,7 +39,7 @@ class Checkpoint:
         self._cells = np.asarray(domain.topology.original_cell_index[: kinematics.cells], dtype=np.int64)
         self._owned = kinematics.space.dofmap.index_map.size_local
         local = np.empty(len(kinematics.nodes), dtype=np.int64)
-        local[kinematics.space.dofmap.list.ravel()] = domain.geometry.dofmap.ravel()
+        local[kinematics.space.dofmap.list.ravel()] = domain.geometry.dofmaps[0].ravel()
         self._nodes = np.asarray(domain.geometry.input_global_indices, dtype=np.int64)[local]
         self._start_energy = run.initial_energy
         self._key = f"{type(run.model).__name__} {run.model.metal} courant={run.courant!r}"

@@ -34,7 +34,9 @@ def test_products_by_table_are_matrix_products(layout: Layout) -> None:
     full = matrices.transpose(0, 2, 1) @ matrices
     np.testing.assert_allclose(gram, [full[:, i, j] for i, j in layout.symmetric])
     np.testing.assert_allclose(determinant(layout, left, np.empty(5), scratch), np.linalg.det(matrices))
-    np.testing.assert_allclose(square(layout, left, np.empty(5), scratch), np.trace(matrices @ matrices, axis1=1, axis2=2))
+    np.testing.assert_allclose(
+        square(layout, left, np.empty(5), scratch), np.trace(matrices @ matrices, axis1=1, axis2=2)
+    )
     inverse = np.linalg.inv(full) * np.linalg.det(full)[:, None, None]
     found = symmetric_cofactor(layout, gram, np.empty_like(gram), scratch)
     np.testing.assert_allclose(found, [inverse[:, i, j] for i, j in layout.symmetric], rtol=1e-10, atol=1e-12)
@@ -97,7 +99,9 @@ def test_plastic_flow_keeps_the_volume_and_the_yield_surface_over_thousands_of_s
     model = FiniteStrainJ2(METAL, PLANE)
     state, out, scratch = model.undeformed(1), np.empty((5, 1)), np.empty(1)
     for stretch in np.linspace(0.0, 1.5, 3001)[1:]:
-        gradient = np.array([[np.exp(0.5 * stretch)], [0.3 * stretch], [0.0], [np.exp(-stretch)], [np.exp(0.5 * stretch)]])
+        gradient = np.array(
+            [[np.exp(0.5 * stretch)], [0.3 * stretch], [0.0], [np.exp(-stretch)], [np.exp(0.5 * stretch)]]
+        )
         model.deviatoric(gradient, state, 1e-8, out)
     xx, yy, zz, xy = state.internal[:, 0]
     assert float((xx * yy - xy**2) * zz) == pytest.approx(1.0, abs=1e-6)
