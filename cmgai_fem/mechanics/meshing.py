@@ -52,8 +52,8 @@ class Body:
         mesh: the DOLFINx mesh.
         facets: tags of the facets in physical groups.
         groups: tag of each named physical group of facets.
-        labels: the mesh's nodes and cells in gmsh's order, on rank 0 alone (None elsewhere, and for a mesh that gmsh did
-            not make of straight cells).
+        labels: the mesh's nodes and cells in gmsh's order, on rank 0 alone (None elsewhere, and where gmsh did not make
+            the mesh or its cells are curved).
     """
 
     mesh: dolfinx.mesh.Mesh

@@ -18,7 +18,7 @@ from cmgai_fem.errors import ConvergenceError
 class ElasticitySolver:
     """Solves A x = b for a sweep of similar symmetric positive definite matrices.
 
-    The preconditioner is made for the first matrix and kept; `renew` makes it anew. The start of each solve is the best
+    The preconditioner is made for the first matrix and kept. The start of each solve is the best
     combination, in the energy of the new matrix, of the solutions before it.
 
     Args:
@@ -38,13 +38,7 @@ class ElasticitySolver:
         self._solver.setTolerances(rtol=tolerance, atol=1e-50, max_it=300)
         self._solver.setInitialGuessNonzero(True)
         self._solver.setOperators(matrix)
-        degree = space.element.basix_element.degree
-        self._choose_preconditioner(space, degree)
-
-    def renew(self) -> None:
-        """Make the preconditioner from the present matrix."""
-        self._solver.getPC().setReusePreconditioner(False)
-        self._solver.setOperators(self._matrix)
+        set_two_level(self._solver, matrix, space)
         self._solver.setUp()
 
     def solve(self, load: PETSc.Vec, solution: PETSc.Vec, state: str) -> int:
@@ -84,33 +78,44 @@ class ElasticitySolver:
         weights = np.linalg.lstsq(energy, work, rcond=1e-14)[0]
         solution.maxpy(list(weights), self._solutions)
 
-    def _choose_preconditioner(self, space: fem.FunctionSpace, degree: int) -> None:
-        preconditioner = self._solver.getPC()
-        # The tolerance is on the true residual, so that it does not depend on the preconditioner.
-        chosen: dict[str, str | int] = {"ksp_norm_type": "unpreconditioned"}
-        if degree == 1:
-            chosen |= {"pc_type": "cholesky", "pc_factor_mat_solver_type": "mumps"}
-        else:
-            coarse = fem.functionspace(space.mesh, ("Lagrange", 1, (space.dofmap.bs,)))
-            transfer = interpolation_matrix(coarse, space)
-            transfer.assemble()
-            preconditioner.setType(PETSc.PC.Type.MG)
-            preconditioner.setMGLevels(2)
-            preconditioner.setMGInterpolation(1, transfer)
-            preconditioner.setOperators(self._matrix, self._matrix)
-            chosen |= {
-                "pc_mg_galerkin": "both",
-                "mg_coarse_ksp_type": "preonly",
-                "mg_coarse_pc_type": "cholesky",
-                "mg_coarse_pc_factor_mat_solver_type": "mumps",
-                "mg_levels_ksp_type": "richardson",
-                "mg_levels_ksp_max_it": 1,
-                "mg_levels_pc_type": "sor",
-            }
-        options, prefix = PETSc.Options(), self._solver.getOptionsPrefix()
-        for key, value in chosen.items():
-            options.setValue(prefix + key, value)
-        self._solver.setFromOptions()
-        self._solver.setUp()
-        for key in chosen:
-            options.delValue(prefix + key)
+
+def set_two_level(solver: PETSc.KSP, matrix: PETSc.Mat, space: fem.FunctionSpace) -> None:
+    """Give a Krylov solver the two-level preconditioner, or a direct one where the elements are linear.
+
+    Args:
+        solver: the solver, with an options prefix of its own.
+        matrix: its operator; the coarse operator is made from its values when the solver is set up.
+        space: the displacement space.
+    """
+    # The tolerance is on the true residual, so that it does not depend on the preconditioner.
+    chosen: dict[str, str | int] = {"ksp_norm_type": "unpreconditioned"}
+    if space.element.basix_element.degree == 1:
+        chosen |= {"pc_type": "cholesky", "pc_factor_mat_solver_type": "mumps"}
+    else:
+        coarse = fem.functionspace(space.mesh, ("Lagrange", 1, (space.dofmap.bs,)))
+        transfer = interpolation_matrix(coarse, space)
+        transfer.assemble()
+        preconditioner = solver.getPC()
+        preconditioner.setType(PETSc.PC.Type.MG)
+        preconditioner.setMGLevels(2)
+        preconditioner.setMGInterpolation(1, transfer)
+        preconditioner.setOperators(matrix, matrix)
+        chosen |= {
+            "pc_mg_galerkin": "both",
+            "mg_coarse_ksp_type": "preonly",
+            "mg_coarse_pc_type": "cholesky",
+            "mg_coarse_pc_factor_mat_solver_type": "mumps",
+            "mg_levels_ksp_type": "richardson",
+            "mg_levels_ksp_max_it": 1,
+            "mg_levels_pc_type": "sor",
+        }
+    options, prefix = PETSc.Options(), solver.getOptionsPrefix()
+    for key, value in chosen.items():
+        options.setValue(prefix + key, value)
+    solver.setFromOptions()
+    if solver.getPC().getType() == PETSc.PC.Type.MG:
+        # The levels read their options when they are made, which would otherwise be after these are taken away.
+        for level in (solver.getPC().getMGCoarseSolve(), solver.getPC().getMGSmoother(1)):
+            level.setFromOptions()
+    for key in chosen:
+        options.delValue(prefix + key)
