@@ -22,6 +22,11 @@ CHECKS: dict[str, str] = {
     "nafems-t1": "cmgai_fem.mechanics.codes.nafems_t1",
     "nafems-le1": "cmgai_fem.mechanics.codes.nafems_le1",
     "manufactured-elasticity": "cmgai_fem.mechanics.codes.manufactured_elasticity",
+    "uniaxial-hardening": "cmgai_fem.mechanics.codes.uniaxial_hardening",
+    "hill-cylinder": "cmgai_fem.mechanics.codes.hill_cylinder",
+    "elastic-bar": "cmgai_fem.mechanics.codes.elastic_bar",
+    "plane-wave": "cmgai_fem.mechanics.codes.plane_wave",
+    "taylor-bar": "cmgai_fem.mechanics.codes.taylor_bar",
 }
 
 
