@@ -74,7 +74,8 @@ class SteadyConduction:
             petsc_options={
                 "snes_type": "newtonls",
                 "snes_rtol": 1e-11,
-                "snes_atol": 1e-50,
+                # [W]: rounding of the heat flow at a node; all that is left where the temperature is uniform.
+                "snes_atol": 1e-12,
                 "snes_stol": 0.0,
                 "snes_max_it": 25,
                 "ksp_type": "preonly",

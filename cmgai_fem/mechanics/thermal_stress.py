@@ -55,7 +55,8 @@ class ThermalStress(ReferenceModel):
         for value in values:
             material.check(min(value, self.ambient), max(value, self.ambient), HOT_FACE.label(value))
         body = self.mesh.read(comm)
-        heat, elastic = self._problems(body, material)
+        heat = self.conduction(body, material)
+        elastic = self._elasticity(body, material, heat.temperature)
         stress = NodalProjection(body.mesh, symmetric_components(elastic.stress), 2 * self.degree)
         nodal = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1, (3,))))
         gather_displacement = NodeGather(nodal.function_space)
@@ -65,7 +66,7 @@ class ThermalStress(ReferenceModel):
         for number, value in enumerate(values, start=1):
             state = HOT_FACE.label(value)
             temperature = heat.solve(state, {"hot": value})
-            _check_temperature(comm, temperature, material, state)
+            check_temperature(comm, temperature, material, state)
             iterations = elastic.solve(state)
             nodal.interpolate(elastic.displacement)
             linear.interpolate(temperature)
@@ -88,38 +89,36 @@ class ThermalStress(ReferenceModel):
         """Weak equilibrium of the generated stress with the tip load; see `equilibrium.EquilibriumCheck`."""
         from mpi4py import MPI
 
-        body = self.mesh.read(MPI.COMM_SELF)
-        material = austenitic_steel()
-        check = EquilibriumCheck(
-            body,
-            young=float(material.young(material.reference_temperature)),
-            poisson=material.poisson,
-            clamp="clamp",
-            tractions={"tip": self._traction(body)},
-        )
+        check = self.equilibrium_check(self.mesh.read(MPI.COMM_SELF), austenitic_steel())
         return lambda value, fields: {"equilibrium_residual": check.residual(fields["stress"])}
 
-    def _problems(self, body: Body, material: Material) -> tuple[SteadyConduction, ThermoElasticity]:
-        heat = SteadyConduction(
+    def equilibrium_check(self, body: Body, material: Material) -> EquilibriumCheck:
+        """The check of weak equilibrium with the tip load, in the norm of the body at the reference temperature."""
+        young = float(material.young(material.reference_temperature))
+        return EquilibriumCheck(body, young, material.poisson, "clamp", {"tip": self.traction(body)})
+
+    def conduction(self, body: Body, material: Material) -> SteadyConduction:
+        """Heat conduction from the hot face, whose temperature is given at each solve, to the air at the cold one."""
+        return SteadyConduction(
             body,
             material.conductivity,
             fixed={"hot": self.ambient},
             convection={"cold": Convection(self.heat_transfer, self.ambient)},
             degree=self.degree - 1,
         )
-        temperature = heat.temperature
-        elastic = ThermoElasticity(
+
+    def _elasticity(self, body: Body, material: Material, temperature: fem.Function) -> ThermoElasticity:
+        return ThermoElasticity(
             body,
             material.young(temperature),
             material.poisson,
             material.expansion(temperature) * (temperature - material.reference_temperature),
             degree=self.degree,
             foundations={"clamp": self.foundation},
-            tractions={"tip": self._traction(body)},
+            tractions={"tip": self.traction(body)},
         )
-        return heat, elastic
 
-    def _traction(self, body: Body) -> tuple[float, float, float]:
+    def traction(self, body: Body) -> tuple[float, float, float]:
         """The tip force over the tip's area [Pa]."""
         return (0.0, -self.tip_force / boundary_area(body, "tip"), 0.0)
 
@@ -134,7 +133,8 @@ def boundary_area(body: Body, name: str) -> float:
     return float(body.mesh.comm.allreduce(fem.assemble_scalar(fem.form(one * ds(body.tag(name)))), op=MPI.SUM))
 
 
-def _check_temperature(comm: "MPI.Comm", temperature: fem.Function, material: Material, state: str) -> None:
+def check_temperature(comm: "MPI.Comm", temperature: fem.Function, material: Material, state: str) -> None:
+    """Refuse a solved temperature that leaves the material card by more than a discrete overshoot. Collective."""
     from mpi4py import MPI
 
     lowest = comm.allreduce(float(temperature.x.array.min(initial=np.inf)), op=MPI.MIN)

@@ -38,6 +38,13 @@ def test_convection_balances_conduction(slab: Body) -> None:
     assert heat.solve("slab").x.array.min() == pytest.approx(52.0, rel=1e-10)
 
 
+def test_nothing_flows_at_a_uniform_temperature(slab: Body) -> None:
+    heat = SteadyConduction(
+        slab, lambda temperature: 13.0 + 0.01 * temperature, {"right": 20.0}, {"left": Convection(200.0, 20.0)}
+    )
+    np.testing.assert_array_equal(heat.solve("cold slab").x.array, 20.0)
+
+
 def test_failure_names_the_state(slab: Body) -> None:
     heat = SteadyConduction(slab, lambda temperature: 0.0 * temperature, {"left": 0.0}, {"right": Convection(1.0, 5.0)})
     with pytest.raises(ConvergenceError, match="state hot slab: heat conduction did not converge"):

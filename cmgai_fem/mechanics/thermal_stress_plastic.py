@@ -1,0 +1,193 @@
+"""Reference model "thermal-stress-plastic": the heated cantilever yields, at its clamp first and then at its hole."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field as Parameter
+
+from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from petsc4py import PETSc
+
+from cmgai_fem.mechanics.compilation import compile_form
+from cmgai_fem.mechanics.hardening import LinearHardening
+from cmgai_fem.mechanics.materials import Material, TemperaturePolynomial, austenitic_steel
+from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.multigrid import set_two_level
+from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
+from cmgai_fem.mechanics.reference import Admissibility, Report, check_values
+from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
+from cmgai_fem.states import SYMMETRIC_TENSOR, Array, Field, StateSet
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+# Yield stress of the steel [Pa]: 205 MPa at 20 degC, 110 MPa at 800 degC.
+YIELD_STRESS = TemperaturePolynomial((205e6, -120e6, 25e6), 20.0, 800.0)
+
+
+class ThermalStressPlastic(ThermalStress):
+    """The cantilever with a temperature-dependent yield stress and linear hardening, loaded cold and then heated.
+
+    The tip is loaded at `ambient`; then the hot face is heated in even steps through all states, with small-strain J2
+    plasticity by backward Euler. The tip force is larger than in the elastic model, so that the hole yields too.
+
+    Stress and plastic strain at the nodes are volume-weighted means of the quadrature points around them (the lumped
+    projection). The yield surface is convex, so that such a mean satisfies the mean yield condition of its points, and
+    what is not negative stays so; the consistent projection of the elastic model keeps neither.
+
+    Args:
+        tip_force: force on the tip, downwards (-y) [N].
+        hardening_modulus: slope of the yield stress over the equivalent plastic strain [Pa].
+        heating_step: largest rise of the hot face's temperature in one step [K]; the same path whatever states are
+            asked for, as long as they lie on it.
+    """
+
+    kind: ClassVar[str] = "thermal-stress-plastic"
+
+    mesh: MeshParameters = MeshParameters(file="cantilever.geo", size=0.006)
+    tip_force: float = 4000.0
+    hardening_modulus: float = Parameter(default=2e9, ge=0.0)
+    heating_step: float = Parameter(default=25.0, gt=0.0)
+
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+        """Stress [Pa], equivalent plastic strain, temperature [degC] and displacement [m] at the mesh's nodes."""
+        material = austenitic_steel()
+        check_values(values, HOT_FACE.label())
+        for value in values:
+            material.check(min(value, self.ambient), max(value, self.ambient), HOT_FACE.label(value))
+        body = self.mesh.read(comm)
+        heat = self.conduction(body, material)
+        problem = HeatedPlasticity(body, material, self)
+        nodal = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1, (3,))))
+        gather_displacement = NodeGather(nodal.function_space)
+        gather = {count: _gather(body, count) for count in (1, 6)}
+        units = {"stress": "Pa", "equivalent_plastic_strain": "", "temperature": "degC", "displacement": "m"}
+        found: dict[str, list[Array | None]] = {name: [] for name in units}
+        problem.heat_to(heat.solve("cold", {"hot": self.ambient}), material)
+        problem.solve(f"tip load at {self.ambient:g} degC")
+        for value in heating_path(self.ambient, values, self.heating_step):
+            state = HOT_FACE.label(value)
+            temperature = heat.solve(state, {"hot": value})
+            check_temperature(comm, temperature, material, state)
+            problem.heat_to(temperature, material)
+            iterations = problem.solve(state)
+            if value not in values:
+                continue
+            nodal.interpolate(problem.displacement)
+            stress = problem.recover(problem.stress.x.array.reshape(-1, 6))
+            plastic = problem.recover(problem.equivalent_plastic_strain[:, None])
+            found["stress"].append(gather[6](stress.ravel()))
+            found["equivalent_plastic_strain"].append(gather[1](plastic.ravel()))
+            found["temperature"].append(gather[1](temperature.x.array))
+            found["displacement"].append(gather_displacement(nodal.x.array))
+            if comm.rank == 0:
+                done = len(found["stress"])
+                report(f"reference {done}/{len(values)}: {state}, {iterations} Newton iterations in its last step")
+        if body.labels is None:
+            return None
+        components = {"stress": SYMMETRIC_TENSOR, "displacement": ("x", "y", "z")}
+        fields = {
+            name: Field(np.stack([a for a in arrays if a is not None]), units[name], components.get(name, ("",)))
+            for name, arrays in found.items()
+        }
+        return StateSet(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+
+    def admissibility(self) -> Admissibility:
+        """Yield violation, negative plastic strain and equilibrium residual of generated fields.
+
+        The yield violation is the largest excess of the von Mises stress over the yield stress, at the label's mean
+        temperature and generated plastic strain, relative to that yield stress.
+        """
+        from mpi4py import MPI
+
+        body = self.mesh.read(MPI.COMM_SELF)
+        material = austenitic_steel()
+        equilibrium = self.equilibrium_check(body, material)
+        heat = self.conduction(body, material)
+        problem = HeatedPlasticity(body, material, self)
+        gather = _gather(body, 1)
+        strengths: dict[float, Array] = {}
+
+        def strength(value: float) -> Array:
+            if value not in strengths:
+                problem.heat_to(heat.solve(HOT_FACE.label(value), {"hot": value}), material)
+                nodal = gather(problem.recover(YIELD_STRESS(problem.temperature)[:, None]).ravel())
+                assert nodal is not None
+                strengths[value] = nodal[:, 0]
+            return strengths[value]
+
+        def figures(value: float, fields: Mapping[str, Array]) -> dict[str, float]:
+            result = {"equilibrium_residual": equilibrium.residual(fields["stress"])}
+            if "equivalent_plastic_strain" in fields:
+                plastic = fields["equivalent_plastic_strain"][:, 0]
+                limit = strength(value) + self.hardening_modulus * np.maximum(plastic, 0.0)
+                excess = (von_mises(fields["stress"]) - limit) / limit
+                result["yield_violation"] = float(max(0.0, excess.max()))
+                result["negative_plastic_strain"] = float(max(0.0, -plastic.min()))
+            return result
+
+        return figures
+
+
+class HeatedPlasticity(QuasiStaticPlasticity):
+    """Small-strain J2 plasticity of the cantilever on its elastic foundation, with the two-level linear solver.
+
+    Args:
+        body: the meshed body.
+        material: the steel.
+        model: tip force, foundation, hardening and degree.
+    """
+
+    def __init__(self, body: Body, material: Material, model: ThermalStressPlastic) -> None:
+        space = fem.functionspace(body.mesh, ("Lagrange", model.degree, (3,)))
+        ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
+        traction = ufl.as_vector(list(model.traction(body)))
+        law = LinearHardening(YIELD_STRESS, model.hardening_modulus)
+        options: dict[str, Any] = {"ksp_type": "cg", "ksp_rtol": 1e-8, "ksp_max_it": 300}
+        super().__init__(
+            space, [], lambda test: ufl.inner(traction, test) * ds(body.tag("tip")), material.poisson, law,
+            quadrature_degree=2 * model.degree - 2, options=options,
+        )  # fmt: skip
+        trial, test = ufl.TrialFunction(space), ufl.TestFunction(space)
+        # With the pattern of the whole stiffness, so that adding it to the tangent moves no memory.
+        volume = 0.0 * ufl.inner(ufl.grad(trial), ufl.grad(test)) * ufl.dx(body.mesh)
+        springs = model.foundation * ufl.inner(trial, test) * ds(body.tag("clamp"))
+        self._foundation = fem_petsc.assemble_matrix(compile_form(volume + springs))
+        self._foundation.assemble()
+        set_two_level(self._snes.getKSP(), self._snes.getJacobian()[0], space)
+
+    def heat_to(self, temperature: fem.Function, material: Material) -> None:
+        """Give every point its temperature [degC], thermal strain and Young's modulus."""
+        self.temperature = self.at_points(temperature)
+        self.thermal_strain = material.expansion(self.temperature) * (self.temperature - material.reference_temperature)
+        self.young = material.young(self.temperature)
+
+    def _assemble_residual(self, snes: PETSc.SNES, x: PETSc.Vec, b: PETSc.Vec) -> None:
+        super()._assemble_residual(snes, x, b)
+        self._foundation.multAdd(x, b, b)
+
+    def _assemble_jacobian(self, snes: PETSc.SNES, x: PETSc.Vec, J: PETSc.Mat, P: PETSc.Mat) -> None:
+        super()._assemble_jacobian(snes, x, J, P)
+        P.axpy(1.0, self._foundation)
+
+
+def heating_path(start: float, states: Sequence[float], step: float) -> list[float]:
+    """Hot-face temperatures [degC] to solve at: multiples of `step` above `start`, and the states, increasing."""
+    grid = np.arange(np.floor(start / step) + 1.0, np.ceil(states[-1] / step)) * step
+    return sorted({float(value) for value in (*grid, *states) if value > start})
+
+
+def von_mises(stress: Array) -> Array:
+    """Von Mises stress (L,) of stresses (L, 6), components xx, yy, zz, xy, yz, xz."""
+    xx, yy, zz, xy, yz, xz = stress.T
+    normal = 0.5 * ((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2)
+    return np.asarray(np.sqrt(normal + 3.0 * (xy**2 + yz**2 + xz**2)))
+
+
+def _gather(body: Body, components: int) -> NodeGather:
+    shape = () if components == 1 else (components,)
+    return NodeGather(fem.functionspace(body.mesh, ("Lagrange", 1, shape)))
