@@ -1,0 +1,138 @@
+"""Choice of feature, pseudo-time, order and softness by leaving known states out, from the known states alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.calibration import extrapolation_trials, interpolation_trials
+from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.material_level.choices import Choice, axes_for, candidates, stretch
+from cmgai_fem.material_level.curve_transport import Line, assemble, assemble_noise, parts_of, place
+from cmgai_fem.states import Array, IntArray, StateSet, labels_on_points
+
+
+@dataclass(frozen=True)
+class CurveCalibration:
+    """What was chosen along one coordinate.
+
+    Args:
+        chosen: the choice.
+        error: its left-out error, root mean square of the NRMSE of the left-out curves.
+        table: every candidate with its left-out error and the scatter that it carries to the targets, best first.
+        trials: left-out values of the coordinate, one tuple a trial.
+        worst: (value, NRMSE) of the left-out state where the choice errs most.
+    """
+
+    chosen: Choice
+    error: float
+    table: tuple[tuple[Choice, float, float], ...]
+    trials: tuple[tuple[float, ...], ...]
+    worst: tuple[float, float]
+
+    def describe(self) -> dict[str, Any]:
+        """The calibration as plain data."""
+        return {
+            "chosen": self.chosen.describe(),
+            "left_out_error": self.error,
+            "left_out_states": [list(values) for values in self.trials],
+            "candidates": [
+                choice.describe() | {"left_out_error": error, "carried_scatter": scatter}
+                for choice, error, scatter in self.table
+                if np.isfinite(error)
+            ],
+        }
+
+
+def curve_error(generated: Array, reference: Array, weights: Array, plastic: bool) -> float:
+    """NRMSE of a curve: root mean square over the strain / range of the reference (from zero stress if total strain).
+
+    Labels where either is not known are left out.
+    """
+    both = np.isfinite(generated) & np.isfinite(reference)
+    if not both.any():
+        raise InputError("two curves without a common strain have no error")
+    wanted = reference[both] if plastic else np.append(reference[both], 0.0)
+    spread = float(np.ptp(wanted)) or float(np.max(np.abs(wanted)))
+    share = weights[both] / weights[both].sum()
+    return float(np.sqrt(share @ (generated[both] - reference[both]) ** 2) / spread)
+
+
+def calibrate_lines(lines: Sequence[Line], targets: Sequence[float]) -> CurveCalibration:
+    """Choose for one or more lines along the same coordinate together.
+
+    Args:
+        lines: lines with at least three states each.
+        targets: values that will be asked for, all between the known states or all beyond the same end.
+    """
+    name = lines[0].coordinate.name
+    every = np.concatenate([line.values for line in lines])
+    axes = axes_for(name, np.concatenate([every, np.asarray(targets, dtype=float)]))
+    trials = [(line, rows) for line in lines for rows in _trials(line, axes[0], targets)]
+    fewest = min(len(line.values) - len(rows) for line, rows in trials)
+    soft = all(line.curves.scatter > 0.0 for line in lines)
+    results = {choice: _left_out(choice, trials) for choice in candidates(axes, fewest, soft)}
+    rows = []
+    for choice, errors in results.items():
+        left_out = float(np.sqrt(np.mean([e**2 for _, e in errors])))
+        scatter = _carried_scatter(choice, lines, targets) if np.isfinite(left_out) else np.inf
+        rows.append((choice, left_out, scatter))
+    table = sorted(rows, key=lambda row: float(np.hypot(row[1], row[2])))
+    chosen, error, _ = table[0]
+    worst = max(results[chosen], key=lambda item: item[1])
+    left_out = tuple(tuple(float(v) for v in line.values[rows]) for line, rows in trials)
+    return CurveCalibration(chosen, error, tuple(table), left_out, worst)
+
+
+def side(line: Line, value: float) -> int:
+    """-1 below the known states, 0 between them, 1 beyond."""
+    return int(value > line.values[-1]) - int(value < line.values[0])
+
+
+def _trials(line: Line, axis: str, targets: Sequence[float]) -> list[IntArray]:
+    """Rows to leave out. Beyond the known states, both ends count: one law rules the whole range, and what continues it
+    well at one end by chance alone fails at the other."""
+    bare = StateSet(labels_on_points(np.zeros((1, 1))), line.coordinate, stretch(axis, line.values), {})
+    if all(side(line, value) == 0 for value in targets):
+        return interpolation_trials(bare)
+    places = stretch(axis, np.asarray(targets, dtype=float))
+    reach = max(bare.values[0] - places.min(), places.max() - bare.values[-1])
+    return extrapolation_trials(bare, [float(bare.values[0] - reach), float(bare.values[-1] + reach)])
+
+
+def _left_out(choice: Choice, trials: Sequence[tuple[Line, IntArray]]) -> list[tuple[float, float]]:
+    """(value, NRMSE) of every left-out state; infinite where the transport cannot be solved."""
+    errors = []
+    for line, rows in trials:
+        stay = np.setdiff1d(np.arange(len(line.values)), rows)
+        kept = line.only(stay)
+        reached = np.flatnonzero(np.isin(line.curves.strain, kept.curves.strain))
+        try:
+            parts = parts_of(kept, choice, line.values[rows])
+            for row in rows:
+                value = float(line.values[row])
+                generated = np.full(len(line.curves.strain), np.nan)
+                features = [part.feature(place(choice, value)) for part in parts]
+                generated[reached] = assemble(kept, choice, parts, features)
+                known = line.curves.stress[row]
+                errors.append((value, curve_error(generated, known, line.curves.weights, line.curves.plastic)))
+        except (ConvergenceError, InputError):
+            errors += [(float(line.values[row]), np.inf) for row in rows]
+    return errors
+
+
+def _carried_scatter(choice: Choice, lines: Sequence[Line], targets: Sequence[float]) -> float:
+    """Root mean square over lines and targets of the scatter that the known states bring to the generated curve.
+
+    In units of NRMSE. The left-out states tell how well a choice continues the known motion; how much it magnifies
+    the scatter of the tests on its way to the targets is known without them.
+    """
+    squares = []
+    for line in lines:
+        parts = parts_of(line, choice, targets)
+        for value in targets:
+            stress = assemble(line, choice, parts, [part.feature(place(choice, value)) for part in parts])
+            error = np.sqrt(np.sum(assemble_noise(line, choice, parts, value) ** 2, axis=1)) * stress
+            squares.append(curve_error(stress + error, stress, line.curves.weights, line.curves.plastic) ** 2)
+    return float(np.sqrt(np.mean(squares)))
