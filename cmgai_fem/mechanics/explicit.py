@@ -18,7 +18,7 @@ from cmgai_fem.mechanics.plasticity import PointModel, PointState
 from cmgai_fem.states import Array, IntArray
 
 # Points whose state and work arrays stay in a core's cache together.
-BLOCK_POINTS = 4096
+BLOCK_POINTS = 5000
 # Steps between two looks at the stable step and the energy balance; cells shorten by less than 2 % meanwhile.
 STEPS_PER_CHECK = 10
 
@@ -200,8 +200,10 @@ class ExplicitDynamics:
         self.wall_work -= 0.5 * float(np.dot(self.mass[self._wall] * (velocity - predicted), before + velocity))
 
     def _constitutive(self, gradient: Array, state: PointState, out: Array) -> None:
-        for start in range(0, gradient.shape[1], BLOCK_POINTS):
-            points = slice(start, min(start + BLOCK_POINTS, gradient.shape[1]))
+        count = gradient.shape[1]
+        size = -(-count // max(1, round(count / BLOCK_POINTS)))
+        for start in range(0, count, max(size, 1)):
+            points = slice(start, min(start + size, count))
             self.model.deviatoric(gradient[:, points], state.block(points), self.last_step or 1.0, out[:, points])
 
     def _agree_on_stable_step(self) -> None:

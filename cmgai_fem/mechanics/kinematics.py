@@ -184,11 +184,16 @@ class Kinematics:
 
         1 / |inverse of the cell's mapping|, which is h/sqrt(g) for a square or cube of edge h.
         """
-        general = self.layout.general
-        planar = [[general.index((i, j)) for j in range(self.dimension)] for i in range(self.dimension)]
-        gradient = centre_gradient[planar].transpose(2, 0, 1)
-        inverse = np.linalg.inv(gradient @ self.centre.mapping[0])
-        return np.asarray(1.0 / np.sqrt((inverse**2).sum(axis=(1, 2))))
+        g, general = self.dimension, self.layout.general
+        gradient = [[centre_gradient[general.index((i, k))] for k in range(g)] for i in range(g)]
+        mapping = self.centre.mapping[0].transpose(1, 2, 0)
+        columns = [[sum(gradient[i][k] * mapping[k, d] for k in range(g)) for i in range(g)] for d in range(g)]
+        if g == 2:
+            (a, b), (c, d) = columns
+            return np.asarray(np.abs(a * d - b * c) / np.sqrt(a * a + b * b + c * c + d * d))
+        cofactors = [np.cross(np.stack(columns[i - 2]), np.stack(columns[i - 1]), axis=0) for i in range(3)]
+        determinant = np.abs((cofactors[0] * np.stack(columns[0])).sum(axis=0))
+        return np.asarray(determinant / np.sqrt(sum((cofactor**2).sum(axis=0) for cofactor in cofactors)))
 
     def boundary_nodes(self) -> IntArray:
         """Owned nodes of the body's surface."""
