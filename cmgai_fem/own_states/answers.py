@@ -12,13 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.calibration import Calibration, Candidate, calibrate, extrapolation_trials, interpolation_trials
-from cmgai_fem.errors import InputError
+from cmgai_fem.calibration import (
+    SAMPLE,
+    Calibration,
+    calibrate,
+    extrapolation_trials,
+    interpolation_trials,
+    left_out_errors,
+)
+from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve
-from cmgai_fem.states import Array, IntArray, StateSet
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.states import Array, Field, IntArray, Labels, StateSet
+from cmgai_fem.transport import Superposition, TransportProblem, TransportSolution
 
 Report = Callable[[str], None]
 
@@ -65,20 +72,25 @@ class Generator:
     """A calibrated and solved transport of one field.
 
     Args:
+        problem: the statement: known states, bounds and reach.
+        method: "fem" or "pinn".
         solution: ask it for fields.
         calibration: how order, damping and pseudo-time were chosen; None with two states, which leave no choice.
         left_out: errors at the left-out states; None with two states.
     """
 
-    solution: TransportSolution
+    problem: TransportProblem
+    method: str
+    solution: Superposition | TransportSolution
     calibration: Calibration | None
     left_out: LeftOut | None
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
-        facts: dict[str, Any] = self.solution.problem.describe() | {"method": self.solution.method}
+        facts: dict[str, Any] = {"field": self.problem.field, "method": self.method}
         if self.calibration is not None and self.left_out is not None:
-            weights = self.solution.problem.states.labels.weights
+            weights = self.problem.states.labels.weights
+            facts["transport"] = str(self.calibration)
             facts["left_out_error"] = self.calibration.error
             facts["left_out_states"] = list(self.left_out.values)
             facts["left_out_coverage"] = self.left_out.coverage(weights)
@@ -130,11 +142,11 @@ def make_generator(
     problem = TransportProblem(known, force=Least(-1), admissible=Admissible(lower, monotone)).with_reach(*targets)
     options = {"seed": seed} if method == "pinn" else {}
     if len(states) == 2:
-        return Generator(solve(problem, method, **options), None, None)
+        return Generator(problem, method, solve(problem, method, **options), None, None)
     trials = trials_for(known, targets)
-    calibration = calibrate(problem, trials, solve)
-    solution = solve(calibration.chosen.apply(problem), method, **options)
-    return Generator(solution, calibration, left_out_errors(problem, calibration.chosen, trials))
+    calibration = calibrate(_sample(problem), trials, solve, targets=targets)
+    solution = calibration.solve(problem, lambda member: solve(member, method, **options))
+    return Generator(problem, method, solution, calibration, errors_left_out(problem, calibration, trials))
 
 
 def trials_for(states: StateSet, targets: Sequence[float]) -> list[IntArray]:
@@ -144,23 +156,38 @@ def trials_for(states: StateSet, targets: Sequence[float]) -> list[IntArray]:
     return extrapolation_trials(states, targets)
 
 
-def left_out_errors(problem: TransportProblem, chosen: Candidate, trials: Sequence[IntArray]) -> LeftOut:
-    """Errors at every left-out state, at all labels.
+def errors_left_out(problem: TransportProblem, calibration: Calibration, trials: Sequence[IntArray]) -> LeftOut:
+    """Errors of the calibrated choice at every left-out state, at all labels.
 
     Args:
         problem: the statement with all known states.
-        chosen: the choice whose errors are wanted.
+        calibration: the choice whose errors are wanted.
         trials: rows to leave out, one array a trial.
     """
-    known = problem.known.values
-    values, errors = [], []
-    for rows in trials:
-        stay = np.setdiff1d(np.arange(len(known)), rows)
-        targets = [float(value) for value in problem.states.values[rows]]
-        states = problem.states.at([float(value) for value in problem.states.values[stay]])
-        trial = replace(problem, states=states, force=Least(-1)).with_reach(*targets)
-        solution = solve(chosen.apply(trial))
-        for row, target in zip(rows, targets, strict=True):
-            values.append(target)
-            errors.append(solution.at(target) - known[row])
-    return LeftOut(tuple(values), np.array(errors))
+    states, known = problem.states, problem.known.values
+    scaled = left_out_errors(problem, calibration.members, trials, solve)
+    rows = np.concatenate(list(trials))
+    total = np.zeros((len(rows), known.shape[1] * known.shape[2]))
+    for member, weight in zip(calibration.members, calibration.weights, strict=True):
+        errors = scaled[member]
+        if errors is None:
+            raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
+        total += weight * errors
+    # Calibration weighs its errors by volume and range; here they are wanted in the field's unit.
+    share = states.labels.weights / states.labels.weights.sum() / known.shape[2]
+    scale = np.sqrt(share) / (float(np.ptp(known)) or 1.0)
+    values = tuple(float(states.values[row]) for row in rows)
+    return LeftOut(values, total.reshape(len(rows), *known.shape[1:]) / scale[:, None])
+
+
+def _sample(problem: TransportProblem) -> TransportProblem:
+    """The problem on a seeded sample of its labels: without a law each label tells the same of any choice."""
+    labels = problem.states.labels
+    if labels.count <= SAMPLE:
+        return problem
+    rows = np.sort(np.random.default_rng(0).choice(labels.count, SAMPLE, replace=False))
+    known = problem.known
+    field = Field(np.ascontiguousarray(known.values[:, rows]), known.unit, known.components)
+    bare = Labels(labels.points[rows], labels.weights[rows], {})
+    states = StateSet(bare, problem.states.coordinate, problem.states.values, {problem.field: field})
+    return replace(problem, states=states)

@@ -12,7 +12,6 @@ import numpy as np
 
 import cmgai_fem
 from cmgai_fem.errors import InputError
-from cmgai_fem.generation import summary
 from cmgai_fem.metrics import FieldError, field_error
 from cmgai_fem.own_states.answers import Generator, make_generator
 from cmgai_fem.own_states.file_states import FileStates, read_states, same_mesh
@@ -181,8 +180,8 @@ def describe_choice(generator: Generator, report: Report) -> None:
     if generator.calibration is None or generator.left_out is None:
         report("two states: a straight line between them, no error estimate")
         return
-    report(summary(generator.calibration))
-    covered = generator.left_out.coverage(generator.solution.problem.states.labels.weights)
+    report(f"transport: {generator.calibration} (left-out error {100 * generator.calibration.error:.3g} %)")
+    covered = generator.left_out.coverage(generator.problem.states.labels.weights)
     if covered is not None:
         report(f"error estimate: covers {100 * covered:.0f} % of the volume at the left-out states")
 

@@ -13,7 +13,7 @@ import pyvista
 from scipy.spatial import cKDTree
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.own_states.snapshot import Snapshot, as_unstructured, cell_volumes
+from cmgai_fem.own_states.snapshot import Snapshot, as_unstructured, bare_mesh, cell_volumes
 from cmgai_fem.states import Array
 
 # What two meshes of one geometry may differ by: the volume, and the distance of any node of one from the other, the
@@ -102,9 +102,7 @@ def _interpolate(source: Snapshot, target: Snapshot, values: Array, location: st
     wanted = as_unstructured(target.grid)
     places = np.asarray(wanted.points if location == "point" else wanted.cell_centers().points, dtype=float)
     nodal = values if location == "point" else _at_nodes(source, values)
-    bare = pyvista.UnstructuredGrid()
-    bare.copy_structure(grid)
-    bare.points = np.asarray(grid.points, dtype=float)
+    bare = bare_mesh(grid, np.asarray(grid.points, dtype=float))
     bare.point_data["values"] = nodal
     _, nearest = bare.find_closest_cell(places, return_closest_point=True)
     distance = float(np.linalg.norm(nearest - places, axis=1).max()) / _extent(source)

@@ -11,7 +11,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.own_states.trust import printable
 from cmgai_fem.states import NODES_PER_CELL, SYMMETRIC_TENSOR, VTK_CELLS, VTK_DIMENSION, Array, IntArray, Labels
 
-Grid = pyvista.UnstructuredGrid | pyvista.PolyData
+type Grid = pyvista.UnstructuredGrid | pyvista.PolyData
 
 CELL_NAMES = {number: name for name, number in VTK_CELLS.items()}
 # Nodes outside every cell of the body's own dimension stand for this fraction of the smallest volume: they are
@@ -138,12 +138,10 @@ def cell_volumes(snapshot: Snapshot) -> tuple[Array, IntArray]:
         InputError: a cell of the body's own dimension has no volume.
     """
     grid = as_unstructured(snapshot.grid)
-    bare = pyvista.UnstructuredGrid()
-    bare.copy_structure(grid)
-    bare.points = np.asarray(grid.points, dtype=float)
+    points = np.asarray(grid.points, dtype=float)
     # Sizes are computed in the body's own unit of length, so that a micrometre and a kilometre fare alike.
-    extent = float(np.ptp(bare.points, axis=0).max()) or 1.0
-    bare.points = (bare.points - bare.points.mean(axis=0)) / extent
+    extent = float(np.ptp(points, axis=0).max()) or 1.0
+    bare = bare_mesh(grid, (points - points.mean(axis=0)) / extent)
     sized = bare.compute_cell_sizes(length=True, area=True, volume=True, vertex_count=True).cell_data
     dimensions = cell_dimensions(grid)
     columns = np.stack([np.abs(sized[key]) for key in ("VertexCount", "Length", "Area", "Volume")])
@@ -153,6 +151,15 @@ def cell_volumes(snapshot: Snapshot) -> tuple[Array, IntArray]:
     if len(flat):
         raise InputError(f"{snapshot.name}: cell {flat[0]} has no volume (its nodes coincide): mend or remove it")
     return sizes * extent ** dimensions.astype(float), dimensions
+
+
+def bare_mesh(grid: pyvista.UnstructuredGrid, points: Array) -> pyvista.UnstructuredGrid:
+    """The cells of a grid on nodes of their own, without fields; the grid's own nodes stay as they are."""
+    bare = pyvista.UnstructuredGrid()
+    bare.copy_structure(grid)
+    # A copy shares its nodes with the original, and assigning `bare.points` would move both.
+    bare.SetPoints(pyvista.vtk_points(points, deep=True))
+    return bare
 
 
 def cell_dimensions(grid: pyvista.UnstructuredGrid) -> IntArray:

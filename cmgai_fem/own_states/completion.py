@@ -1,0 +1,301 @@
+"""Incomplete states: some components known at some labels by sensors, the rest generated so that all fit together.
+
+The transport's answer is corrected by the most probable error that explains the sensors: a combination of the known
+states' modes (errors of a transport lie there before all), whose size the left-out states tell, and a local part of
+the size by which left-out states fall outside the span of the others. Several fields are corrected together, so that a
+thermocouple also tells of a stress. An unknown state value is the one at which the sensors fit best.
+
+Source: Gaussian conditioning (kriging with a trend), e.g. Rasmussen and Williams, Gaussian Processes for Machine
+Learning (2006), equations 2.22 to 2.24, section 2.7, and 5.8 for the size. The choice of the covariances is ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, optimize
+from scipy.spatial.distance import cdist
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.feature_space import Modes
+from cmgai_fem.own_states.answers import Generator
+from cmgai_fem.own_states.sensors import Observation
+from cmgai_fem.states import Array
+
+# The local part of a correction fades over this length, relative to the size of the body.
+LOCAL_LENGTH = 0.1
+# A tolerance is read as two standard deviations of the sensor.
+DEVIATIONS = 2.0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A completed state.
+
+    Args:
+        fields: (L, n) corrected fields by name.
+        before: largest misfit of a sensor in tolerances, before the correction.
+        after: the same after it, at most 1.
+    """
+
+    fields: Mapping[str, Array]
+    before: float
+    after: float
+
+
+def complete(generators: Mapping[str, Generator], value: float, observations: Sequence[Observation]) -> Completion:
+    """Correct the generated fields of one state so that every sensor is honoured to its tolerance.
+
+    Args:
+        generators: transports by field; all fields that sensors measure are among them.
+        value: state value.
+        observations: the sensors.
+
+    Raises:
+        InputError: two sensors contradict each other, or fewer than three states are known.
+    """
+    fields = {name: generator.solution.at(value) for name, generator in generators.items()}
+    before = misfit(fields, observations)
+    prior = _Prior.of(generators)
+    scales = np.array([prior.scale[item.sensor.field] for item in observations])
+    residual = np.array([item.sensor.value - item.of(fields[item.sensor.field]) for item in observations]) / scales
+    noise = np.array([item.sensor.tolerance for item in observations]) / scales / DEVIATIONS
+    readings = np.array([[item.of(shape[item.sensor.field]) for shape in prior.shapes] for item in observations])
+    readings = readings.reshape(len(observations), len(prior.shapes))
+    local = prior.local_covariance(observations)
+    system = readings @ prior.covariance @ readings.T + local
+    # The errors of left-out states tell the shape of the covariance; the sensors themselves tell its size.
+    size = _likeliest_size(system, residual, noise) ** 2
+    gains = size * _gains(size * system, residual, noise, observations)
+    amplitudes = prior.covariance @ readings.T @ gains
+    corrected = {}
+    for name, field in fields.items():
+        change = sum((a * shape[name] for a, shape in zip(amplitudes, prior.shapes, strict=True)), np.zeros_like(field))
+        corrected[name] = field + prior.scale[name] * (change + prior.local_field(name, observations, gains))
+    return Completion(corrected, before, misfit(corrected, observations))
+
+
+def misfit(fields: Mapping[str, Array], observations: Sequence[Observation]) -> float:
+    """Largest misfit of any sensor, in tolerances."""
+    return max(
+        abs(item.of(fields[item.sensor.field]) - item.sensor.value) / item.sensor.tolerance for item in observations
+    )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A state value found from sensors.
+
+    Args:
+        value: where the sensors fit best.
+        deviation: standard deviation of the value, from the curvature of the misfit and the errors of the transport.
+    """
+
+    value: float
+    deviation: float
+
+
+def estimate_value(
+    generators: Mapping[str, Generator], observations: Sequence[Observation], search: tuple[float, float]
+) -> Estimate:
+    """The state value at which the sensors fit best.
+
+    Args:
+        generators: transports by field that reach all of `search`.
+        observations: the sensors.
+        search: lowest and highest state value.
+
+    Raises:
+        InputError: the sensors fit best at an end of the search, or do not depend on the state.
+    """
+    noise = np.array([_deviation(generators[item.sensor.field], item) for item in observations])
+
+    def misfits(value: float) -> Array:
+        fields = {name: generator.solution.at(value) for name, generator in generators.items()}
+        return np.array([item.of(fields[item.sensor.field]) - item.sensor.value for item in observations]) / noise
+
+    def cost(value: float) -> float:
+        return float(np.sum(misfits(value) ** 2))
+
+    candidates = np.linspace(*search, 61)
+    costs = [cost(float(value)) for value in candidates]
+    best = int(np.argmin(costs))
+    if best in (0, len(candidates) - 1):
+        raise InputError(
+            f"the sensors fit best at {candidates[best]:g}, an end of the search from {search[0]:g} to {search[1]:g}: "
+            "the state lies outside; widen the search or check the sensors"
+        )
+    found = optimize.minimize_scalar(
+        cost,
+        bounds=(candidates[best - 1], candidates[best + 1]),
+        method="bounded",
+        options={"xatol": 1e-9 * (search[1] - search[0])},
+    )
+    value, step = float(found.x), 1e-4 * (search[1] - search[0])
+    slope = (misfits(value + step) - misfits(value - step)) / (2.0 * step)
+    if not np.any(slope):
+        raise InputError("the sensors read the same at every state: they cannot tell its value")
+    return Estimate(value, float(1.0 / np.linalg.norm(slope)))
+
+
+def _deviation(generator: Generator, item: Observation) -> float:
+    """Standard deviation of a sensor against the transport: its own, and the transport's error at its place."""
+    own = item.sensor.tolerance / DEVIATIONS
+    spread = 0.0 if generator.left_out is None else item.of(generator.left_out.spread)
+    return float(np.hypot(own, spread))
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """What the error of a transport may be, in features (field values over the scale of their field).
+
+    Args:
+        shapes: modes of the known states, each (L, n) by field, orthonormal in the label volumes.
+        covariance: (m, m) covariance of the modes' amplitudes.
+        outside: (L, n) by field, size of what lies outside the span of the modes.
+        scale: scale of each field's features [unit of the field].
+        positions: (L, 3) places of the labels [m].
+        length: over which the local part fades [m].
+    """
+
+    shapes: list[dict[str, Array]]
+    covariance: Array
+    outside: dict[str, Array]
+    scale: dict[str, float]
+    positions: Array
+    length: float
+
+    @classmethod
+    def of(cls, generators: Mapping[str, Generator]) -> "_Prior":
+        problems = {name: generator.problem for name, generator in generators.items()}
+        first = next(iter(problems.values()))
+        labels = first.states.labels
+        scale = {name: problem.scaling.scale for name, problem in problems.items()}
+        features = np.concatenate([problem.scaling.encode(problem.known.values) for problem in problems.values()], 2)
+        errors = []
+        for name, generator in generators.items():
+            if generator.left_out is None:
+                raise InputError("sensors need at least three known states, which tell how far a transport errs")
+            errors.append(generator.left_out.errors / scale[name])
+        left_out = next(iter(generators.values())).left_out
+        assert left_out is not None
+        stacked = np.concatenate(errors, axis=2)
+        share = labels.weights / labels.weights.sum()
+        modes = Modes.of(features, labels.weights)
+        amplitudes = np.einsum("klc,mlc,l->km", stacked, modes.shapes, share)
+        # Few left-out states span few directions; a tenth of their size is granted to every other one.
+        isotropic = 0.01 * np.mean(np.sum(amplitudes**2, axis=1)) + 1e-24
+        covariance = amplitudes.T @ amplitudes / len(amplitudes) + isotropic * np.eye(modes.count)
+        outside = _outside(features, first.states.values, left_out.values, stacked, labels.weights)
+        columns = np.cumsum([problem.known.values.shape[2] for problem in problems.values()])[:-1]
+        split = [dict(zip(problems, np.split(shape, columns, axis=1), strict=True)) for shape in modes.shapes]
+        extent = float(np.linalg.norm(np.ptp(labels.points, axis=0))) or 1.0
+        return cls(
+            split,
+            covariance,
+            dict(zip(problems, np.split(outside, columns, axis=1), strict=True)),
+            scale,
+            labels.points,
+            LOCAL_LENGTH * extent,
+        )
+
+    def local_covariance(self, observations: Sequence[Observation]) -> Array:
+        """(m, m) covariance of the sensors' readings of the local part."""
+        size = np.array([item.of(self.outside[item.sensor.field]) for item in observations])
+        places = np.array([item.position for item in observations])
+        same = np.array(
+            [
+                [(a.sensor.field, a.component) == (b.sensor.field, b.component) for b in observations]
+                for a in observations
+            ]
+        )
+        return np.outer(size, size) * self._fade(places, places) * same
+
+    def local_field(self, name: str, observations: Sequence[Observation], gains: Array) -> Array:
+        """(L, n) local part of the correction of one field, in features."""
+        size = self.outside[name]
+        result = np.zeros_like(size)
+        for item, gain in zip(observations, gains, strict=True):
+            if item.sensor.field == name:
+                own = item.of(size)
+                fade = self._fade(self.positions, item.position[None])[:, 0]
+                result[:, item.component] += gain * own * size[:, item.component] * fade
+        return result
+
+    def _fade(self, one: Array, other: Array) -> Array:
+        """Correlation of the local part between places: 1 at no distance, smooth, 0.6 at the length, 0.01 at three."""
+        return np.exp(-0.5 * (cdist(one, other) / self.length) ** 2)
+
+
+def _outside(features: Array, known: Array, left_out: Sequence[float], errors: Array, weights: Array) -> Array:
+    """(L, n) root mean square of what left-out states hold outside the span of the others, with a small floor."""
+    squares = np.zeros(features.shape[1:])
+    for value in left_out:
+        row = int(np.argmin(np.abs(known - value)))
+        others = Modes.of(np.delete(features, row, axis=0), weights)
+        share = (weights / weights.sum())[:, None]
+        rest = features[row] - others.origin
+        for shape in others.shapes:
+            rest = rest - np.sum(share * shape * rest) * shape
+        squares += rest**2 / len(left_out)
+    floor = 0.1 * np.sqrt(np.mean(squares)) + 1e-3 * np.sqrt(np.mean(errors**2)) + 1e-12
+    return np.sqrt(squares + floor**2)
+
+
+def _likeliest_size(system: Array, residual: Array, noise: Array) -> float:
+    """Factor on the prior's standard deviations under which the sensors' misfits are most probable."""
+    spectrum, basis = linalg.eigh(system / np.outer(noise, noise))
+    rotated = (basis.T @ (residual / noise)) ** 2
+
+    def cost(exponent: float) -> float:
+        variance = 1.0 + 10.0 ** (2.0 * exponent) * np.maximum(spectrum, 0.0)
+        return float(np.sum(rotated / variance + np.log(variance)))
+
+    exponents = np.linspace(-3.0, 2.0, 101)
+    return float(10.0 ** exponents[np.argmin([cost(float(exponent)) for exponent in exponents])])
+
+
+def _gains(system: Array, residual: Array, noise: Array, observations: Sequence[Observation]) -> Array:
+    """Weights of the sensors, their noise lowered until each is honoured to its tolerance."""
+    factor = 1.0
+    for _ in range(60):
+        variance = (factor * noise) ** 2
+        gains = linalg.solve(system + np.diag(variance), residual, assume_a="sym")
+        left = np.abs(variance * gains) / (DEVIATIONS * noise)
+        if np.all(left <= 0.99):
+            return gains
+        factor *= 0.7
+    worst = observations[int(np.argmax(left))].sensor
+    raise InputError(
+        f"the sensor in line {worst.line} contradicts another one: no field honours both to their tolerances"
+    )
+
+
+def suggest_places(generators: Mapping[str, Generator], field: str, count: int) -> list[tuple[int, int]]:
+    """Where sensors tell most of the amplitudes of the known states' modes.
+
+    Args:
+        generators: transports by field.
+        field: the field to measure.
+        count: number of sensors.
+
+    Returns:
+        (label, component) of each sensor, the most telling first.
+
+    Source: Drmac and Gugercin, SIAM J. Sci. Comput. 38 (2016) A631-A648 (pivoted QR of the modes), repeated on the
+    places that are left for more sensors than modes.
+    """
+    prior = _Prior.of(generators)
+    weight = np.sqrt(np.diag(prior.covariance))
+    modes = np.array([w * shape[field] for w, shape in zip(weight, prior.shapes, strict=True)])
+    columns = modes.shape[2]
+    matrix = modes.reshape(len(modes), -1).copy()
+    places: list[tuple[int, int]] = []
+    while len(places) < min(count, matrix.shape[1]):
+        _, _, pivots = linalg.qr(matrix, mode="economic", pivoting=True)
+        for pivot in pivots[: min(len(modes), count - len(places))]:
+            places.append((int(pivot) // columns, int(pivot) % columns))
+            # A neighbour of a sensor tells little more than the sensor: its surroundings are left out.
+            near = np.linalg.norm(prior.positions - prior.positions[places[-1][0]], axis=1) < 0.5 * prior.length
+            matrix.reshape(len(modes), -1, columns)[:, near] = 0.0
+    return places
