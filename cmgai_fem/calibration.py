@@ -1,26 +1,38 @@
-"""Calibration: order, law, damping and pseudo-time chosen by leaving known states out, from the known states alone.
+"""Calibration: order, law, damping, pseudo-time and what is carried, chosen by leaving known states out.
 
-For states between the known ones, each inner state is left out in turn; for states beyond them, the end states are.
-A choice that adds something to the plain family (a damping, a stiffness, a bent pseudo-time) must earn it by a clearly
-lower left-out error.
+For states between the known ones, each inner state is left out in turn; for states beyond them, the end state on each
+side that is asked for. Every choice generates what was left out, from the rest alone. The best few are then superposed
+with the convex weights that make the left-out error least (stacking): errors of different sign cancel, and no member
+can be worse than its weight. Where the error falls by half or more with every order up to the highest that could be
+tried, the dependence is smooth beyond doubt and the highest order of all, the polynomial, is taken by itself.
+
+Source: Wolpert, Neural Networks 5 (1992) 241-259; Breiman, Machine Learning 24 (1996) 49-64 (stacked regressions). Its
+use for the choice of force and law is ours and not the paper's.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy import linalg, optimize
 
 from cmgai_fem.constitutive import Law, NoLaw
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
+from cmgai_fem.mass_mode import MassTransform
+from cmgai_fem.pseudo_time import PseudoTime
 from cmgai_fem.states import Array, Field, IntArray, Labels, StateSet
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.transport import Superposition, TransportProblem, TransportSolution
 
 Solve = Callable[[TransportProblem], TransportSolution]
 
-# By how much a choice beyond the plain family has to lower the left-out error before it is taken.
-GAIN = 0.9
+# Members of the superposition are sought among this many of the best, none of them this much worse than the best, and
+# dropped below this weight.
+SHORTLIST = 20
+WORST_RATIO = 5.0
+LEAST_WEIGHT = 0.05
 # Labels that calibration looks at where no law couples them: enough for a mean, few enough for a million-cell mesh.
 SAMPLE = 20_000
 
@@ -35,6 +47,7 @@ class Candidate:
         law: constitutive law.
         pseudo_time: kind of the map.
         exponent: of a power map.
+        mass_axes: carry a scalar field as mass, rearranged along these axes in turn; empty carries it label by label.
     """
 
     order: int | None = 0
@@ -42,6 +55,7 @@ class Candidate:
     law: Law = NoLaw()  # noqa: RUF009 - frozen, so safe to share
     pseudo_time: str = "linear"
     exponent: float = 1.0
+    mass_axes: tuple[int, ...] = ()
 
     def apply(self, problem: TransportProblem) -> TransportProblem:
         """`problem` with this choice; an order that its states cannot carry is lowered to the highest they can."""
@@ -56,6 +70,14 @@ class Candidate:
             exponent=self.exponent,
         )
 
+    def __str__(self) -> str:
+        order = "polynomial" if self.order is None else f"least({self.order})"
+        parts = [f"damping {self.damping:g}"] if self.damping else []
+        parts += [f"{self.law.name} {self.law.stiffness:g}"] if self.law.stiffness else []
+        parts += [self.describe()["pseudo_time"]] if self.pseudo_time != "linear" else []
+        parts += [self.describe()["carried"]] if self.mass_axes else []
+        return f"{order} ({', '.join(parts)})" if parts else order
+
     def describe(self) -> dict[str, Any]:
         """The choice as plain data."""
         return {
@@ -64,6 +86,9 @@ class Candidate:
             "law": self.law.name,
             "stiffness": self.law.stiffness,
             "pseudo_time": f"power {self.exponent:g}" if self.pseudo_time == "power" else self.pseudo_time,
+            "carried": "as mass along " + ", ".join("xyz"[axis] for axis in self.mass_axes)
+            if self.mass_axes
+            else "by label",
         }
 
 
@@ -72,27 +97,46 @@ class Calibration:
     """What was chosen and how everything that was tried fared.
 
     Args:
-        chosen: the choice.
-        error: its left-out error (root mean square over left-out states, relative to the known range).
+        members: the choices that are superposed.
+        weights: their weights, adding up to one.
+        error: left-out error of the superposition (root mean square over the left-out states, relative to the known
+            range).
         table: every candidate tried with its left-out error, best first; infinite where the solver refused it.
         left_out: the state values that were left out, one tuple a trial.
     """
 
-    chosen: Candidate
+    members: tuple[Candidate, ...]
+    weights: tuple[float, ...]
     error: float
     table: tuple[tuple[Candidate, float], ...]
     left_out: tuple[tuple[float, ...], ...]
 
+    def solve(self, problem: TransportProblem, solve: Solve) -> Superposition:
+        """Solve `problem` with every member and superpose."""
+        carriers = carry(problem, self.members)
+        members = tuple(solve(member.apply(carriers[member.mass_axes])) for member in self.members)
+        return Superposition(members, self.weights)
+
     def describe(self) -> dict[str, Any]:
         """The calibration as plain data for files and reports."""
         return {
-            "chosen": self.chosen.describe(),
+            "chosen": str(self),
+            "members": [
+                member.describe() | {"weight": weight}
+                for member, weight in zip(self.members, self.weights, strict=True)
+            ],
             "left_out_error": self.error,
             "left_out_states": [list(values) for values in self.left_out],
             "candidates": [
                 candidate.describe() | {"error": error} for candidate, error in self.table if np.isfinite(error)
             ],
         }
+
+    def __str__(self) -> str:
+        return " + ".join(
+            f"{weight:.2f} {member}" if len(self.members) > 1 else str(member)
+            for member, weight in zip(self.members, self.weights, strict=True)
+        )
 
 
 def interpolation_trials(states: StateSet) -> list[IntArray]:
@@ -103,58 +147,47 @@ def interpolation_trials(states: StateSet) -> list[IntArray]:
 
 
 def extrapolation_trials(states: StateSet, targets: Sequence[float]) -> list[IntArray]:
-    """Rows to leave out for states beyond the known ones: end states, on the sides and as far as the targets lie.
+    """Rows to leave out for states beyond the known ones: the end state on each side where a target lies.
 
-    One, two, ... states are left out at an end while at least three stay; of those the trial is kept that reaches
-    about as far beyond what stays, relative to its range, as the farthest target does.
+    One state and no more: what then stays resembles the known states best, and the trial the task.
     """
-    if len(states) < 4:
-        return [np.array([0]), np.array([len(states) - 1])] if len(states) == 3 else interpolation_trials(states)
-    values = states.values
-    trials: list[IntArray] = []
-    for sign in (-1.0, 1.0):
-        known = np.sort(sign * values)
-        beyond = [sign * target - known[-1] for target in targets if sign * target > known[-1]]
-        if not beyond:
-            continue
-        wanted = max(beyond) / (known[-1] - known[0])
-        reaches = [
-            (known[-1] - known[-1 - dropped]) / (known[-1 - dropped] - known[0]) for dropped in range(1, len(known) - 2)
-        ]
-        furthest = 1 + int(np.argmin(np.abs(np.log(np.array(reaches) / wanted))))
-        for dropped in range(1, furthest + 1):
-            rows = np.arange(len(values) - dropped, len(values)) if sign > 0 else np.arange(dropped)
-            trials.append(rows)
-    return trials
+    if len(states) < 3:
+        raise InputError(f"calibration leaves states out and needs at least 3, there are {len(states)}")
+    low, high = states.values[0], states.values[-1]
+    trials = [np.array([0])] if min(targets) < low else []
+    trials += [np.array([len(states) - 1])] if max(targets) > high else []
+    return trials or interpolation_trials(states)
 
 
-def left_out_error(problem: TransportProblem, candidate: Candidate, trials: Iterable[IntArray], solve: Solve) -> float:
-    """Left-out error of one candidate: infinite where its transport cannot be solved."""
+def left_out_errors(
+    problem: TransportProblem, candidates: Sequence[Candidate], trials: Sequence[IntArray], solve: Solve
+) -> dict[Candidate, Array | None]:
+    """What each candidate gets wrong of the states that were left out.
+
+    Returns:
+        (states left out, L n) errors, relative to the known range and times the root of each label's share of the
+        volume, so that the mean of squares is the squared left-out error; None where a transport cannot be solved.
+    """
     known = problem.known.values
-    span = float(np.ptp(known)) or 1.0
-    share = problem.states.labels.weights / problem.states.labels.weights.sum()
-    squares = []
+    scale = np.sqrt(problem.states.labels.weights / problem.states.labels.weights.sum() / known.shape[2])
+    scale /= float(np.ptp(known)) or 1.0
+    found: dict[Candidate, list[Array] | None] = {candidate: [] for candidate in candidates}
     for rows in trials:
-        stay = np.setdiff1d(np.arange(len(known)), rows)
-        targets = problem.states.values[rows]
-        kept = problem.states.at([float(v) for v in problem.states.values[stay]])
-        trial = replace(problem, states=kept, force=Least(-1)).with_reach(*(float(v) for v in targets))
-        try:
-            solution = solve(_on_own_clock(candidate.apply(trial), candidate.apply(problem)))
-        except (ConvergenceError, InputError):
-            return np.inf
-        for row, target in zip(rows, targets, strict=True):
-            error = (solution.at(float(target)) - known[row]) / span
-            squares.append(float(share @ np.mean(error**2, axis=1)))
-    return float(np.sqrt(np.mean(squares)))
-
-
-def _on_own_clock(trial: TransportProblem, whole: TransportProblem) -> TransportProblem:
-    """The trial with the same physical damping and stiffness: its s runs from 0 to 1 over fewer states."""
-    first, last = whole.time(trial.states.values[[0, -1]])
-    share = float(last - first)
-    law = replace(trial.law, stiffness=trial.law.stiffness * share**2)
-    return replace(trial, damping=trial.damping * share, law=law)
+        stay = [float(v) for row, v in enumerate(problem.states.values) if row not in rows]
+        targets = [float(v) for v in problem.states.values[rows]]
+        trial = replace(problem, states=problem.states.at(stay), force=Least(-1)).with_reach(*targets)
+        carriers = carry(trial, candidates)
+        for candidate in candidates:
+            errors = found[candidate]
+            if errors is None:
+                continue
+            try:
+                solution = solve(_on_own_clock(candidate.apply(carriers[candidate.mass_axes]), candidate, problem))
+                for row, target in zip(rows, targets, strict=True):
+                    errors.append(((solution.at(target) - known[row]) * scale[:, None]).ravel())
+            except (ConvergenceError, InputError):
+                found[candidate] = None
+    return {candidate: None if errors is None else np.array(errors) for candidate, errors in found.items()}
 
 
 def calibrate(
@@ -162,68 +195,125 @@ def calibrate(
     trials: Sequence[IntArray],
     solve: Solve,
     *,
-    dampings: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0),
+    targets: Sequence[float] = (),
+    dampings: Sequence[float] = (1.0, 4.0),
     laws: Sequence[Law] = (),
     pseudo_times: Sequence[tuple[str, float]] = (("log", 1.0), ("power", 0.5), ("power", 2.0)),
-    progress: Callable[[Mapping[str, Any]], None] | None = None,
+    mass_axes: Sequence[tuple[int, ...]] = (),
 ) -> Calibration:
-    """Choose order, pseudo-time, damping and law, in this order, each by its left-out error.
+    """Choose order, damping, law, pseudo-time and what is carried by their left-out errors.
 
     Args:
         problem: the statement with the known states; its own force, law, damping and pseudo-time are not looked at.
         trials: rows of the states to leave out, one array a trial.
         solve: the transport solver to calibrate with.
-        dampings: eta to try.
-        laws: laws with stiffness to try.
+        targets: states that will be asked for; a choice that cannot reach them is none.
+        dampings: eta to try beside 0.
+        laws: laws with stiffness to try beside none.
         pseudo_times: maps to try beside the linear one, as (kind, exponent); those that the states do not admit
             (values at or below the origin) are passed over.
-        progress: takes one row a candidate.
+        mass_axes: orders of axes in which to try carrying a scalar field as mass.
 
     Returns:
-        The choice and the whole table.
+        The members with their weights, and the whole table.
+
+    Raises:
+        ConvergenceError: no candidate could be solved.
     """
-    sampled = problem if laws else _sample(problem)
-    tried: dict[Candidate, float] = {}
-
-    def best(candidates: Iterable[Candidate]) -> tuple[Candidate, float]:
-        for candidate in candidates:
-            if candidate not in tried:
-                tried[candidate] = left_out_error(sampled, candidate, trials, solve)
-                if progress:
-                    progress(candidate.describe() | {"left_out_error": tried[candidate]})
-        winner = min(candidates, key=lambda candidate: tried[candidate])
-        return winner, tried[winner]
-
-    def improve(current: Candidate, error: float, candidates: Sequence[Candidate]) -> tuple[Candidate, float]:
-        if not candidates:
-            return current, error
-        winner, lower = best(candidates)
-        return (winner, lower) if lower < GAIN * error else (current, error)
-
     least_kept = len(problem.states) - max(len(rows) for rows in trials)
-    top = least_kept - 2
-    orders: list[int | None] = list(range(-1, top + 1))
-    chosen, error = best([Candidate(order) for order in orders])
-    maps = [item for item in pseudo_times if _admits(problem, item[0])]
-    chosen, error = improve(
-        chosen, error, [Candidate(order, pseudo_time=kind, exponent=power) for order in orders for kind, power in maps]
-    )
-    chosen, error = improve(
-        chosen, error, [replace(chosen, order=order, damping=damping) for order in orders for damping in dampings]
-    )
-    chosen, error = improve(chosen, error, [replace(chosen, law=law) for law in laws])
-    chosen = _raise_to_polynomial(chosen, tried, top)
-    table = tuple(sorted(tried.items(), key=lambda item: item[1]))
+    orders = range(-1, least_kept - 1)
+    maps = [("linear", 1.0), *[item for item in pseudo_times if _admits(problem, item[0])]]
+    candidates = [
+        Candidate(order, damping, law, kind, exponent, axes)
+        for order in orders
+        for damping in (0.0, *dampings)
+        for law in (NoLaw(), *laws)
+        for kind, exponent in maps
+        for axes in ((), *mass_axes)
+        if not (axes and law.stiffness)
+    ]
+    sampled = problem if laws or mass_axes else _sample(problem)
+    errors = left_out_errors(sampled, candidates, trials, solve)
+    size = {
+        candidate: np.inf if error is None else float(np.sqrt(np.sum(error**2) / len(error)))
+        for candidate, error in errors.items()
+    }
+    table = tuple(sorted(size.items(), key=lambda item: item[1]))
     values = tuple(tuple(float(v) for v in problem.states.values[rows]) for rows in trials)
-    return Calibration(chosen, error, table, values)
+    if _smooth(size, max(orders), table[0][0]):
+        return Calibration((Candidate(None),), (1.0,), table[0][1], table, values)
+    shortlist = [c for c, error in table if np.isfinite(error) and error <= WORST_RATIO * table[0][1]][:SHORTLIST]
+    members, weights = _stack(_reachable(problem, shortlist, targets, solve), errors)
+    mixed = sum(weight * np.asarray(errors[member]) for member, weight in zip(members, weights, strict=True))
+    return Calibration(members, weights, float(np.sqrt(np.sum(mixed**2) / len(mixed))), table, values)
 
 
-def _raise_to_polynomial(chosen: Candidate, tried: Mapping[Candidate, float], top: int) -> Candidate:
-    """Where the error still halves at the highest order that leaving out could test, the highest order of all."""
-    if chosen.order != top or top < 0 or chosen.damping or chosen.law.stiffness:
-        return chosen
-    below = tried.get(replace(chosen, order=top - 1), np.inf)
-    return replace(chosen, order=None) if tried[chosen] < 0.5 * below else chosen
+def carry(problem: TransportProblem, candidates: Iterable[Candidate]) -> dict[tuple[int, ...], TransportProblem]:
+    """The problem as the candidates carry it, by their mass axes; a transform is made once for all of them."""
+    states = problem.states.only(problem.field)
+    return {
+        axes: replace(problem, transform=MassTransform.of(states, axes=axes) if axes else None)
+        for axes in {candidate.mass_axes for candidate in candidates}
+    }
+
+
+def _stack(
+    shortlist: Sequence[Candidate], errors: Mapping[Candidate, Array | None]
+) -> tuple[tuple[Candidate, ...], tuple[float, ...]]:
+    """Convex weights of least left-out error; small ones are dropped and the rest found anew."""
+    if not shortlist:
+        raise ConvergenceError("calibration: no choice of order, damping and pseudo-time could be solved")
+    columns = np.array([np.ravel(errors[candidate]) for candidate in shortlist]).T
+    # Least squares on the simplex: a heavily weighted row holds the sum at one.
+    gram = columns.T @ columns
+    heavy = 1e3 * np.sqrt(np.trace(gram))
+    rotation = linalg.cholesky(gram + 1e-14 * np.trace(gram) * np.eye(len(gram)))
+    system = np.vstack([rotation, heavy * np.ones(len(gram))])
+    weights = optimize.nnls(system, np.append(np.zeros(len(gram)), heavy))[0]
+    weights /= weights.sum()
+    kept = [candidate for candidate, weight in zip(shortlist, weights, strict=True) if weight >= LEAST_WEIGHT]
+    if len(kept) < np.count_nonzero(weights):
+        return _stack(kept, errors)
+    order = np.argsort(-weights[weights > 0.0], kind="stable")
+    chosen = [candidate for candidate, weight in zip(shortlist, weights, strict=True) if weight > 0.0]
+    return tuple(chosen[i] for i in order), tuple(float(weights[weights > 0.0][i]) for i in order)
+
+
+def _reachable(
+    problem: TransportProblem, shortlist: Sequence[Candidate], targets: Sequence[float], solve: Solve
+) -> list[Candidate]:
+    """The candidates whose transport of all known states can be solved and asked at every target."""
+    kept = []
+    carriers = carry(problem, shortlist)
+    for candidate in shortlist:
+        try:
+            solution = solve(candidate.apply(carriers[candidate.mass_axes]))
+            for target in targets if candidate.mass_axes else ():
+                solution.at(target)
+        except (ConvergenceError, InputError):
+            continue
+        kept.append(candidate)
+    return kept
+
+
+def _smooth(size: Mapping[Candidate, float], top: int, best: Candidate) -> bool:
+    """Whether the plain highest order is best and every order halves the error of the one below."""
+    plain = [size.get(Candidate(order), np.inf) for order in range(-1, top + 1)]
+    return best == Candidate(top) and top > 0 and all(high < 0.5 * low for low, high in pairwise(plain))
+
+
+def _on_own_clock(trial: TransportProblem, candidate: Candidate, problem: TransportProblem) -> TransportProblem:
+    """The trial with the same physical damping and stiffness: its s runs from 0 to 1 over fewer states."""
+    whole = PseudoTime(
+        float(problem.states.values[0]),
+        float(problem.states.values[-1]),
+        candidate.pseudo_time,
+        candidate.exponent,
+        problem.origin,
+    )
+    share = float(np.diff(whole(trial.states.values[[0, -1]]))[0])
+    law = replace(trial.law, stiffness=trial.law.stiffness * share**2)
+    return replace(trial, damping=trial.damping * share, law=law)
 
 
 def _admits(problem: TransportProblem, kind: str) -> bool:

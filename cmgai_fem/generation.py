@@ -4,21 +4,24 @@ Nothing in this module has held-out data in its hands: it takes the known states
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cmgai_fem.baselines import BASELINES
 from cmgai_fem.calibration import Calibration, calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.cardinal import CardinalSolver, Solve
 from cmgai_fem.constitutive import Membrane
+from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.solvers import METHODS, solve
 from cmgai_fem.states import Array, Field, StateSet
 from cmgai_fem.study_file import CalibrationTable, FieldTable, Split
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.transport import Superposition, TransportProblem
 
 Report = Callable[[str], None]
 PSEUDO_TIMES = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
@@ -57,13 +60,13 @@ class Generation:
         states: all values (known and asked for) by method; the methods are "fem", "pinn" and the rivals.
         seconds: wall time by (method, field).
         calibrations: choice by (split, field).
-        solutions: transports by (method, split, field).
+        solutions: superposed transports by (method, split, field).
     """
 
     states: Mapping[str, StateSet]
     seconds: Mapping[tuple[str, str], float]
     calibrations: Mapping[tuple[Split, str], Calibration]
-    solutions: Mapping[tuple[str, Split, str], TransportSolution]
+    solutions: Mapping[tuple[str, Split, str], Superposition]
 
 
 def generate(known: StateSet, request: Request, report: Report) -> Generation:
@@ -78,18 +81,22 @@ def generate(known: StateSet, request: Request, report: Report) -> Generation:
     made: dict[str, dict[str, Array]] = {}
     seconds: dict[tuple[str, str], float] = {}
     calibrations: dict[tuple[Split, str], Calibration] = {}
-    solutions: dict[tuple[str, Split, str], TransportSolution] = {}
+    solutions: dict[tuple[str, Split, str], Superposition] = {}
+    solvers = {
+        "fem": CardinalSolver(solve),
+        "pinn": CardinalSolver(partial(solve, method="pinn", seed=request.seed, device=request.device)),
+    }
     for name in request.fields:
         for split in splits(request):
-            problem, calibration = calibrated_problem(known, name, request, split)
+            problem, calibration = calibrated_problem(known, name, request, split, solvers["fem"])
             calibrations[split, name] = calibration
-            report(f"{name}, {split}: {summary(calibration)}")
-            for method in METHODS:
-                options = {"seed": request.seed, "device": request.device} if method == "pinn" else {}
-                solution = solve(problem, method, **options)
-                solutions[method, split, name] = solution
-                seconds[method, name] = seconds.get((method, name), 0.0) + solution.seconds
-                report(f"{name}, {split}: {method} solved in {solution.seconds:.1f} s")
+            report(f"{name}, {split}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
+            for method, solver in solvers.items():
+                start = time.perf_counter()
+                solutions[method, split, name] = calibration.solve(problem, solver)
+                spent = time.perf_counter() - start
+                seconds[method, name] = seconds.get((method, name), 0.0) + spent
+                report(f"{name}, {split}: {method} solved in {spent:.1f} s")
         for method in METHODS:
             made.setdefault(method, {})[name] = np.array(
                 [_answer(value, method, name, known, request, solutions).at(value) for value in map(float, values)]
@@ -109,10 +116,10 @@ def splits(request: Request) -> list[Split]:
 
 
 def calibrated_problem(
-    known: StateSet, name: str, request: Request, split: Split
+    known: StateSet, name: str, request: Request, split: Split, solver: Solve
 ) -> tuple[TransportProblem, Calibration]:
-    """The transport problem of one field, with everything that calibration chooses chosen for `split`."""
-    table = request.fields[name]
+    """The transport problem of one field, and what calibration chooses for it in one split."""
+    table, choice = request.fields[name], request.calibration
     problem = TransportProblem(
         known.only(name), admissible=Admissible(lower=table.lower, monotone=table.monotone)
     ).with_reach(*request.values(split))
@@ -121,26 +128,17 @@ def calibrated_problem(
         if split == "interpolation"
         else extrapolation_trials(known, request.values("extrapolation"))
     )
-    choice = request.calibration
     calibration = calibrate(
         problem,
         trials,
-        solve,
+        solver,
+        targets=request.values(split),
         dampings=choice.dampings,
         laws=[Membrane(stiffness) for stiffness in choice.stiffnesses],
         pseudo_times=[PSEUDO_TIMES[kind] for kind in choice.pseudo_times],
+        mass_axes=[tuple("xyz".index(axis) for axis in axes) for axes in table.mass_axes],
     )
-    return calibration.chosen.apply(problem), calibration
-
-
-def summary(calibration: Calibration) -> str:
-    """One line that says what was chosen."""
-    chosen = calibration.chosen
-    order = "polynomial" if chosen.order is None else f"order {chosen.order}"
-    extras = [f"damping {chosen.damping:g}"] if chosen.damping else []
-    extras += [f"{chosen.law.name} {chosen.law.stiffness:g}"] if chosen.law.stiffness else []
-    extras += [f"{chosen.pseudo_time} pseudo-time"] if chosen.pseudo_time != "linear" else []
-    return f"least force of {', '.join([order, *extras])} (left-out error {100 * calibration.error:.3g} %)"
+    return problem, calibration
 
 
 def run_rival(rival: str, known: StateSet, name: str, values: Array) -> Array:
@@ -159,16 +157,11 @@ def derive(states: StateSet, fields: Mapping[str, FieldTable]) -> StateSet:
         if "von_mises" in table.derived:
             stress = states.field(name)
             if len(stress.components) != 6:
-                raise_components(name, len(stress.components))
+                raise InputError(
+                    f"fields.{name}: a von Mises stress needs 6 components, the field has {len(stress.components)}"
+                )
             added["von_mises"] = Field(von_mises(stress.values)[..., None], stress.unit, ("",))
     return replace(states, fields=added)
-
-
-def raise_components(name: str, count: int) -> None:
-    """Refuse a von Mises stress of something that is no symmetric tensor."""
-    from cmgai_fem.errors import InputError
-
-    raise InputError(f"fields.{name}: a von Mises stress needs 6 components, the field has {count}")
 
 
 def _answer(
@@ -177,8 +170,8 @@ def _answer(
     name: str,
     known: StateSet,
     request: Request,
-    solutions: Mapping[tuple[str, Split, str], TransportSolution],
-) -> TransportSolution:
+    solutions: Mapping[tuple[str, Split, str], Superposition],
+) -> Superposition:
     """The solution that was calibrated for where `value` lies."""
     inside = known.values[0] <= value <= known.values[-1]
     wanted: Split = "interpolation" if inside and request.interpolation else "extrapolation"
@@ -197,25 +190,21 @@ def measured(states: StateSet, index: int, fields: Mapping[str, FieldTable]) -> 
     figures: dict[str, Array] = {}
     for name, table in fields.items():
         field = states.field(name)
+        for derived in table.derived:
+            figures[derived] = states.field(derived).values[index, :, 0]
         figures[name] = field.values[index]
         if table.components:
             for column, component in enumerate(field.components):
                 figures[f"{name}_{component}"] = field.values[index, :, column]
-        for derived in table.derived:
-            figures[derived] = states.field(derived).values[index, :, 0]
     return figures
 
 
-def training_history(solutions: Mapping[tuple[str, Split, str], TransportSolution]) -> list[dict[str, Any]]:
-    """Rows of every training, marked with split and field."""
+def training_history(solutions: Mapping[tuple[str, Split, str], Superposition]) -> list[dict[str, Any]]:
+    """Rows of every training, marked with split, field and choice."""
     return [
-        {"split": split, "field": name, **row}
+        {"split": f"{split}, {member.problem.force}", "field": name, **row}
         for (method, split, name), solution in solutions.items()
         if method == "pinn"
-        for row in solution.history
+        for member in solution.members
+        for row in member.history
     ]
-
-
-def held_out(values: Sequence[float], known: StateSet) -> list[float]:
-    """The values that are no known states."""
-    return [value for value in values if not np.any(np.isclose(known.values, value, rtol=1e-12, atol=0.0))]

@@ -35,6 +35,7 @@ class MassTransform:
         parts: what the field is made of, one or two masses: its sign, and the labels of its rearrangement.
         totals: (P, K) total mass of each part.
         remainder: (K, L) what the round trip leaves of the known states; its mass is zero.
+        axes: order in which the label coordinates are rearranged.
     """
 
     states: StateSet
@@ -42,6 +43,7 @@ class MassTransform:
     parts: tuple[tuple[float, Rearrangement], ...]
     totals: Array
     remainder: Array
+    axes: tuple[int, ...]
 
     @classmethod
     def of(cls, states: StateSet, axes: tuple[int, ...] | None = None, resolution: int = 64) -> Self:
@@ -76,9 +78,9 @@ class MassTransform:
             masses = np.stack([grid.from_labels(row) for row in part]) * grid.volumes
             masses = np.maximum(masses, FLOOR * scale * grid.volumes)
             parts.append((sign, Rearrangement.of(grid.edges, masses)))
-        bare = cls(states, grid, tuple(parts), np.array(totals), np.zeros_like(values))
+        bare = cls(states, grid, tuple(parts), np.array(totals), np.zeros_like(values), axes)
         back = np.stack([bare._rebuild(bare.totals[:, k], [r.known[k] for _, r in parts]) for k in range(len(states))])
-        return cls(states, grid, tuple(parts), bare.totals, values - back)
+        return cls(states, grid, tuple(parts), bare.totals, values - back, axes)
 
     @cached_property
     def features(self) -> StateSet:
@@ -91,6 +93,9 @@ class MassTransform:
         labels = labels_on_points(np.arange(values.shape[1], dtype=float)[:, None])
         field = Field(values[:, :, None], "1", ("",))
         return StateSet(labels, self.states.coordinate, self.states.values, {FEATURE: field})
+
+    def __str__(self) -> str:
+        return "mass, rearranged along axes " + ", ".join("xyz"[axis] for axis in self.axes)
 
     def decode(self, features: Array, state: str = "generated state") -> Array:
         """The field (L, 1) of transported features (L', 1); its mass is the transported mass to rounding.

@@ -84,8 +84,9 @@ def run_info(
         "admissibility": list(figures),
         "training": training_history(generation.solutions),
         "solvers": [
-            {"method": method, "split": split, "field": name, **solution.problem.describe(), **solution.info}
+            {"method": method, "split": split, "field": name, **member.problem.describe(), **member.info}
             for (method, split, name), solution in generation.solutions.items()
+            for member in solution.members
         ],
         "provenance": {
             "cmgai_fem": cmgai_fem.__version__,

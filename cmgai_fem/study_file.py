@@ -5,7 +5,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -74,12 +74,14 @@ class FieldTable(Table):
         derived: scalars computed from the generated components ("von_mises").
         lower: least admissible value.
         monotone: the field never decreases along the state coordinate.
+        mass_axes: orders of axes, e.g. "yx", in which to try carrying a scalar field as mass (moving fronts).
     """
 
     components: bool = False
     derived: list[Literal["von_mises"]] = []
     lower: float | None = None
     monotone: bool = False
+    mass_axes: list[Annotated[str, Field(pattern="^[xyz]{1,3}$")]] = []
 
 
 class CalibrationTable(Table):
@@ -91,7 +93,7 @@ class CalibrationTable(Table):
         pseudo_times: maps to try beside the linear one.
     """
 
-    dampings: list[float] = [0.5, 1.0, 2.0, 4.0, 8.0]
+    dampings: list[float] = [1.0, 4.0]
     stiffnesses: list[float] = []
     pseudo_times: list[Literal["log", "square_root", "square"]] = ["log", "square_root", "square"]
 

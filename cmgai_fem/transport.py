@@ -41,6 +41,8 @@ class TransportProblem:
         tolerance: root-mean-square misfit allowed at each known state, in the field's unit: 0 for hard states, one
             number, or (K,) numbers.
         admissible: bounds of the field, enforced by projection.
+        transform: what the field's states are carried as instead of themselves (`mass_mode.MassTransform`), made from
+            these very states; None carries the field values label by label.
         density: (L,) rho0 of the labels, None for 1; the damping acts per mass, eta = damping * rho0 (our choice).
     """
 
@@ -55,6 +57,7 @@ class TransportProblem:
     reach: tuple[float, float] | None = None
     tolerance: float | tuple[float, ...] = 0.0
     admissible: Admissible = attribute(default_factory=Admissible)
+    transform: "Transform | None" = None
     density: Array | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +80,16 @@ class TransportProblem:
         """The field's known values."""
         return self.states.field(self.field)
 
+    @property
+    def carried(self) -> StateSet:
+        """The states that are transported: the field itself, or what its transform makes of it."""
+        return self.states.only(self.field) if self.transform is None else self.transform.features
+
+    @cached_property
+    def _carried_field(self) -> Field:
+        (only,) = self.carried.fields.values()
+        return only
+
     @cached_property
     def time(self) -> PseudoTime:
         """The map from the state coordinate to s."""
@@ -98,12 +111,12 @@ class TransportProblem:
     @cached_property
     def scaling(self) -> Scaling:
         """Map between field values and features."""
-        return Scaling.of(self.known)
+        return Scaling.of(self._carried_field)
 
     @cached_property
     def modes(self) -> Modes:
         """Displacement modes of the known states."""
-        return Modes.of(self.scaling.encode(self.known.values), self.states.labels.weights)
+        return Modes.of(self.scaling.encode(self._carried_field.values), self.carried.labels.weights)
 
     @cached_property
     def softness(self) -> Array:
@@ -127,7 +140,19 @@ class TransportProblem:
             "stiffness": self.law.stiffness,
             "damping": self.damping,
             "pseudo_time": str(self.time),
+            "carried": "label by label" if self.transform is None else str(self.transform),
         }
+
+
+class Transform(Protocol):
+    """A field's states as something else that is transported, and the way back."""
+
+    @property
+    def features(self) -> StateSet:
+        """The transported states: one field, on labels of their own."""
+
+    def decode(self, features: Array, state: str = "generated state") -> Array:
+        """The field (L, n) of transported features (L', n'); `state` is for messages."""
 
 
 class Motion(Protocol):
@@ -193,4 +218,30 @@ class TransportSolution:
                 f"{problem.states.coordinate.label(value)} is outside the reach this transport was solved for"
             )
         generated = problem.scaling.decode(self.motion(s))
+        if problem.transform is not None:
+            generated = problem.transform.decode(generated, problem.states.coordinate.label(value))
         return problem.admissible.project(value, generated, problem.states.values, problem.known.values)
+
+
+@dataclass(frozen=True)
+class Superposition:
+    """A convex combination of transports of one field: what calibration makes of several good ones.
+
+    Args:
+        members: the transports; all of the same states, field and bounds.
+        weights: one weight each, not negative, adding up to one.
+    """
+
+    members: tuple[TransportSolution, ...]
+    weights: tuple[float, ...]
+
+    def at(self, value: float) -> Array:
+        """The generated field (L, n) at the state `value`, in the field's unit; admissible if its members are."""
+        return np.asarray(
+            sum(weight * member.at(value) for weight, member in zip(self.weights, self.members, strict=True))
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all members [s]."""
+        return sum(member.seconds for member in self.members)
