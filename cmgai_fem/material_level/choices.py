@@ -105,5 +105,6 @@ def candidates(axes: tuple[str, ...], states: int, soft: bool) -> list[Choice]:
     ]
     if not soft:
         return plain
+    # Soft states go with filtered modes: what scatter alone could have made is not worth smoothing.
     softened = [replace(choice, soft=True) for choice in plain if choice.order >= 0]
-    return plain + softened + [replace(choice, filtered=True) for choice in plain + softened]
+    return plain + [replace(choice, filtered=True) for choice in plain + softened]

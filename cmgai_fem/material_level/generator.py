@@ -1,4 +1,4 @@
-"""Generated curves: calibrated transport along one coordinate, made admissible, with the band that its scatter gives."""
+"""Generated curves: calibrated transport along one coordinate, made admissible, with the band that scatter gives."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,0 +1,139 @@
+"""Two state coordinates: transport to a corner along both paths around the known grid.
+
+On the first path every line of the grid is carried along the first coordinate, and the curves that arise there along
+the second; on the other path the other way round. Where the known motions are linear both agree; how far they part is
+a measure of trust beside the left-out error.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.material_level.curve_calibration import CurveCalibration, calibrate_lines, curve_error
+from cmgai_fem.material_level.curve_transport import CurveTransport, Line, Solve, carry
+from cmgai_fem.material_level.curves import CurveTable
+from cmgai_fem.material_level.generator import GeneratedCurve, finish
+from cmgai_fem.material_level.mean_curves import MeanCurves
+from cmgai_fem.states import Array
+
+Carrier = Callable[[Line, float], tuple[Array, Array]]
+"""Takes a line and a value, returns stress (L,) and the factor of its error's covariance (L, m)."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Mean curves at every pair of two coordinates' values.
+
+    Args:
+        table: the known tests.
+        curves: mean curves of its states.
+        axes: values of each coordinate.
+    """
+
+    table: CurveTable
+    curves: MeanCurves
+    axes: tuple[Array, Array]
+
+    @classmethod
+    def of(cls, table: CurveTable, curves: MeanCurves) -> "Grid":
+        """The grid of a table whose states fill it.
+
+        Raises:
+            InputError: a pair is missing.
+        """
+        if len(table.coordinates) != 2:
+            raise InputError("two state coordinates are needed to go to a corner")
+        axes = (np.unique(curves.states[:, 0]), np.unique(curves.states[:, 1]))
+        if len(axes[0]) * len(axes[1]) != len(curves.states):
+            raise InputError(
+                f"{len(curves.states)} states do not fill a grid of {len(axes[0])} x {len(axes[1])} values"
+            )
+        return cls(table, curves, axes)
+
+    def lines(self, axis: int) -> list[Line]:
+        """The known lines along coordinate `axis`, one for each value of the other."""
+        other = 1 - axis
+        found = []
+        for value in self.axes[other]:
+            rows = np.flatnonzero(self.curves.states[:, other] == value)
+            found.append(Line.of(self.table.coordinates[axis], self.curves.states[rows, axis], self.curves.only(rows)))
+        return found
+
+    def go(self, state: Sequence[float], first: int, carriers: Mapping[int, Carrier]) -> tuple[Array, Array]:
+        """Stress (L,) and error factor (L, m) at `state`, first along coordinate `first`.
+
+        Args:
+            state: values of both coordinates.
+            first: coordinate to go along first.
+            carriers: how a line is carried, by coordinate.
+        """
+        arrived = [carriers[first](line, state[first]) for line in self.lines(first)]
+        second = 1 - first
+        curves = replace(
+            self.curves,
+            states=self.axes[second][:, None],
+            stress=np.array([stress for stress, _ in arrived]),
+            noise=np.array([noise for _, noise in arrived]),
+        )
+        line = Line(self.table.coordinates[second], self.axes[second], curves)
+        return carriers[second](line, state[second])
+
+
+@dataclass(frozen=True)
+class CornerGenerator:
+    """Calibrated transport to states beyond a grid in both coordinates.
+
+    Args:
+        grid: the known states.
+        calibrations: by coordinate.
+        solvers: transport solvers by method.
+        hardening: generated curves rise with strain.
+    """
+
+    grid: Grid
+    calibrations: Mapping[int, CurveCalibration]
+    solvers: Mapping[str, Solve]
+    hardening: bool
+
+    @classmethod
+    def fit(
+        cls,
+        grid: Grid,
+        targets: Sequence[Sequence[float]],
+        solvers: Mapping[str, Solve],
+        report: Callable[[str], None],
+        hardening: bool | None = None,
+    ) -> "CornerGenerator":
+        """Calibrate for targets that lie on one side of the grid in each coordinate."""
+        calibrations = {}
+        for axis, coordinate in enumerate(grid.table.coordinates):
+            calibrations[axis] = calibrate_lines(grid.lines(axis), [target[axis] for target in targets])
+            chosen = calibrations[axis]
+            report(
+                f"corner along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
+                f"{len(grid.axes[1 - axis])} lines)"
+            )
+        return cls(grid, calibrations, solvers, grid.curves.hardens if hardening is None else hardening)
+
+    def at(self, state: Sequence[float], method: str = "fem") -> tuple[GeneratedCurve, float]:
+        """The curve at a state, the mean of both paths, and how far the paths part (NRMSE)."""
+        solve = self.solvers[method]
+
+        def carrier(axis: int) -> Carrier:
+            def carry_line(line: Line, value: float) -> tuple[Array, Array]:
+                transport: CurveTransport = carry(line, self.calibrations[axis].chosen, [value], solve)
+                return transport.at(value), transport.noise_at(value)
+
+            return carry_line
+
+        carriers = {axis: carrier(axis) for axis in (0, 1)}
+        (one, noise), (two, _) = (self.grid.go(state, first, carriers) for first in (0, 1))
+        curves = self.grid.curves
+        parting = curve_error(one, two, curves.weights, curves.plastic)
+        left_out = float(np.linalg.norm([calibration.error for calibration in self.calibrations.values()]))
+        carried = np.sqrt(np.sum(noise**2, axis=1))
+        mean = np.sqrt(one * two)
+        line = Line(self.grid.table.coordinates[0], self.grid.axes[0], curves)
+        return finish(line, mean, carried, float(np.hypot(left_out, parting)), self.hardening), parting

@@ -1,0 +1,90 @@
+"""Rivals for states scattered over two coordinates: plane, thin-plate spline, POD-GPR and FPCA-GPR.
+
+The coordinates are temperature and the logarithm of the strain rate, scaled to the known range. Labels known at the
+same states are treated together, as in the transport.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
+
+from cmgai_fem.baselines.gaussian_process import (
+    AMPLITUDES,
+    EXPLAINED_VARIANCE,
+    LENGTH_SCALES,
+    NOISE,
+    RESTARTS,
+    SEED,
+    TREND_VARIANCE,
+    _maximise_likelihood,
+)
+from cmgai_fem.material_level.mean_curves import MeanCurves
+from cmgai_fem.states import Array
+
+Rival = Callable[[Array, Array, Array], Array]
+"""Takes known places (K, 2), their stresses (K, l) and a place (2,); returns (l,) stresses."""
+
+
+def predict_scattered(rival: Rival, curves: MeanCurves, state: Array) -> Array:
+    """(L,) stress [Pa] at a state of temperature [K] and rate [1/s]; NaN at labels known at fewer than 4 states."""
+    places = np.column_stack([curves.states[:, 0], np.log(curves.states[:, 1])])
+    origin, span = places.min(axis=0), np.ptp(places, axis=0)
+    target = (np.array([state[0], np.log(state[1])]) - origin) / np.where(span > 0.0, span, 1.0)
+    places = (places - origin) / np.where(span > 0.0, span, 1.0)
+    stress = np.full(len(curves.strain), np.nan)
+    for pattern in np.unique(curves.known.T, axis=0):
+        labels = np.flatnonzero(np.all(curves.known.T == pattern, axis=1))
+        if pattern.sum() >= 4:
+            stress[labels] = rival(places[pattern], curves.stress[np.ix_(pattern, labels)], target)
+    return stress
+
+
+def plane(places: Array, stress: Array, target: Array) -> Array:
+    """Plane of least squares."""
+    found = np.linalg.lstsq(np.column_stack([np.ones(len(places)), places]), stress, rcond=None)[0]
+    return np.array([1.0, *target]) @ found
+
+
+def thin_plate(places: Array, stress: Array, target: Array) -> Array:
+    """Thin-plate spline with its linear trend, least in bending; a plane where the places lie on one line."""
+    if np.linalg.matrix_rank(places - places.mean(axis=0), tol=1e-6) < 2:
+        return plane(places, stress, target)
+    return RBFInterpolator(places, stress, kernel="thin_plate_spline")(target[None])[0]
+
+
+def pod_gpr(places: Array, stress: Array, target: Array) -> Array:
+    """POD coefficients by Matern 5/2 processes about a linear trend, one length a coordinate, with a nugget."""
+    kernel = ConstantKernel(1.0, AMPLITUDES) * Matern([0.5, 0.5], LENGTH_SCALES, nu=2.5)
+    trend = ConstantKernel(TREND_VARIANCE, "fixed") * DotProduct(1.0, "fixed")
+    return _by_modes(kernel + trend + WhiteKernel(1e-4, NOISE), 1.0, places, stress, target)
+
+
+def fpca_gpr(places: Array, stress: Array, target: Array) -> Array:
+    """Functional principal components by squared-exponential processes without a trend, with a nugget."""
+    kernel = ConstantKernel(1.0, AMPLITUDES) * RBF([0.5, 0.5], LENGTH_SCALES)
+    return _by_modes(kernel + WhiteKernel(1e-4, NOISE), EXPLAINED_VARIANCE, places, stress, target)
+
+
+SCATTERED_RIVALS: dict[str, Rival] = {
+    "linear": plane, "natural_spline": thin_plate, "pod_gpr": pod_gpr, "fpca_gpr": fpca_gpr,
+}  # fmt: skip
+
+
+def _by_modes(kernel: Kernel, explained: float, places: Array, stress: Array, target: Array) -> Array:
+    mean = stress.mean(axis=0)
+    left, singular, right = np.linalg.svd(stress - mean, full_matrices=False)
+    share = np.cumsum(singular**2) / np.sum(singular**2)
+    count = min(int(np.searchsorted(share, explained)) + 1, int(np.sum(singular > 1e-10 * singular[0])))
+    coefficients = left[:, :count] * singular[:count]
+    found = [
+        GaussianProcessRegressor(
+            kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=_maximise_likelihood, random_state=SEED
+        )
+        .fit(places, column)
+        .predict(target[None])[0]
+        for column in coefficients.T
+    ]
+    return mean + np.array(found) @ right[:count]
