@@ -47,8 +47,9 @@ class FiniteStrainJ2(PointModel):
         for row in layout.diagonal:
             elastic[row] -= mean
         tensors.square(layout, elastic, square, scratch)
-        trial = np.sqrt(1.5 * np.maximum(square, 1e-300))
-        trial *= shear
+        trial = np.maximum(square, 1e-300)
+        trial *= 1.5 * shear**2
+        np.sqrt(trial, out=trial)
         stiffness = 3.0 * shear * mean
         increment = self.radial_return(trial, stiffness, state, step)
         kept = 1.0 - stiffness * increment / trial

@@ -6,11 +6,11 @@ In 2-D a run is short and is solved by one rank, so that ranks share the states;
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from mpi4py import MPI
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cmgai_fem import states
 from cmgai_fem.errors import ConvergenceError, InputError
@@ -26,6 +26,7 @@ from cmgai_fem.states import Array, Coordinate, Labels, StateSet
 
 Snapshot = dict[str, Array]
 MICROSECOND = 1e-6
+SHIPPED_MESHES = {"taylor_rod.geo": 2, "taylor_rod_3d.geo": 3}
 DISPLACEMENT = ("x", "y", "z")
 
 
@@ -50,6 +51,13 @@ class RodModel(ReferenceModel):
     allowed_drift: float = Field(default=0.02, gt=0.0)
     checkpoint_folder: str = ""
     checkpoint_steps: int = Field(default=1000, ge=1)
+
+    @model_validator(mode="after")
+    def _mesh_has_the_dimension(self) -> Self:
+        needed = SHIPPED_MESHES.get(Path(self.mesh.file).name, self.dimension)
+        if needed != self.dimension:
+            raise ValueError(f"mesh {self.mesh.file!r} is for dimension = {needed}, not {self.dimension}")
+        return self
 
     def admissibility(self) -> Admissibility:
         """Largest negative plastic strain, and largest decrease of its history where there is one; both 0 at best."""

@@ -29,6 +29,8 @@ class Layout:
     Args:
         general: (row, column) of each component of a general tensor (deformation gradient, first Piola-Kirchhoff).
         symmetric: the same of a symmetric tensor, a head of `VOIGT`: 4 for the block layout, 6 for a solid.
+        off_diagonal: rows of each component above the diagonal and of its mirror image.
+        diagonal: rows of xx, yy, zz in a general tensor.
     """
 
     general: tuple[Pair, ...]
@@ -36,7 +38,8 @@ class Layout:
     gram: Table
     symmetric_product: Table
     mixed_product: Table
-    self_contraction: tuple[Pair, ...]
+    off_diagonal: tuple[Pair, ...]
+    diagonal: tuple[int, int, int]
 
     @classmethod
     @cache
@@ -60,13 +63,9 @@ class Layout:
                 tuple((position[i, k], voigt[k, j]) for k in range(3) if (i, k) in position and (k, j) in voigt)
                 for i, j in general
             ),
-            self_contraction=tuple((position[i, j], position[j, i]) for i, j in general if i <= j),
+            off_diagonal=tuple((position[i, j], position[j, i]) for i, j in general if i < j),
+            diagonal=(position[0, 0], position[1, 1], position[2, 2]),
         )
-
-    @property
-    def diagonal(self) -> tuple[int, int, int]:
-        """Rows of xx, yy, zz in a general tensor."""
-        return (self.general.index((0, 0)), self.general.index((1, 1)), self.general.index((2, 2)))
 
 
 def bilinear(table: Table, left: Array, right: Array, out: Array, scratch: Array) -> Array:
@@ -155,10 +154,13 @@ COFACTORS = (((1, 2), (4, 4)), ((0, 2), (5, 5)), ((0, 1), (3, 3)), ((5, 4), (3, 
 
 def square(layout: Layout, tensor: Array, out: Array, scratch: Array) -> Array:
     """Traces (P,) of A A of general tensors (m, P), into `out`."""
-    out.fill(0.0)
-    for a, b in layout.self_contraction:
+    (a, b), *others = layout.off_diagonal
+    np.multiply(tensor[a], tensor[b], out=out)
+    for a, b in others:
         np.multiply(tensor[a], tensor[b], out=scratch)
-        if a != b:
-            scratch *= 2.0
+        out += scratch
+    out *= 2.0
+    for a in layout.diagonal:
+        np.multiply(tensor[a], tensor[a], out=scratch)
         out += scratch
     return out

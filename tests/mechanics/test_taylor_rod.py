@@ -86,6 +86,11 @@ def test_unknown_material_key_is_named() -> None:
         load_model("taylor-rod", {"material": {"stiffness": 1.0}})
 
 
+def test_mesh_of_the_other_dimension_is_refused() -> None:
+    with pytest.raises(InputError, match="dimension = 3, not 2"):
+        load_model("taylor-rod", {"mesh": {"file": "taylor_rod_3d.geo"}})
+
+
 def test_broken_run_names_its_state() -> None:
     model = load_model("taylor-rod", PARAMETERS | {"allowed_drift": 1e-7})
     with pytest.raises(ConvergenceError, match=r"impact velocity = 150 m/s.*energy balance"):

@@ -12,6 +12,7 @@ import pytest
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 from mpi4py import MPI
 
+from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.states import Coordinate, StateSet
 
@@ -33,6 +34,7 @@ KILLED = """
 import json, sys
 from cmgai_fem import dolfinx_environment
 from mpi4py import MPI
+from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.reference import load_model
 load_model("taylor-rod", json.loads(sys.argv[1])).solve(MPI.COMM_SELF, [180.0], print)
 """
@@ -82,6 +84,11 @@ def test_restart_on_another_number_of_ranks(solid: StateSet, tmp_path: Path) -> 
     kept = SOLID | {"checkpoint_folder": str(tmp_path / "kept")}
     solve_here(kept | {"end_time": 3e-6, "history_times": [3e-6]})
     assert_equal_to(solve(kept, 2, tmp_path / "second"), solid, 1e-10)
+
+
+def test_a_cell_turned_inside_out_on_one_rank_ends_all_ranks(tmp_path: Path) -> None:
+    with pytest.raises(ConvergenceError, match=r"impact velocity = 6000 m/s.*(Jacobian|no height)"):
+        solve(SOLID | {"allowed_drift": 100.0, "courant": 1.0}, 2, tmp_path, (6000.0,))
 
 
 def test_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path) -> None:
