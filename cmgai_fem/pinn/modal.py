@@ -65,13 +65,15 @@ class ModalTransport:
         degree = max(2 * self.order + 3, 1)
         anchors = Anchors(self.nodes[hard], self.values[hard], degree)
         nothing = Anchors(np.zeros(0), np.zeros((0, len(self.scale))), 1)
-        # Damping and stiffness follow the first jump by weaker ones in the next derivatives.
-        further = (0, 1, 2) if self.damping else (0, 2) if np.any(self.eigenvalues) else (0,)
+        # Stiffness follows the first jump by weaker ones in every other derivative, damping in every one.
+        further = [0] + [1, 2] * (self.damping > 0.0) + [2, 4] * bool(np.any(self.eigenvalues > 0.0))
+        rate = float(np.sqrt(self.eigenvalues.max()))
+        swings = min(int(np.ceil(1.2 * rate * (self.span[1] - self.span[0]))), 9)
         curves = []
         for power, held in ((2 * self.order + 3, anchors), (2 * self.order + 1, nothing)):
-            # The motions that the restriction does not see are polynomials of this degree.
-            plain = max((power - 1) // 2, 1)
-            features = TimeFeatures.over(self.span, plain, kinks, tuple(power + more for more in further))
+            # The motions that the restriction does not see are polynomials of this degree; stiffness bends them.
+            plain = max((power - 1) // 2, 1) + swings
+            features = TimeFeatures.over(self.span, plain, kinks, tuple(power + more for more in sorted(set(further))))
             curves.append(NetworkCurve(features, Network(features.count, hidden, len(self.scale)), held, self.scale))
         return curves[0], curves[1]
 

@@ -42,7 +42,7 @@ class TrainingSettings:
     steps: int = 6
     warm_up: int = 0
     stall: float = 1e-7
-    tolerance: float = 1e-1
+    tolerance: float = 2e-3
     threads: int = 1
 
     def __post_init__(self) -> None:

@@ -19,6 +19,9 @@ from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 # Modes that share one network pair.
 GROUP = 4
+# Part of half a period that a mode may swing between two states. One that swings through half a period can do so at no
+# force at all and is not determined by the states: it moves without the law (our choice, as in the finite elements).
+SWING = 0.8
 
 
 def solve_pinn(
@@ -99,9 +102,9 @@ def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
         return ModalBasis(modes.origin, modes.shapes, modes.amplitudes, np.zeros(modes.count))
     mesh = LabelMesh.of(problem.states.labels, problem.density)
     displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
-    gap = float(np.mean(np.diff(problem.nodes)))
-    stiff = stiff_modes(mesh, problem.law, displacements, gap, blocks)
-    return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, stiff.eigenvalues)
+    stiff = stiff_modes(mesh, problem.law, displacements, float(np.mean(np.diff(problem.nodes))), blocks)
+    slow = stiff.eigenvalues < (SWING * np.pi / np.diff(problem.nodes).max()) ** 2
+    return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, np.where(slow, stiff.eigenvalues, 0.0))
 
 
 @dataclass
