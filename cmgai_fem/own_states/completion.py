@@ -63,15 +63,15 @@ def complete(generators: Mapping[str, Generator], value: float, observations: Se
     readings = np.array([[item.of(shape[item.sensor.field]) for shape in prior.shapes] for item in observations])
     readings = readings.reshape(len(observations), len(prior.shapes))
     local = prior.local_covariance(observations)
-    system = readings @ prior.covariance @ readings.T + local
-    # The errors of left-out states tell the shape of the covariance; the sensors themselves tell its size.
-    size = _likeliest_size(system, residual, noise) ** 2
-    gains = size * _gains(size * system, residual, noise, observations)
-    amplitudes = prior.covariance @ readings.T @ gains
+    spanned = readings @ prior.covariance @ readings.T
+    # The errors of left-out states tell the shape of both covariances; the sensors themselves tell their sizes.
+    inside, outside = _likeliest_sizes(spanned, local, residual, noise)
+    gains = _gains(inside**2 * spanned + outside**2 * local, residual, noise, observations)
+    amplitudes = inside**2 * prior.covariance @ readings.T @ gains
     corrected = {}
     for name, field in fields.items():
         change = sum((a * shape[name] for a, shape in zip(amplitudes, prior.shapes, strict=True)), np.zeros_like(field))
-        corrected[name] = field + prior.scale[name] * (change + prior.local_field(name, observations, gains))
+        corrected[name] = field + prior.scale[name] * (change + prior.local_field(name, observations, outside**2 * gains))
     return Completion(corrected, before, misfit(corrected, observations))
 
 
@@ -183,8 +183,8 @@ class _Prior:
         share = labels.weights / labels.weights.sum()
         modes = Modes.of(features, labels.weights)
         amplitudes = np.einsum("klc,mlc,l->km", stacked, modes.shapes, share)
-        # Few left-out states span few directions; a tenth of their size is granted to every other one.
-        isotropic = 0.01 * np.mean(np.sum(amplitudes**2, axis=1)) + 1e-24
+        # Few left-out states span few directions: as much as in all of them is granted to the modes at large.
+        isotropic = np.mean(np.sum(amplitudes**2, axis=1)) / max(modes.count, 1) + 1e-24
         covariance = amplitudes.T @ amplitudes / len(amplitudes) + isotropic * np.eye(modes.count)
         outside = _outside(features, first.states.values, left_out.values, stacked, labels.weights)
         columns = np.cumsum([problem.known.values.shape[2] for problem in problems.values()])[:-1]
@@ -242,17 +242,21 @@ def _outside(features: Array, known: Array, left_out: Sequence[float], errors: A
     return np.sqrt(squares + floor**2)
 
 
-def _likeliest_size(system: Array, residual: Array, noise: Array) -> float:
-    """Factor on the prior's standard deviations under which the sensors' misfits are most probable."""
-    spectrum, basis = linalg.eigh(system / np.outer(noise, noise))
-    rotated = (basis.T @ (residual / noise)) ** 2
-
-    def cost(exponent: float) -> float:
-        variance = 1.0 + 10.0 ** (2.0 * exponent) * np.maximum(spectrum, 0.0)
-        return float(np.sum(rotated / variance + np.log(variance)))
-
-    exponents = np.linspace(-3.0, 2.0, 101)
-    return float(10.0 ** exponents[np.argmin([cost(float(exponent)) for exponent in exponents])])
+def _likeliest_sizes(spanned: Array, local: Array, residual: Array, noise: Array) -> tuple[float, float]:
+    """Factors on the prior's standard deviations, in the span and outside, that make the misfits most probable."""
+    scaled = residual / noise
+    weight = np.outer(noise, noise)
+    best, sizes = np.inf, (1.0, 1.0)
+    # Left-out states are bridged farther than the target, so their errors are seldom exceeded by much.
+    for inside in np.logspace(-3.0, 0.5, 36):
+        for outside in np.logspace(-3.0, 0.5, 15):
+            system = (inside**2 * spanned + outside**2 * local) / weight + np.eye(len(noise))
+            factor = linalg.cholesky(system, lower=True)
+            cost = np.sum(linalg.solve_triangular(factor, scaled, lower=True) ** 2)
+            cost += 2.0 * np.sum(np.log(np.diag(factor)))
+            if cost < best:
+                best, sizes = cost, (float(inside), float(outside))
+    return sizes
 
 
 def _gains(system: Array, residual: Array, noise: Array, observations: Sequence[Observation]) -> Array:
