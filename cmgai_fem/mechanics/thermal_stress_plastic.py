@@ -49,7 +49,7 @@ class ThermalStressPlastic(ThermalStress):
     kind: ClassVar[str] = "thermal-stress-plastic"
 
     mesh: MeshParameters = MeshParameters(file="cantilever.geo", size=0.006)
-    tip_force: float = 4000.0
+    tip_force: float = 6000.0
     hardening_modulus: float = Parameter(default=2e9, ge=0.0)
     heating_step: float = Parameter(default=25.0, gt=0.0)
 
