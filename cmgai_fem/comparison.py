@@ -80,6 +80,7 @@ def judge(tolerance: ToleranceTable, rows: Sequence[Row]) -> Verdict:
             and row["split"] in tolerance.splits
             and row["against"] == tolerance.against
             and (not tolerance.fields or row["field"] in tolerance.fields)
+            and (not tolerance.states or row["state"] in tolerance.states)
         ):
             checked.append(row)
             limits.append(_limit(tolerance, row, rows))
@@ -101,7 +102,9 @@ def _limit(tolerance: ToleranceTable, row: Row, rows: Sequence[Row]) -> float:
         rivals = [
             other["nrmse"]
             for other in rows
-            if other["method"] in BASELINES and other["field"] == row["field"] and other["state"] == row["state"]
+            if other["method"] in (tolerance.rivals or BASELINES)
+            and other["field"] == row["field"]
+            and other["state"] == row["state"]
         ]
         limits.append(max(tolerance.rival_floor, tolerance.rival_factor * min(rivals)))
     if not limits:
@@ -114,7 +117,8 @@ def _limit_text(tolerance: ToleranceTable) -> str:
     if tolerance.rival_factor is not None:
         factor = "" if tolerance.rival_factor == 1.0 else f"{tolerance.rival_factor:g} x "
         floor = f"the larger of {100 * tolerance.rival_floor:g} % and " if tolerance.rival_floor else ""
-        parts.append(f"{floor}{factor}the best rival")
+        best = f"the best of {', '.join(tolerance.rivals)}" if tolerance.rivals else "the best rival"
+        parts.append(f"{floor}{factor}{best}")
     return " and ".join(parts)
 
 

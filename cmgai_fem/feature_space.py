@@ -105,10 +105,12 @@ class Admissible:
     Args:
         lower: least admissible value, e.g. 0 for a plastic strain; None for no bound.
         monotone: the field never decreases along the state coordinate (a plastic strain in time).
+        ordered: the field never decreases from one component to the next (a history, a component a time).
     """
 
     lower: float | None = None
     monotone: bool = False
+    ordered: bool = False
 
     def project(self, value: float, generated: Array, known_values: Array, known: Array) -> Array:
         """The admissible field nearest to `generated`.
@@ -124,6 +126,7 @@ class Admissible:
             before, after = known[known_values <= value], known[known_values >= value]
             result = np.maximum(result, before[-1]) if len(before) else result
             result = np.minimum(result, after[0]) if len(after) else result
+        result = isotonic(result) if self.ordered else result
         return np.maximum(result, self.lower) if self.lower is not None else result
 
     def check_known(self, name: str, known_values: Array, known: Array) -> None:
@@ -137,3 +140,21 @@ class Admissible:
         if self.monotone and len(known) > 1 and np.diff(known, axis=0).min() < -slack:
             state = known_values[1 + int(np.argmin(np.diff(known, axis=0).min(axis=(1, 2))))]
             raise InputError(f"field {name!r} is declared monotone but decreases before state {state:g}")
+
+
+def isotonic(values: Array) -> Array:
+    """The rows nearest to `values` (L, n) in least squares that never decrease.
+
+    Source: the min-max formula of isotonic regression, Robertson, Wright and Dykstra, Order Restricted Statistical
+        Inference (1988), theorem 1.4.4; direct for the few components that a history has.
+    """
+    count = values.shape[1]
+    sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
+    nearest = np.full_like(values, -np.inf)
+    for left in range(count):
+        # Means of the runs that start at `left`; from the right, the least mean of those that reach `index`.
+        means = (sums[:, left + 1 :] - sums[:, [left]]) / np.arange(1, count - left + 1)
+        least = np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
+        nearest[:, left:] = np.maximum(nearest[:, left:], least)
+    # Rounding of the running sums must not leave a decrease behind.
+    return np.maximum.accumulate(nearest, axis=1)

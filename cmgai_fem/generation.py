@@ -121,7 +121,7 @@ def calibrated_problem(
     """The transport problem of one field, and what calibration chooses for it in one split."""
     table, choice = request.fields[name], request.calibration
     problem = TransportProblem(
-        known.only(name), admissible=Admissible(lower=table.lower, monotone=table.monotone)
+        known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)
     ).with_reach(*request.values(split))
     trials = (
         interpolation_trials(known)

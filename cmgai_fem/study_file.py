@@ -74,6 +74,7 @@ class FieldTable(Table):
         derived: scalars computed from the generated components ("von_mises").
         lower: least admissible value.
         monotone: the field never decreases along the state coordinate.
+        ordered: the field never decreases from one component to the next (a history).
         mass_axes: orders of axes, e.g. "yx", in which to try carrying a scalar field as mass (moving fronts).
     """
 
@@ -81,6 +82,7 @@ class FieldTable(Table):
     derived: list[Literal["von_mises"]] = []
     lower: float | None = None
     monotone: bool = False
+    ordered: bool = False
     mass_axes: list[Annotated[str, Field(pattern="^[xyz]{1,3}$")]] = []
 
 
@@ -112,8 +114,10 @@ class ToleranceTable(Table):
         methods: methods that must keep it.
         splits: splits at which it holds, at every state.
         fields: measured fields; all if empty.
+        states: values of the state coordinate; all of the splits if empty.
         against: what is compared with.
         nrmse: absolute bound; None for no such bound.
+        rivals: the rivals it looks at; all if empty.
         rival_factor: the NRMSE must also be at most this times the best rival's at the same state and field.
         rival_floor: an NRMSE below this passes whatever the rivals reach.
     """
@@ -122,8 +126,10 @@ class ToleranceTable(Table):
     methods: list[str] = ["fem", "pinn"]
     splits: list[Split] = ["interpolation"]
     fields: list[str] = []
+    states: list[float] = []
     against: Literal["reference", "fem"] = "reference"
     nrmse: float | None = None
+    rivals: list[str] = []
     rival_factor: float | None = None
     rival_floor: float = 0.0
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.feature_space import Admissible, Modes, Scaling
+from cmgai_fem.feature_space import Admissible, Modes, Scaling, isotonic
 from cmgai_fem.states import Field
 
 
@@ -69,3 +69,12 @@ def test_known_states_that_break_their_own_bounds_are_refused():
         Admissible(lower=0.0).check_known("eps", values, np.array([[[1.0]], [[-1.0]]]))
     with pytest.raises(InputError, match="'eps' is declared monotone but decreases before state 1"):
         Admissible(monotone=True).check_known("eps", values, np.array([[[1.0]], [[0.5]]]))
+
+
+def test_isotonic_rows_are_those_of_scikit_learn():
+    from sklearn.isotonic import IsotonicRegression
+
+    rows = np.random.default_rng(5).normal(size=(30, 6))
+    expected = np.array([IsotonicRegression().fit_transform(np.arange(6.0), row) for row in rows])
+    assert isotonic(rows) == pytest.approx(expected, abs=1e-12)
+    assert np.all(np.diff(isotonic(rows), axis=1) >= 0.0)
