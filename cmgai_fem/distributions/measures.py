@@ -1,5 +1,6 @@
 """Distances between samples, and how well a conditional law's modes were found."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,10 @@ def wasserstein(left: Array, right: Array) -> Wasserstein:
 
 
 def _transport_cost(cost: Array) -> float:
-    plan, log = ot.emd([], [], cost, numItermax=2_000_000, log=True)
+    with warnings.catch_warnings():
+        # POT warns of what is raised as an error just below.
+        warnings.simplefilter("ignore")
+        plan, log = ot.emd([], [], cost, numItermax=2_000_000, log=True)
     if log["warning"] is not None:
         raise ConvergenceError(f"optimal transport of {cost.shape[0]} to {cost.shape[1]} points: {log['warning']}")
     return float((plan * cost).sum())

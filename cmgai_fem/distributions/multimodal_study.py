@@ -4,15 +4,17 @@ Data are made here; the laws that samples are compared with are drawn afresh fro
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cmgai_fem.distributions.flow_matching import optional_module
 from cmgai_fem.distributions.measures import Wasserstein, mode_shares, wasserstein
@@ -36,7 +38,6 @@ from cmgai_fem.distributions.results import (
     write_page,
     write_provenance,
 )
-from cmgai_fem.errors import InputError
 
 Array = NDArray[np.float64]
 Report = Callable[[object], None]
@@ -60,7 +61,16 @@ class Plan(BaseModel):
     draws_1d: int = Field(ge=10)
     draws: int = Field(ge=10)
     test_samples: int = Field(ge=10)
+    workers: int = Field(ge=1)
     checks: list[Check]
+
+    @field_validator("samples")
+    @classmethod
+    def _known(cls, samples: dict[str, list[int]]) -> dict[str, list[int]]:
+        for name in samples:
+            if name not in PROBLEMS:
+                raise ValueError(f"no problem {name!r}; there are {', '.join(PROBLEMS)}")
+        return samples
 
 
 class MultimodalStudy(BaseModel):
@@ -114,7 +124,8 @@ def judge(problem: Problem, reference: Reference, drawn: Sequence[Array]) -> dic
     distances: list[Wasserstein] = []
     errors, lost, trapped, residuals = [], 0.0, [], []
     for at, law, values in zip(reference.conditions, reference.laws, drawn, strict=True):
-        distances.append(wasserstein(values, law))
+        units = np.array(problem.card.units or (1.0,))
+        distances.append(wasserstein(values / units, law / units))
         x, x_law = np.tile(at, (len(values), 1)), np.tile(at, (len(law), 1))
         residuals.append(float((problem.residual(x, values) ** 2).mean()))
         trap = problem.trapped(x, values)
@@ -161,13 +172,10 @@ def run_multimodal(out: Path, quick: bool, device: str, seed: int, report: Repor
     out.mkdir(parents=True, exist_ok=True)
     rows: list[Measurement] = []
     grids, pictures = [], {}
-    for name, sizes in plan.samples.items():
-        if name not in PROBLEMS:
-            raise InputError(
-                f"verification/multimodal/study.toml: no problem {name!r}; there are {', '.join(PROBLEMS)}"
-            )
+    for name, (found, picture, lines) in zip(plan.samples, study_problems(plan, seed, device), strict=True):
         problem = PROBLEMS[name]
-        found, picture = study_problem(problem, sizes, plan, seed, torch.device(device), report)
+        for line in lines:
+            report(line)
         rows += found
         grid = summary_grid(problem, found)
         grids.append(grid)
@@ -187,20 +195,35 @@ def run_multimodal(out: Path, quick: bool, device: str, seed: int, report: Repor
     return 0 if all(holds for holds, _ in verdicts) else 1
 
 
+def study_problems(plan: Plan, seed: int, device: str) -> Iterator[tuple[list[Measurement], LawPicture, list[str]]]:
+    """Results of `study_problem` in the plan's order, from as many processes of one thread as the plan says."""
+    if plan.workers == 1:
+        yield from (study_problem(name, plan, seed, device) for name in plan.samples)
+        return
+    with ProcessPoolExecutor(plan.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        waiting = [pool.submit(study_problem, name, plan, seed, device) for name in plan.samples]
+        yield from (item.result() for item in waiting)
+
+
 def study_problem(
-    problem: Problem, sizes: Sequence[int], plan: Plan, seed: int, device: torch.device, report: Report
-) -> tuple[list[Measurement], LawPicture]:
-    """All methods on one problem at all sample sizes; the picture shows the largest size."""
+    name: str, plan: Plan, seed: int, device_name: str
+) -> tuple[list[Measurement], LawPicture, list[str]]:
+    """All methods on one problem at all sample sizes.
+
+    Returns:
+        Figures, a picture of the largest size, and lines that tell what was done.
+    """
+    problem, sizes, device = PROBLEMS[name], plan.samples[name], torch.device(device_name)
     reference = make_reference(problem, plan, np.random.default_rng([seed, 7919]))
-    name, dimension = problem.card.name, len(problem.card.value_names)
+    dimension = len(problem.card.value_names)
     count = plan.draws_1d if dimension == 1 else plan.draws
     floor = judge(problem, reference, reference.fresh)
     seeds = [seed + index for index in range(plan.seeds)]
-    rows, drawn = [], {"truth": reference.fresh}
+    rows, lines, drawn = [], [], {"truth": reference.fresh}
     for size in sizes:
         rows += [Measurement(name, size, TRUTH, seed, measure, value) for measure, value in floor.items()]
         for fit in fit_all(problem, size, seeds, plan, device):
-            report(f"{name}: {size} samples, {fit.method}: trained {len(seeds)} networks in {fit.seconds:.1f} s each")
+            lines.append(f"{name}: {size} samples, {fit.method}: {len(seeds)} networks in {fit.seconds:.1f} s each")
             values, seconds = fit.sample(reference.conditions, count, seed, device)
             likelihood = fit.negative_log_likelihood(reference.x, reference.u, device)
             for index, one in enumerate(seeds):
@@ -214,7 +237,7 @@ def study_problem(
                     measures["penalty weight"] = fit.weights[index]
                 rows += [Measurement(name, size, fit.method, one, key, value) for key, value in measures.items()]
             drawn[fit.method] = list(values[0])
-    return rows, LawPicture(reference.conditions, drawn, sizes[-1])
+    return rows, LawPicture(reference.conditions, drawn, sizes[-1]), lines
 
 
 def fit_all(problem: Problem, size: int, seeds: Sequence[int], plan: Plan, device: torch.device) -> list[Fit]:

@@ -65,6 +65,15 @@ class StackedPerceptron(nn.Module):
                 hidden = hidden * gate
         return tangent
 
+    def part(self, rows: slice) -> "StackedPerceptron":
+        """Some of the members, with copies of their weights."""
+        first = self.weights[0]
+        fewer = StackedPerceptron(self.sizes, [0] * len(first[rows]), first.dtype, first.device)
+        with torch.no_grad():
+            for target, source in zip(fewer.parameters(), self.parameters(), strict=True):
+                target.copy_(source[rows])
+        return fewer
+
     def parameters_per_member(self) -> int:
         """Number of weights and biases of one member."""
         return parameter_count(self.sizes)

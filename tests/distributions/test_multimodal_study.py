@@ -14,7 +14,7 @@ from cmgai_fem.errors import InputError
 
 TINY = {
     "seeds": 2, "samples": {"pitchfork": [120]}, "steps": 60, "hidden": [12, 12], "penalty_weights": [0.1, 1.0],
-    "conditions": 4, "draws_1d": 200, "draws": 40, "test_samples": 100,
+    "conditions": 4, "draws_1d": 200, "draws": 40, "test_samples": 100, "workers": 1,
 }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from cmgai_fem.distributions.mixture_density import Mixture, MixtureShape, PriorTerm, Samples, fit_mixtures
+from cmgai_fem.distributions.mixture_density import Mixture, MixtureShape, Samples
+from cmgai_fem.distributions.mixture_training import PriorTerm, fit_mixtures
 from cmgai_fem.distributions.networks import Budget
 from cmgai_fem.distributions.physics_priors import (
     AlgebraicResidual,

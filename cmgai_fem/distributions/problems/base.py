@@ -28,6 +28,7 @@ class Card:
         components: components of the plain mixture.
         covariance: "diagonal" or "full".
         residual_name: what `residual` measures, for the table.
+        units: (d,) size of each value that counts as one in distances; ones where empty.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Card:
     components: int
     covariance: str
     residual_name: str
+    units: tuple[float, ...] = ()
 
 
 class Problem(ABC):

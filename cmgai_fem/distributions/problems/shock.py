@@ -52,6 +52,7 @@ class ElasticPlasticShock(Problem):
         "shock", "Shock states with an elastic precursor", ("impact velocity [km/s]",),
         ("stress [GPa]", "particle velocity [km/s]", "compression"), (0.1,), (1.1,), ("elastic", "plastic"), 2, "full",
         "jump conditions, root mean square of stress/0.5 GPa, velocity/0.05 km/s, compression/0.01",
+        (5.0, 0.3, 0.05),
     )  # fmt: skip
 
     @property
