@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from cmgai_fem.errors import InputError
@@ -66,3 +67,26 @@ def test_states_must_increase(tmp_path: Path) -> None:
     model = load_model("thermal-stress", SMALL)
     with pytest.raises(InputError, match="states must increase"):
         solve_reference(model, TEMPERATURE, [100.0, 100.0], 1, tmp_path, print)
+
+
+def test_an_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        solve_reference(load_model("thermal-stress", SMALL), TEMPERATURE, [100.0, 200.0], 2, tmp_path, interrupt)
+    request = str(tmp_path / "request.json")
+    left = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert not any(request in command for command in left)
+
+
+@pytest.mark.slow
+def test_two_ranks_equal_one_in_plasticity(tmp_path: Path) -> None:
+    parameters = {"mesh": {"file": "cantilever.geo", "size": 0.014}, "heating_step": 300.0}
+    model = load_model("thermal-stress-plastic", parameters)
+    one, two = (
+        solve_reference(model, TEMPERATURE, [300.0, 700.0], ranks, tmp_path / str(ranks), print)[0] for ranks in (1, 2)
+    )
+    for name in ("stress", "equivalent_plastic_strain", "displacement"):
+        left, right = one.field(name).values, two.field(name).values
+        np.testing.assert_allclose(right, left, rtol=0.0, atol=1e-8 * np.abs(left).max())
