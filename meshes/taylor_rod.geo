@@ -6,8 +6,8 @@
 DefineConstant[
   radius = {0.0032, Name "radius"}           // [m]
   length = {0.0324, Name "length"}           // [m]
-  radial_cells = {8, Name "radial_cells"}    // cells from axis to side
-  axial_cells = {80, Name "axial_cells"}     // cells along the rod
+  radial_cells = {6, Name "radial_cells"}    // cells from axis to side
+  axial_cells = {60, Name "axial_cells"}     // cells along the rod
 ];
 
 Point(1) = {0, 0, 0};
