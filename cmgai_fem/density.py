@@ -69,7 +69,7 @@ def cell_masses(labels: Labels, density: Array) -> Array:
 
 
 def density_by_jacobian(labels: Labels, density: Array, positions: Array, state: str = "") -> Array:
-    """Density at the moved labels, `rho = rho0 / J`, averaged over the cells about each label.
+    """Density at the moved labels, `rho = rho0 / J`, with J averaged over the cells about each label.
 
     The mass that the lumped volumes of the moved mesh give, `Σ rho_i w_i`, is the reference mass to rounding.
 
@@ -85,16 +85,13 @@ def density_by_jacobian(labels: Labels, density: Array, positions: Array, state:
     Raises:
         ConvergenceError: J <= 0 somewhere.
     """
-    jacobians(labels, positions, state)
+    ratio = jacobians(labels, positions, state)
     cells = simplices(labels)
-    mass, volume = np.zeros(len(positions)), np.zeros(len(positions))
-    # Mass by the consistent share of each vertex, so that with J = 1 a linear density is given back nearly as it was.
-    share = np.abs(cell_volumes(labels.points, cells))[:, None] / cells.shape[1]
-    vertices = density[cells]
-    d = cells.shape[1] - 1
-    np.add.at(mass, cells, share * (vertices + vertices.sum(axis=1, keepdims=True)) / (d + 2))
-    np.add.at(volume, cells, np.abs(cell_volumes(positions, cells))[:, None] / cells.shape[1])
-    return mass / volume
+    reference = np.abs(cell_volumes(labels.points, cells))
+    before, after = np.zeros(len(positions)), np.zeros(len(positions))
+    np.add.at(before, cells, np.repeat(reference[:, None], cells.shape[1], axis=1))
+    np.add.at(after, cells, np.repeat((reference * ratio)[:, None], cells.shape[1], axis=1))
+    return density * before / after
 
 
 def transport_cost(labels: Labels, density: Array, positions: Array) -> float:

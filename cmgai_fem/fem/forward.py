@@ -57,7 +57,8 @@ class ForwardMarch:
     @classmethod
     def on_mesh(cls, space: LabelSpace, law: Law, damping: float = 0.0) -> "ForwardMarch":
         """A continuum on a label mesh under any law."""
-        return cls(to_scipy(space.mass), InternalForce(space, law), damping)
+        internal = InternalForce(space, law) if law.stiffness > 0.0 else None
+        return cls(to_scipy(space.mass), internal, damping)
 
     def midpoint(self, displacement: Array, velocity: Array, times: Array, force: Force | None = None) -> History:
         """March by the implicit midpoint rule, second order.

@@ -1,0 +1,1 @@
+"""Studies of the theory itself: optimal transport as its limit, and its constitutive laws."""
