@@ -114,3 +114,23 @@ def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     finer = {"mesh": {"file": "taylor_rod.geo", "numbers": {"radial_cells": 3.0, "axial_cells": 12.0}}}
     with pytest.raises(InputError, match="belongs to another run"):
         load_model("taylor-rod", PARAMETERS | kept | finer).solve(MPI.COMM_SELF, [150.0], lambda line: None)
+
+
+def test_quarter_rod_deforms_like_the_axisymmetric_one() -> None:
+    shape = {}
+    for dimension, file, numbers in (
+        (2, "taylor_rod.geo", {"radial_cells": 4.0, "axial_cells": 30.0}),
+        (3, "taylor_rod_3d.geo", {"core_cells": 2.0, "ring_cells": 2.0, "axial_cells": 30.0}),
+    ):
+        mesh = {"file": file, "numbers": numbers}
+        changes = {"mesh": mesh, "dimension": dimension, "end_time": 15e-6, "history_times": [15e-6]}
+        states = solve(velocity_model(changes), [200.0])
+        points = states.labels.points + states.field("displacement").values[0]
+        plastic = states.field("equivalent_plastic_strain").values[0, :, 0]
+        mean = float(states.labels.weights @ plastic / states.labels.weights.sum())
+        shape[dimension] = (points[:, 0].max(), points[:, -1].max(), mean)
+        assert points[:, -1].min() > -1e-12
+    radius, length, plastic = (shape[3][i] / shape[2][i] for i in range(3))
+    assert radius == pytest.approx(1.0, abs=0.02)
+    assert length == pytest.approx(1.0, abs=0.002)
+    assert plastic == pytest.approx(1.0, abs=0.01)
