@@ -151,7 +151,7 @@ def one_to_eight(count: int, out: Path, quick: bool) -> list[Check]:
     given = np.sort(np.ascontiguousarray(eight).view(f"{end.dtype.str},{end.dtype.str}").ravel())
     misfit = max(np.abs(ends[key] - given[key]).max() for key in ends.dtype.names)
     grid = np.linspace(-5.5, 5.5, 56)
-    times = np.linspace(0.0, 1.0, 13 if quick else 49)
+    times = np.linspace(0.0, 1.0, 5 if quick else 49)
     frames = [_histogram(solution.at(s), grid) for s in times]
     extent = (-5.5, 5.5, -5.5, 5.5)
     pictures.animate_density(out / "one_to_eight.gif", frames, times, extent)
