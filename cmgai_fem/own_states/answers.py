@@ -6,8 +6,9 @@ state is bridged over twice the distance, so on smooth fields the estimate errs 
 how much.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,13 @@ from cmgai_fem.calibration import (
     interpolation_trials,
     left_out_errors,
 )
+from cmgai_fem.cardinal import CardinalSolver
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve
 from cmgai_fem.states import Array, Field, IntArray, Labels, StateSet
-from cmgai_fem.transport import Superposition, TransportProblem, TransportSolution
-
-Report = Callable[[str], None]
+from cmgai_fem.transport import Superposition, TransportProblem
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Generator:
 
     problem: TransportProblem
     method: str
-    solution: Superposition | TransportSolution
+    solution: Superposition
     calibration: Calibration | None
     left_out: LeftOut | None
 
@@ -140,12 +140,14 @@ def make_generator(
         raise InputError(f"generation needs at least two states with {states.coordinate.name} known, there is one")
     known = states.only(field)
     problem = TransportProblem(known, force=Least(-1), admissible=Admissible(lower, monotone)).with_reach(*targets)
-    options = {"seed": seed} if method == "pinn" else {}
+    carry = CardinalSolver(
+        partial(solve, method=method, seed=seed) if method == "pinn" else partial(solve, method=method)
+    )
     if len(states) == 2:
-        return Generator(problem, method, solve(problem, method, **options), None, None)
+        return Generator(problem, method, Superposition((carry(problem),), (1.0,)), None, None)
     trials = trials_for(known, targets)
-    calibration = calibrate(_sample(problem), trials, solve, targets=targets)
-    solution = calibration.solve(problem, lambda member: solve(member, method, **options))
+    calibration = calibrate(_sample(problem), trials, CardinalSolver(solve), targets=targets)
+    solution = calibration.solve(problem, carry)
     return Generator(problem, method, solution, calibration, errors_left_out(problem, calibration, trials))
 
 
@@ -165,7 +167,7 @@ def errors_left_out(problem: TransportProblem, calibration: Calibration, trials:
         trials: rows to leave out, one array a trial.
     """
     states, known = problem.states, problem.known.values
-    scaled = left_out_errors(problem, calibration.members, trials, solve)
+    scaled = left_out_errors(problem, calibration.members, trials, CardinalSolver(solve))
     rows = np.concatenate(list(trials))
     total = np.zeros((len(rows), known.shape[1] * known.shape[2]))
     for member, weight in zip(calibration.members, calibration.weights, strict=True):

@@ -1,10 +1,10 @@
 """What the command line offers for a user's own files: `generate` and `compare`; `info` stands in `inventory`."""
 
+import dataclasses
 import datetime
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,15 @@ import numpy as np
 import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import FieldError, field_error
-from cmgai_fem.own_states.answers import Generator, make_generator
-from cmgai_fem.own_states.file_states import FileStates, read_states, same_mesh
+from cmgai_fem.own_states.answers import Generator
+from cmgai_fem.own_states.completion import complete, estimate_value
+from cmgai_fem.own_states.file_states import FileStates, same_mesh
+from cmgai_fem.own_states.inputs import Inputs
 from cmgai_fem.own_states.mapping import map_field
+from cmgai_fem.own_states.model_file import check_model_path, load_model
+from cmgai_fem.own_states.model_file import save_model as write_model
 from cmgai_fem.own_states.readers import read_snapshots
+from cmgai_fem.own_states.sensors import observe, read_sensors
 from cmgai_fem.own_states.snapshot import Snapshot, field_values, find_location, labels_of
 from cmgai_fem.own_states.trust import printable
 from cmgai_fem.own_states.writers import PROVENANCE, WITHOUT_TEXT, check_writable, write_grid
@@ -26,42 +31,6 @@ Report = Callable[[str], None]
 PROVENANCE_FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What `generate` reads.
-
-    Args:
-        paths: the snapshots.
-        field: name of the field to generate.
-        coordinate: name of the state coordinate.
-        unit: unit of the state coordinate.
-        values: state values in the order of the paths; None to find them otherwise.
-        values_from: regular expression on the file names; None to take the files' own time or data.
-        lower: least admissible value of the field.
-        monotone: the field never decreases along the state coordinate.
-    """
-
-    paths: tuple[Path, ...]
-    field: str
-    coordinate: str = "state"
-    unit: str = ""
-    values: tuple[float, ...] | None = None
-    values_from: str | None = None
-    lower: float | None = None
-    monotone: bool = False
-
-    def read(self) -> FileStates:
-        """The states that the files hold."""
-        return read_states(
-            self.paths,
-            field=self.field,
-            coordinate=self.coordinate,
-            unit=self.unit,
-            values=self.values,
-            values_from=self.values_from,
-        )
-
-
 def generate(
     inputs: Inputs,
     at: Sequence[float],
@@ -69,6 +38,9 @@ def generate(
     *,
     method: str = "fem",
     seed: int = 0,
+    sensors: Path | None = None,
+    search: tuple[float, float] | None = None,
+    save_model: Path | None = None,
     resume: bool = False,
     report: Report = print,
 ) -> list[Path]:
@@ -76,10 +48,14 @@ def generate(
 
     Args:
         inputs: what is known.
-        at: state values to generate.
+        at: state values to generate; may be empty where sensors tell the value.
         out: the file to write; with several values its name must hold "{value}".
         method: "fem" or "pinn".
         seed: of the networks.
+        sensors: .csv table of what is known of the wanted state; the generated field honours it.
+        search: lowest and highest state value where sensors are to tell it; half a range beyond the known states by
+            default.
+        save_model: .safetensors file to keep the solved generator in.
         resume: keep files that an earlier, interrupted run of the same request finished.
         report: takes lines of progress.
 
@@ -87,34 +63,35 @@ def generate(
         The files written, in the order of `at`.
 
     Raises:
-        InputError: the files, values, field or output are not usable.
+        InputError: the files, values, field, sensors or output are not usable.
         ConvergenceError: a solver did not reach its tolerance.
     """
+    if sensors is not None:
+        return [complete_state(inputs, at, out, sensors, search, method, seed, report)]
     targets = [float(value) for value in at]
-    paths = _output_paths(out, targets)
+    paths = output_paths(out, targets)
+    if save_model is not None:
+        check_model_path(save_model)
     request = _fingerprint(inputs, method, seed)
+    todo = list(zip(targets, paths, strict=True))
     if resume:
-        for value, path in zip(targets, paths, strict=True):
+        for value, path in todo:
             if _finished(path, request, value):
                 report(f"{printable(path.name)}: finished before, kept")
-        todo = [pair for pair in zip(targets, paths, strict=True) if not _finished(pair[1], request, pair[0])]
-    else:
-        todo = list(zip(targets, paths, strict=True))
+        todo = [pair for pair in todo if not _finished(pair[1], request, pair[0])]
     if not todo:
         return paths
     states = inputs.read()
     describe_states(states, report)
-    for group in _sides(states, todo):
-        generator = make_generator(
-            states,
-            inputs.field,
-            [value for value, _ in group],
-            method=method,
-            lower=inputs.lower,
-            monotone=inputs.monotone,
-            seed=seed,
-        )
+    groups = _sides(states, todo)
+    if save_model is not None and len(groups) > 1:
+        raise InputError("--save-model keeps one generator: ask for states between the known ones, or beyond them")
+    for group in groups:
+        generator = inputs.generator(states, inputs.field, [value for value, _ in group], method, seed)
         describe_choice(generator, report)
+        if save_model is not None:
+            write_model(save_model, states, generator)
+            report(f"model: {printable(str(save_model))}")
         for value, path in group:
             field = generator.solution.at(value)
             spread = None if generator.left_out is None else generator.left_out.spread
@@ -122,6 +99,75 @@ def generate(
             write_answer(states, inputs.field, value, field, spread, path, facts)
             report(f"{states.coordinate.label(value)}: {printable(str(path))}")
     return paths
+
+
+def generate_from_model(model: Path, at: Sequence[float], out: Path, *, report: Report = print) -> list[Path]:
+    """Generate a field from a model file, without any solve.
+
+    Args:
+        model: .safetensors file that `generate` saved.
+        at: state values to generate.
+        out: the file to write; with several values its name must hold "{value}".
+        report: takes lines of progress.
+
+    Raises:
+        InputError: the model is damaged or of another version, or a value lies outside what it answers.
+    """
+    targets = [float(value) for value in at]
+    paths = output_paths(out, targets)
+    loaded = load_model(model)
+    for value, path in zip(targets, paths, strict=True):
+        facts = dict(loaded.facts) | {"model": model.name}
+        write_answer(loaded.states, loaded.field, value, loaded.at(value), loaded.spread, path, facts)
+        report(f"{loaded.states.coordinate.label(value)}: {printable(str(path))}")
+    return paths
+
+
+def complete_state(
+    inputs: Inputs,
+    at: Sequence[float],
+    out: Path,
+    table: Path,
+    search: tuple[float, float] | None,
+    method: str,
+    seed: int,
+    report: Report,
+) -> Path:
+    """Generate one state that sensors know in part; see `generate` for the arguments."""
+    if len(at) > 1:
+        raise InputError(f"sensors belong to one state, {len(at)} are asked for: give one --at, or none to find it")
+    (path,) = output_paths(out, list(at) or [0.0])
+    sensors = read_sensors(table, inputs.field)
+    names = list(dict.fromkeys([inputs.field, *(sensor.field for sensor in sensors)]))
+    states = inputs.read(names)
+    describe_states(states, report)
+    observations = observe(states, sensors)
+
+    def generators(targets: Sequence[float]) -> dict[str, Generator]:
+        return {name: inputs.generator(states, name, targets, method, seed) for name in names}
+
+    facts: dict[str, Any] = {"sensors": table.name}
+    if at:
+        value = float(at[0])
+    else:
+        first, last = float(states.values[0]), float(states.values[-1])
+        low, high = search or (first - 0.5 * (last - first), last + 0.5 * (last - first))
+        estimate = estimate_value(generators([low, high]), observations, (low, high))
+        value = estimate.value
+        report(f"the sensors fit best at {states.coordinate.label(value)}, give or take {2.0 * estimate.deviation:.2g}")
+        facts["value_deviation"] = estimate.deviation
+    made = generators([value])
+    completion = complete(made, value, observations)
+    report(
+        f"largest misfit of {len(sensors)} sensors: {completion.before:.3g} tolerances as generated, "
+        f"{completion.after:.3g} as corrected"
+    )
+    generator = made[inputs.field]
+    spread = None if generator.left_out is None else generator.left_out.spread
+    facts |= generator.describe() | {"misfit": [completion.before, completion.after]}
+    write_answer(states, inputs.field, value, completion.fields[inputs.field], spread, path, facts)
+    report(f"{states.coordinate.label(value)}: {printable(str(path))}")
+    return path
 
 
 def write_answer(
@@ -218,7 +264,8 @@ def _only_snapshot(path: Path) -> Snapshot:
     return snapshots[0]
 
 
-def _output_paths(out: Path, targets: Sequence[float]) -> list[Path]:
+def output_paths(out: Path, targets: Sequence[float]) -> list[Path]:
+    """The file of each target, refused where it could not be written."""
     if not targets:
         raise InputError("say at which state to generate: --at VALUE")
     for target in targets:
@@ -249,8 +296,8 @@ def _fingerprint(inputs: Inputs, method: str, seed: int) -> str:
             raise InputError(f"{printable(str(path))}: no such file")
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
-    rest = (inputs.field, inputs.coordinate, inputs.values, inputs.values_from, inputs.lower, inputs.monotone)
-    digest.update(repr((*rest, method, seed, [path.name for path in inputs.paths])).encode())
+    names = [path.name for path in inputs.paths]
+    digest.update(repr((dataclasses.replace(inputs, paths=()), names, method, seed)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -71,7 +71,9 @@ def complete(generators: Mapping[str, Generator], value: float, observations: Se
     corrected = {}
     for name, field in fields.items():
         change = sum((a * shape[name] for a, shape in zip(amplitudes, prior.shapes, strict=True)), np.zeros_like(field))
-        corrected[name] = field + prior.scale[name] * (change + prior.local_field(name, observations, outside**2 * gains))
+        corrected[name] = field + prior.scale[name] * (
+            change + prior.local_field(name, observations, outside**2 * gains)
+        )
     return Completion(corrected, before, misfit(corrected, observations))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,7 @@ class _Gathered:
                 self.arrays[index][name], report = map_field(snapshot, label, array, self.location)
                 mapped[f"{snapshot.name}: {printable(name)}"] = report
         order = np.argsort(values, kind="stable")
-        for left, right in zip(order[:-1], order[1:], strict=True):
+        for left, right in pairwise(order):
             if values[left] == values[right]:
                 raise InputError(
                     f"{self.snapshots[left].name} and {self.snapshots[right].name} both have "

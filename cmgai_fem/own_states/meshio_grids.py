@@ -1,5 +1,7 @@
 """Between meshio's meshes and VTK's grids, cells kept in their order."""
 
+from itertools import pairwise
+
 import meshio
 import numpy as np
 import pyvista
@@ -14,6 +16,11 @@ for missing in ("wedge15", "pyramid13"):
 
 # meshio numbers the linear wedge as Gmsh does, VTK with the other orientation.
 WEDGE = [0, 2, 1, 3, 5, 4]
+# VTK's axis-parallel cells, by their general kind and the order of its nodes in theirs.
+ORDERS: dict[int, tuple[str | None, list[int] | slice]] = {
+    8: ("quad", [0, 1, 3, 2]),
+    11: ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]),
+}
 # Rows of the full tensor that hold VTK's symmetric components xx, yy, zz, xy, yz, xz, and the way back.
 SYMMETRIC_IN_FULL = [0, 4, 8, 1, 5, 2]
 FULL_FROM_SYMMETRIC = [0, 3, 5, 3, 1, 4, 5, 4, 2]
@@ -64,11 +71,11 @@ def runs_of_one_kind(grid: pyvista.UnstructuredGrid) -> list[tuple[str, IntArray
     offsets, connectivity = np.asarray(grid.cell_offsets), np.asarray(grid.cell_connectivity)
     breaks = [0, *(np.flatnonzero(np.diff(types)) + 1).tolist(), len(types)] if len(types) else []
     runs = []
-    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
-        kind = CELL_NAMES.get(int(types[start]))
+    for start, stop in pairwise(breaks):
+        kind, order = ORDERS.get(int(types[start]), (CELL_NAMES.get(int(types[start])), slice(None)))
         if kind is None:
             raise InputError(f"VTK cells of type {int(types[start])} are kept by VTK formats alone: write .vtu")
-        block = connectivity[offsets[start] : offsets[stop]].reshape(-1, NODES_PER_CELL[kind])
+        block = connectivity[offsets[start] : offsets[stop]].reshape(-1, NODES_PER_CELL[kind])[:, order]
         runs.append((kind, np.asarray(block, dtype=np.int64), slice(start, stop)))
     return runs
 

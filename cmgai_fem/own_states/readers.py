@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyvista
+import vtk
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.own_states import trust
@@ -151,8 +152,13 @@ def _by_vtk(path: Path) -> Grid:
 @contextlib.contextmanager
 def _vtk_errors(path: Path) -> Iterator[None]:
     """VTK reports errors beside the call; here they are raised."""
-    with pyvista.VtkErrorCatcher(raise_errors=False, send_to_logging=False) as catcher:
-        yield
+    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
+    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    try:
+        with pyvista.VtkErrorCatcher(raise_errors=False, send_to_logging=False) as catcher:
+            yield
+    finally:
+        vtk.vtkLogger.SetStderrVerbosity(verbosity)
     if catcher.error_events:
         text = catcher.error_events[0].alert or str(catcher.error_events[0])
         raise InputError(f"{printable(str(path))}: damaged or truncated: {printable(' '.join(text.split()))}")

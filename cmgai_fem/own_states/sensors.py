@@ -106,7 +106,9 @@ def _sensor(name: str, line: int, raw: Mapping[str | None, object], field: str) 
         try:
             value = float(row.get(column, ""))
         except ValueError:
-            raise InputError(f"{name}: line {line}: {column} = {printable(row.get(column, ''))!r} is no number") from None
+            raise InputError(
+                f"{name}: line {line}: {column} = {printable(row.get(column, ''))!r} is no number"
+            ) from None
         if not np.isfinite(value):
             raise InputError(f"{name}: line {line}: {column} is not finite")
         return value

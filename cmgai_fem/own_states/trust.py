@@ -58,7 +58,8 @@ def check_memory(path: Path, size: int) -> None:
     free = psutil.virtual_memory().available
     if size > free:
         raise InputError(
-            f"{printable(str(path))}: declares {size / 2**30:,.3g} GiB of data, {free / 2**30:.3g} GiB of memory are free"
+            f"{printable(str(path))}: declares {size / 2**30:,.3g} GiB of data, {free / 2**30:.3g} GiB of memory "
+            "are free"
         )
 
 

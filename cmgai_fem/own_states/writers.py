@@ -35,6 +35,11 @@ def check_writable(path: Path) -> None:
     if path.suffix.lower() not in WRITERS:
         hint = "; .frd and .inp hold six digits or no fields: write .vtu" if path.suffix in (".frd", ".inp") else ""
         raise InputError(f"{printable(str(path))}: formats that are written: {', '.join(WRITERS)}{hint}")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file whose folder is missing or read-only."""
     folder = path.absolute().parent
     if not folder.is_dir():
         raise InputError(f"{printable(str(folder))}: no such folder; make it first")

@@ -26,15 +26,14 @@ def grid_of(kinds):
     points, cells, types = [], [], []
     shift = 0
     for place, kind in enumerate([*kinds, *kinds]):
-        nodes = parent_nodes(kind) + [2.0 * place, 0.1 * place, 0.0]
+        nodes = parent_nodes(kind) + np.array([2.0 * place, 0.1 * place, 0.0])
         points.append(nodes)
         cells.append([len(nodes), *range(shift, shift + len(nodes))])
         types.append(VTK_CELLS[kind])
         shift += len(nodes)
     grid = pyvista.UnstructuredGrid(np.concatenate(cells), np.array(types, dtype=np.uint8), np.concatenate(points))
     random = np.random.default_rng(3)
-    for data, count in ((grid.point_data, grid.n_points), (grid.cell_data, grid.n_cells)):
-        place = "p" if data is grid.point_data or count == grid.n_points and not grid.cell_data else "c"
+    for place, data, count in (("p", grid.point_data, grid.n_points), ("c", grid.cell_data, grid.n_cells)):
         for name, columns in (("scalar", 1), ("vector", 3), ("stress", 6)):
             values = random.normal(size=(count, columns)) * 10.0 ** random.integers(-12, 12, size=(count, 1))
             data[f"{name}_{place}"] = values if columns > 1 else values[:, 0]
