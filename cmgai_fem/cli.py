@@ -2,18 +2,17 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 
 import cmgai_fem
 from cmgai_fem.errors import CmgaiError, InputError
 
 if TYPE_CHECKING:
-    from cmgai_fem.comparison import Row
-    from cmgai_fem.study import StudyResult
+    from cmgai_fem.own_states.inputs import Inputs
 
 app = App(
     name="cmgai-fem",
@@ -21,6 +20,8 @@ app = App(
     "checked against reference solves.",
     version=cmgai_fem.__version__,
 )
+Repeated = Parameter(negative="", consume_multiple=False)
+Positive = Parameter(validator=validators.Number(gte=1))
 
 
 @app.command
@@ -29,9 +30,11 @@ def verify(
     /,
     *,
     out: Path | None = None,
-    ranks: int | None = None,
+    ranks: Annotated[int | None, Positive] = None,
     device: Literal["cpu", "cuda"] = "cpu",
-    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    seed: int = 0,
+    quick: bool = False,
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)] = None,
 ) -> int:
     """Run a verification study and hold its figures against the tolerances that it states.
 
@@ -47,88 +50,249 @@ def verify(
         MPI processes of the reference solves; the cores there are (four at most) by default.
     device
         Where the networks are trained.
+    seed
+        Seed of the studies that draw their own data; the others state theirs in study.toml.
+    quick
+        Smaller sizes, for the studies that offer it.
     set_
         Override of a study file's key, e.g. --set mesh.size=0.004; may be repeated.
     """
-    if study == "codes":
-        return _verify_codes(out or Path("results") / "codes")
+    folder = out or Path("results") / Path(study).stem
+    _check_device(device)
+    if study in OWN_RUNNERS:
+        if set_:
+            raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
+        return OWN_RUNNERS[study](folder, quick, device, seed)
     from cmgai_fem.study_file import find_study, load_study
 
     loaded = load_study(find_study(study), set_ or [])
-    _check_device(device)
     from cmgai_fem.study import default_ranks, run_study
+    from cmgai_fem.terminal import show_study
 
-    folder = out or Path("results") / loaded.name
-    result = run_study(loaded, folder, ranks or default_ranks(), device, _say)
-    _print_result(result)
+    result = run_study(loaded, out or Path("results") / loaded.name, ranks or default_ranks(), device, _say)
+    show_study(result)
     return 0 if result.passed else 1
 
 
-def _verify_codes(folder: Path) -> int:
+@app.command
+def generate(
+    inputs: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    at: Annotated[list[float] | None, Repeated] = None,
+    out: Path,
+    field: str | None = None,
+    coordinate: str = "state",
+    unit: str = "",
+    values: Annotated[str | None, Parameter(help="State values of the files, e.g. 100,250,400.")] = None,
+    values_from: str | None = None,
+    lower: float | None = None,
+    monotone: bool = False,
+    method: Literal["fem", "pinn"] = "fem",
+    seed: int = 0,
+    sensors: Path | None = None,
+    model: bool = False,
+    save_model: Path | None = None,
+    resume: bool = False,
+) -> int:
+    """Generate a field, or a stress-strain curve, at states that were never solved.
+
+    Parameters
+    ----------
+    inputs
+        Snapshot files (.vtu, .vtk, .xdmf, .exo, .msh, .frd, .npz, ...), one states.toml, one .csv of stress-strain
+        tests, or with --model one .safetensors file.
+    at
+        State value to generate; may be repeated. Without it, sensors tell the value.
+    out
+        File to write; with several values its name holds {value}.
+    field
+        Field to generate.
+    coordinate
+        Name of the state coordinate; for curves "temperature" or "strain_rate".
+    unit
+        Unit of the state coordinate.
+    values_from
+        Regular expression that finds the state value in the file names, e.g. 'T=([0-9.]+)'.
+    lower
+        Least admissible value of the field, e.g. 0 for a plastic strain.
+    monotone
+        The field never decreases along the state coordinate.
+    method
+        Which transport: finite elements or networks.
+    seed
+        Seed of the networks.
+    sensors
+        Table (.csv) of what is known of the wanted state; the generated field honours it.
+    model
+        The input is a model file that --save-model wrote.
+    save_model
+        Keep the solved generator in this .safetensors file.
+    resume
+        Keep files that an earlier, interrupted run of the same request finished.
+    """
+    if model:
+        from cmgai_fem.own_states.commands import generate_from_model
+
+        generate_from_model(_single(inputs, "--model"), at or [], out, report=_say)
+        return 0
+    if inputs[0].suffix.lower() == ".csv":
+        from cmgai_fem.material_level.generate import generate_curves
+
+        generate_curves(_single(inputs, "a table of curves"), coordinate, at or [], out, _say)
+        return 0
+    from cmgai_fem.own_states.commands import generate as generate_fields
+
+    asked = _inputs(inputs, field, coordinate, unit, values, values_from, lower, monotone)
+    generate_fields(
+        asked,
+        at or [],
+        out,
+        method=method,
+        seed=seed,
+        sensors=sensors,
+        save_model=save_model,
+        resume=resume,
+        report=_say,
+    )
+    return 0
+
+
+def _inputs(
+    paths: Sequence[Path],
+    field: str | None,
+    coordinate: str,
+    unit: str,
+    values: str | None,
+    values_from: str | None,
+    lower: float | None,
+    monotone: bool,
+) -> "Inputs":
+    from cmgai_fem.own_states.inputs import Inputs, load_states_file
+
+    if paths[0].suffix.lower() == ".toml":
+        return load_states_file(_single(paths, "a states.toml"))
+    if field is None:
+        raise InputError("say which field to generate: --field NAME (cmgai-fem info lists them)")
+    given = None if values is None else tuple(_number(part) for part in values.split(","))
+    return Inputs(tuple(paths), field, coordinate, unit, given, values_from, lower, monotone)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"--values: {text.strip()!r} is no number; write --values 100,250,400") from None
+
+
+def _single(paths: Sequence[Path], what: str) -> Path:
+    if len(paths) != 1:
+        raise InputError(f"{what} is one file, {len(paths)} were given")
+    return paths[0]
+
+
+@app.command
+def compare(generated: Path, reference: Path, /, *, field: str) -> int:
+    """Measure a generated field against a reference, volume-weighted.
+
+    Parameters
+    ----------
+    generated
+        File with the generated field.
+    reference
+        File with the reference field.
+    field
+        Name of the field in both.
+    """
+    from cmgai_fem.own_states.commands import compare as compare_files
+    from cmgai_fem.terminal import show_error
+
+    show_error(compare_files(generated, reference, field))
+    return 0
+
+
+@app.command
+def info(paths: Annotated[list[Path], Parameter(negative="")], /) -> int:
+    """List what snapshot files hold.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    """
+    from cmgai_fem.own_states.inventory import info as inventory
+    from cmgai_fem.terminal import show
+
+    for table in inventory(paths):
+        show(table)
+    return 0
+
+
+@app.command
+def doctor() -> int:
+    """Look at everything that cmgai-fem leans on, and say what is missing and how to install it."""
+    from cmgai_fem.own_states.doctor import doctor as examine
+    from cmgai_fem.terminal import show_findings
+
+    findings = examine()
+    show_findings(findings)
+    return 1 if any(finding.works is False for finding in findings) else 0
+
+
+def _verify_codes(folder: Path, quick: bool, device: str, seed: int) -> int:
     from cmgai_fem.mechanics.codes import run_checks, write_codes_csv
+    from cmgai_fem.terminal import show_checks
 
-    rows = run_checks(None, _say)
     folder.mkdir(parents=True, exist_ok=True)
+    rows = run_checks(None, _say)
     write_codes_csv(rows, folder / "codes.csv")
-    from rich.table import Table
-
-    table = Table(title="Reference physics against exact and published values")
-    for heading in ("check", "quantity", "target", "value", "error", "tolerance", ""):
-        table.add_column(heading, justify="left" if heading in ("check", "quantity", "") else "right")
-    for row in rows:
-        verdict = "[green]ok[/]" if row.passed else "[red]FAILS[/]"
-        table.add_row(
-            row.check,
-            row.quantity,
-            f"{row.target:.6g}",
-            f"{row.value:.6g}",
-            f"{row.relative_error:.2e}",
-            f"{row.tolerance:.1e}",
-            verdict,
-        )
-    _print(table)
-    failed = [row for row in rows if not row.passed]
-    _say(f"{len(rows) - len(failed)} of {len(rows)} checks hold; figures in {folder / 'codes.csv'}")
+    show_checks(rows)
+    failed = sum(not row.passed for row in rows)
+    _say(f"{len(rows) - failed} of {len(rows)} checks hold; figures in {folder / 'codes.csv'}")
     return 1 if failed else 0
 
 
-def _print_result(result: "StudyResult") -> None:
-    from rich.table import Table
+def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.material_level.study import run_stress_strain
 
-    rows = result.rows
-    splits = ("interpolation", "extrapolation")
-    states = [
-        (split, state) for split in splits for state in sorted({row["state"] for row in rows if row["split"] == split})
-    ]
-    for field in dict.fromkeys(row["field"] for row in rows):
-        if not _is_headline(field, rows):
-            continue
-        table = Table(title=f"{field}: NRMSE in %", caption="* beyond the known states")
-        table.add_column("method")
-        for split, state in states:
-            table.add_column(f"{state:g}" + ("*" if split == "extrapolation" else ""), justify="right")
-        for method, against in dict.fromkeys((row["method"], row["against"]) for row in rows):
-            figures = {
-                row["state"]: row["nrmse"]
-                for row in rows
-                if (row["method"], row["against"], row["field"]) == (method, against, field)
-            }
-            name = f"[bold]{method}[/]" if method in ("fem", "pinn") else method
-            cells = [f"{100 * figures[state]:.3g}" for _, state in states]
-            table.add_row(name if against == "reference" else f"{method} against {against}", *cells)
-        _print(table)
-    for verdict in result.verdicts:
-        mark = "[green]holds[/]" if verdict.passed else "[red]FAILS[/]"
-        _print(f"{mark}  {verdict.name}: at most {verdict.limit}; nearest: {verdict.worst}")
-        for failure in verdict.failures:
-            _print(f"       {failure}")
-    _say(f"report: {result.folder / 'report.html'}")
+    return run_stress_strain(folder, device, seed, _say)
 
 
-def _is_headline(field: str, rows: "Sequence[Row]") -> bool:
-    """Components stand in metrics.csv and the report; the terminal shows whole fields and derived scalars."""
-    names = {row["field"] for row in rows}
-    return not any(field != name and field.startswith(f"{name}_") for name in names)
+def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.distributions.multimodal_study import run_multimodal
+    from cmgai_fem.terminal import show
+
+    return run_multimodal(folder, quick, device, seed, show)
+
+
+def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.distributions.digits_study import run_digits
+    from cmgai_fem.terminal import show
+
+    return run_digits(folder, quick, device, seed, show)
+
+
+def _verify_optimal_transport(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.theory.optimal_transport_study import run_optimal_transport
+
+    return run_optimal_transport(folder, quick, _say)
+
+
+def _verify_laws(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.theory.laws_study import run_transport_laws
+
+    return run_transport_laws(folder, quick, _say)
+
+
+# Studies whose data are no sweep of a reference model, by name.
+OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
+    "codes": _verify_codes,
+    "stress-strain": _verify_curves,
+    "multimodal": _verify_multimodal,
+    "digits": _verify_digits,
+    "optimal-transport": _verify_optimal_transport,
+    "transport-laws": _verify_laws,
+}
 
 
 def _check_device(device: str) -> None:
@@ -137,12 +301,6 @@ def _check_device(device: str) -> None:
 
         if not torch.cuda.is_available():
             raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu")
-
-
-def _print(item: object) -> None:
-    from rich.console import Console
-
-    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160).print(item, highlight=False)
 
 
 def _say(line: str) -> None:
@@ -154,13 +312,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except (CycloptsError, InputError) as error:
-        print(f"cmgai-fem: {error}", file=sys.stderr)
-        sys.exit(2)
+    except CycloptsError as error:
+        _end(" ".join(str(error).split()), 2)
+    except InputError as error:
+        _end(str(error), 2)
     except CmgaiError as error:
-        print(f"cmgai-fem: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error), 1)
+    except OSError as error:
+        # A full disk, a folder that may not be written: one line, not a traceback. Programming errors stay loud.
+        _end(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
-        print("cmgai-fem: interrupted; nothing half-written was left behind", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted; nothing half-written was left behind", 130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"cmgai-fem: {message}", file=sys.stderr)
+    sys.exit(code)
