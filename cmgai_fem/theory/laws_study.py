@@ -139,7 +139,7 @@ def density_under_law(count: int, out: Path, quick: bool) -> list[Check]:
         moved = solution.at(s)
         least = min(least, float(jacobians(labels, moved, f"s = {s:.2f}").min()))
         rho = density_by_jacobian(labels, density, moved)
-        frames.append(deposit(labels, masses, moved, (lines, lines), parts=8))
+        frames.append(deposit(labels, masses, moved, (lines, lines), parts=24))
         volume = _moved_volumes(labels, moved)
         errors += [float(abs(total - masses.sum())) for total in (rho @ volume, frames[-1].sum() * 0.04**2)]
     extent = (lines[0], lines[-1], lines[0], lines[-1])
