@@ -232,9 +232,11 @@ def softness_factor(problem: TransportProblem, allowed: Array) -> float:
     share = problem.states.labels.weights / problem.states.labels.weights.sum()
 
     bending = _bending(*_key(problem))
+    assert isinstance(problem.force, Least)
+    order = problem.force.order
 
     def excess(power: float) -> float:
-        hat = _hat(bending, 10.0**power * allowed / problem.scaling.scale)
+        hat = _hat(bending, 10.0**power * allowed / problem.scaling.scale, order)
         misfit = (hat @ feature - feature) / allowed[:, None]
         freedom = len(allowed) - float(np.trace(hat))
         return float(np.sum(misfit**2 @ share)) / max(freedom, 1e-12) - 1.0
@@ -256,17 +258,23 @@ def influence(problem: TransportProblem, coordinate: float) -> Array:
     A soft motion is the hard one through smoothed states: the energy of a hard motion is a quadratic form of its
     states, and the smoothed states make it and the misfit least together.
     """
+    assert isinstance(problem.force, Least)
     elements, coefficients = _cardinal(*_key(problem))
     hard = (elements.basis(np.array([float(problem.time(coordinate))])) @ coefficients)[0]
     if not np.any(problem.softness):
         return hard
-    return hard @ _hat(_bending(*_key(problem)), problem.softness)
+    return hard @ _hat(_bending(*_key(problem)), problem.softness, problem.force.order)
 
 
-def _hat(bending: Array, softness: Array) -> Array:
-    """(K, K) map from the known features to the smoothed ones at the states."""
-    trust = np.diag(1.0 / softness**2)
-    return np.linalg.solve(bending + trust, trust)
+def _hat(bending: Array, softness: Array, order: int) -> Array:
+    """(K, K) map from the known features to the smoothed ones at the states.
+
+    Motions without energy, order + 2 of them, are not smoothed: their eigenvalues are known to be zero, and rounding
+    must not tell otherwise where states lie close together.
+    """
+    values, vectors = np.linalg.eigh(softness[:, None] * bending * softness)
+    values[: order + 2] = 0.0
+    return (softness[:, None] * vectors / (1.0 + np.maximum(values, 0.0))) @ (vectors.T / softness)
 
 
 Key = tuple[tuple[float, ...], tuple[float, float], int, float]

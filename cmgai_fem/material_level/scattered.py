@@ -1,8 +1,10 @@
-"""States scattered over two coordinates: one path through all of them, its direction chosen by leaving states out.
+"""States scattered over two coordinates: along a line of the other states where one leads to the state, or a path.
 
-Temperature and strain rate move a metal's curve the same way: a slow test is like a hot one. So the state coordinate is
-a combination of both: `T - gamma ln(rate)`, or the activation `T (1 - beta ln(rate))` of thermally activated flow, with
-one free number, and the transport along it is soft, since states that lie close on the path need not agree exactly.
+A line is what tests are planned along: one temperature and several rates, or one rate and several temperatures. Where
+none leads to a state, one path goes through all states, its direction chosen by leaving states out. Temperature and
+strain rate move a metal's curve the same way, a slow test is like a hot one, so the path's coordinate is a combination
+of both: `T - gamma ln(rate)`, or the activation `T (1 - beta ln(rate))` of thermally activated flow, with one free
+number, and the transport along it is soft, since states that lie close on the path need not agree exactly.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.choices import Choice
+from cmgai_fem.material_level.choices import Choice, axes_for, stretch
+from cmgai_fem.material_level.curve_calibration import calibrate_lines
 from cmgai_fem.material_level.curve_transport import Line, Solve, assemble, carry, parts_of, place
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.states import Array, Coordinate
@@ -20,6 +23,8 @@ GAMMAS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0)
 BETAS = (0.01, 0.02, 0.03, 0.045, 0.06, 0.08)
 # States closer than this share of the path's length are one state.
 MERGE = 2e-3
+# Largest ratio (logarithm of) of temperatures and of rates that count as the same.
+SAME = (0.01, 0.25)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,56 @@ class PathTransport:
         stress = np.full(len(self.curves.strain), np.nan)
         stress[np.isin(self.curves.strain, line.curves.strain)] = carry(line, self.choice, [value], solve).at(value)
         return stress
+
+
+def generate_scattered(curves: MeanCurves, state: Array, solve: Solve) -> tuple[Array, str]:
+    """Curve at a state of temperature and rate from scattered states, and how it was found.
+
+    Args:
+        curves: known states, temperatures [K] and rates [1/s].
+        state: (2,) temperature and rate.
+        solve: the transport solver.
+
+    Returns:
+        (L,) stress [Pa], NaN at labels that fewer than two states on the way know; and a line of text.
+    """
+    lines = [line for axis in (0, 1) if (line := line_to(curves, state, axis)) is not None]
+    if not lines:
+        transport = PathTransport.fit(curves)
+        return transport.at(state, solve), f"along the path {transport.path}"
+    axis, line, _ = min(lines, key=lambda item: item[2])
+    value = float(state[axis])
+    if len(line.values) >= 3:
+        choice = calibrate_lines([line], [value]).chosen
+    else:
+        choice = Choice(0.0, axes_for(line.coordinate.name, line.values)[0], -1)
+    stress = np.full(len(curves.strain), np.nan)
+    stress[np.isin(curves.strain, line.curves.strain)] = carry(line, choice, [value], solve).at(value)
+    return stress, f"along {line.coordinate.name} through {len(line.values)} states: {choice}"
+
+
+def line_to(curves: MeanCurves, state: Array, axis: int) -> tuple[int, Line, float] | None:
+    """The known states that differ from `state` in coordinate `axis` alone, if two or more do.
+
+    Returns:
+        The axis, the line, and how far the state lies from its nearest known ones relative to their distance (between
+        states: less than 1; beyond: relative to the known range, on top of 1).
+    """
+    other = 1 - axis
+    near = np.abs(np.log(curves.states[:, other] / state[other])) <= SAME[other]
+    rows = np.flatnonzero(near & (curves.states[:, axis] != state[axis]))
+    values = curves.states[rows, axis]
+    if len(np.unique(values)) < 2 or len(np.unique(values)) < len(values):
+        return None
+    coordinate = (Coordinate("temperature", "K"), Coordinate("strain_rate", "1/s"))[axis]
+    line = Line.of(coordinate, values, curves.only(rows))
+    places = stretch(axes_for(coordinate.name, values)[0], np.append(line.values, state[axis]))
+    known, place = places[:-1], places[-1]
+    outside = max(known[0] - place, place - known[-1])
+    if outside > 0.0:
+        return axis, line, 1.0 + float(outside / (known[-1] - known[0]))
+    right = int(np.searchsorted(known, place))
+    return axis, line, float((known[right] - known[right - 1]) / (known[-1] - known[0]))
 
 
 def path_line(curves: MeanCurves, path: Path) -> Line:

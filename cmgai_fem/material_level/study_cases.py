@@ -1,0 +1,156 @@
+"""One case of the stress-strain study: generation from the known tests, then comparison with the held-out truth."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.baselines import BASELINES
+from cmgai_fem.material_level.constitutive_fits import fit_models
+from cmgai_fem.material_level.corners import CornerGenerator, Grid
+from cmgai_fem.material_level.curve_calibration import curve_error
+from cmgai_fem.material_level.curve_transport import Line, Solve
+from cmgai_fem.material_level.curves import CurveTable
+from cmgai_fem.material_level.generator import GeneratedCurve, Generator
+from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
+from cmgai_fem.material_level.rivals import rival_corner, rival_curve
+from cmgai_fem.material_level.study_data import MATERIALS, make_tests
+from cmgai_fem.material_level.study_tables import CaseTable, State, TestsTable
+from cmgai_fem.solvers import solve
+from cmgai_fem.states import Array
+
+Report = Callable[[str], None]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A case's curves and figures.
+
+    Args:
+        case: its table.
+        tests: the known tests.
+        curves: their mean curves.
+        generated: generated curves by method and state.
+        rivals: stress on the labels by rival and state.
+        truth: stress on the labels by state.
+        calibration: choices as plain data.
+        parting: how far both paths to a corner part (NRMSE), by state.
+        rows: figures, one row a method and state.
+    """
+
+    case: CaseTable
+    tests: CurveTable
+    curves: MeanCurves
+    generated: Mapping[tuple[str, State], GeneratedCurve]
+    rivals: Mapping[tuple[str, State], Array]
+    truth: Mapping[State, Array]
+    calibration: Mapping[str, Any]
+    parting: Mapping[State, float]
+    rows: tuple[Row, ...]
+
+
+def run_case(case: CaseTable, tests: TestsTable, device: str, seed: int, report: Report) -> CaseResult:
+    """Generate the held-out states of a case and compare them with the published model.
+
+    Args:
+        case: the case.
+        tests: how the known states are measured.
+        device: torch device of the networks.
+        seed: of the noise and of the networks.
+        report: takes lines of progress.
+    """
+    material = MATERIALS[case.material]
+    table = make_tests(
+        material, case.known, points=tests.points, largest_strain=tests.largest_strain, repeats=tests.repeats,
+        noise=tests.noise, seed=seed,
+    )  # fmt: skip
+    solvers: dict[str, Solve] = {"fem": solve, "pinn": partial(solve, method="pinn", seed=seed, device=device)}
+    seconds: dict[str, float] = {}
+    made = _Generation.of(case, table, solvers, seconds, report)
+    # The truth of held-out states is first looked at here, after everything has been generated.
+    truth = {state: material.stress(made.curves.strain, *state) for state in case.asked}
+    rows = tuple(_rows(case, made, truth, seconds))
+    return CaseResult(
+        case, table, made.curves, made.generated, made.rivals, truth, made.calibration, made.parting, rows
+    )
+
+
+@dataclass(frozen=True)
+class _Generation:
+    """All that is generated from the known tests alone."""
+
+    curves: MeanCurves
+    generated: dict[tuple[str, State], GeneratedCurve]
+    rivals: dict[tuple[str, State], Array]
+    calibration: Mapping[str, Any]
+    parting: dict[State, float]
+
+    @classmethod
+    def of(
+        cls,
+        case: CaseTable,
+        table: CurveTable,
+        solvers: Mapping[str, Solve],
+        seconds: dict[str, float],
+        report: Report,
+    ) -> "_Generation":
+        start = time.perf_counter()
+        generation = _corner if case.split == "corner" else _line
+        made = generation(case, table, solvers, report)
+        seconds["transport"] = time.perf_counter() - start
+        for fit in fit_models(table, case.temperatures[0], case.rates[0]):
+            for state in case.asked:
+                made.rivals[fit.name, state] = fit.curve(made.curves.strain, *state)
+        return made
+
+
+def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], report: Report) -> _Generation:
+    along = table.along(case.split)
+    curves = mean_curves(along)
+    line = Line.of(along.coordinates[0], curves.states[:, 0], curves)
+    axis = table.axis(case.split)
+    generator = Generator.fit(line, [state[axis] for state in case.asked], solvers, report)
+    generated = {(method, state): generator.at(state[axis], method) for method in solvers for state in case.asked}
+    rivals = {(rival, state): rival_curve(rival, line, state[axis]) for rival in BASELINES for state in case.asked}
+    return _Generation(curves, generated, rivals, generator.describe(), {})
+
+
+def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], report: Report) -> _Generation:
+    curves = mean_curves(table)
+    grid = Grid.of(table, curves)
+    generator = CornerGenerator.fit(grid, case.asked, solvers, report)
+    generated, parting = {}, {}
+    for method in solvers:
+        for state in case.asked:
+            generated[method, state], parting[state] = generator.at(state, method)
+    rivals = {(rival, state): rival_corner(rival, grid, state) for rival in BASELINES for state in case.asked}
+    calibration = {
+        coordinate.name: generator.calibrations[axis].describe() for axis, coordinate in enumerate(table.coordinates)
+    }
+    return _Generation(curves, generated, rivals, calibration, parting)
+
+
+def _rows(case: CaseTable, made: _Generation, truth: Mapping[State, Array], seconds: Mapping[str, float]) -> list[Row]:
+    count = len(made.curves.strain)
+    # A total strain has the origin in front of the labels.
+    curves = {key: curve.stress[-count:] for key, curve in made.generated.items()} | made.rivals
+    rows = []
+    for (method, state), stress in curves.items():
+        compared = [("reference", truth[state])]
+        if method == "pinn":
+            compared.append(("fem", curves["fem", state]))
+        for against, target in compared:
+            rows.append(
+                {
+                    "material": case.material, "split": case.split, "temperature": state[0], "strain_rate": state[1],
+                    "method": method, "against": against,
+                    "nrmse": curve_error(stress, target, made.curves.weights, case.plastic),
+                    "level_error": float(np.sqrt(np.mean((stress - target) ** 2) / np.mean(target**2))),
+                    "seconds": seconds["transport"] if method in ("fem", "pinn") else "",
+                }
+            )  # fmt: skip
+    return rows
