@@ -41,16 +41,17 @@ def run_transport_laws(out: Path, quick: bool, report: Report) -> int:
     start = time.perf_counter()
     make_folder(out)
     checks: list[Check] = []
-    parts = (
-        manufactured_orders(out, ("membrane", "neo_hookean") if quick else tuple(LAWS), quick),
-        free_flight(5 if quick else 9),
-        linear_cross_checks(5 if quick else 9),
-        density_under_law(7 if quick else 17, out, quick),
+    names = ("membrane", "neo_hookean") if quick else tuple(LAWS)
+    parts: tuple[Callable[[], list[Check]], ...] = (
+        lambda: free_flight(5 if quick else 9),
+        lambda: linear_cross_checks(5 if quick else 9),
+        lambda: density_under_law(7 if quick else 17, out, quick),
+        lambda: manufactured_orders(out, names, quick),
     )
     for part in parts:
-        checks += part
-        for check in part:
+        for check in (found := part()):
             report(say(check))
+        checks += found
     write_checks(out, TITLE, checks, quick, time.perf_counter() - start)
     return 0 if all(check.passed for check in checks) else 1
 
@@ -126,7 +127,7 @@ def density_under_law(count: int, out: Path, quick: bool) -> list[Check]:
     density /= cell_masses(labels, density).sum()
     states = _stretched_states(labels)
     case = "density, neo_hookean"
-    problem = TransportProblem(states, law=make_law("neo_hookean", 0.1), force=Least(0), density=density)
+    problem = TransportProblem(states, law=make_law("neo_hookean", 0.5), force=Least(0), density=density)
     checks = _both_methods(case, problem)
     solution = solve(problem, "fem")
     masses = cell_masses(labels, density)
