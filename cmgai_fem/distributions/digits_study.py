@@ -214,9 +214,9 @@ def _picture(generated: Sequence[Generated], digits: Digits, count: int, out: Pa
 
 
 def _interpolate(digits: Digits, out: Path) -> tuple[Grid, list[str]]:
-    """A test image of a three moves to one of an eight, as mass; the fading of grey values beside it."""
+    """A test image of a one moves to one of a nought, as mass; the fading of grey values beside it."""
     first, second = (
-        digits.test[np.flatnonzero(digits.test_labels == label)[0]].reshape(SIDE, SIDE) for label in (3, 8)
+        digits.test[np.flatnonzero(digits.test_labels == label)[0]].reshape(SIDE, SIDE) for label in (1, 0)
     )
     frames = interpolate_images(first, second, np.linspace(0.0, 1.0, 9))
     fade = np.linspace(0.0, 1.0, 9)[:, None, None]
