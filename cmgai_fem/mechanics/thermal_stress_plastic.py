@@ -147,7 +147,7 @@ class HeatedPlasticity(QuasiStaticPlasticity):
         ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
         traction = ufl.as_vector(list(model.traction(body)))
         law = LinearHardening(YIELD_STRESS, model.hardening_modulus)
-        options: dict[str, Any] = {"ksp_type": "cg", "ksp_rtol": 1e-8, "ksp_max_it": 300}
+        options: dict[str, Any] = {"ksp_type": "cg", "ksp_rtol": 1e-5, "ksp_max_it": 300, "snes_lag_preconditioner": 10}
         super().__init__(
             space, [], lambda test: ufl.inner(traction, test) * ds(body.tag("tip")), material.poisson, law,
             quadrature_degree=2 * model.degree - 2, options=options,
