@@ -34,9 +34,7 @@ def run() -> list[CheckRow]:
     solid.solve("NAFEMS LE11")
     value = evaluate(solid.stress[1, 1], body.mesh, CORNERS["A"])
     return [
-        CheckRow.equal(
-            "nafems-le11", "axial stress at A [Pa]", -106.0e6, value, 5e-3, "refined solutions of LE11"
-        ),
+        CheckRow.equal("nafems-le11", "axial stress at A [Pa]", -106.0e6, value, 5e-3, "refined solutions of LE11"),
         CheckRow.equal("nafems-le11", "axial stress at A, published [Pa]", -105.0e6, value, 1e-2, "NAFEMS TNSB LE11"),
     ]
 
