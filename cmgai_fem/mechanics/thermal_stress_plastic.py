@@ -121,13 +121,15 @@ class ThermalStressPlastic(ThermalStress):
             return strengths[value]
 
         def figures(value: float, fields: Mapping[str, Array]) -> dict[str, float]:
-            result = {"equilibrium_residual": equilibrium.residual(fields["stress"])}
-            if "equivalent_plastic_strain" in fields:
-                plastic = fields["equivalent_plastic_strain"][:, 0]
-                limit = strength(value) + self.hardening_modulus * np.maximum(plastic, 0.0)
-                excess = (von_mises(fields["stress"]) - limit) / limit
-                result["yield_violation"] = float(max(0.0, excess.max()))
+            stress, plastic = fields.get("stress"), fields.get("equivalent_plastic_strain")
+            result: dict[str, float] = {}
+            if stress is not None:
+                result["equilibrium_residual"] = equilibrium.residual(stress)
+            if plastic is not None:
                 result["negative_plastic_strain"] = float(max(0.0, -plastic.min()))
+            if stress is not None and plastic is not None:
+                limit = strength(value) + self.hardening_modulus * np.maximum(plastic[:, 0], 0.0)
+                result["yield_violation"] = float(max(0.0, np.max(von_mises(stress) / limit - 1.0)))
             return result
 
         return figures
