@@ -19,9 +19,7 @@ def run() -> list[CheckRow]:
     published, wide = hoop_stress(HALF_WIDTH), hoop_stress(4.0 * HALF_WIDTH)
     return [
         CheckRow.equal("nafems-t1", "hoop stress at the spot [Pa]", 50e6, published, 1e-2, "NAFEMS TNSB T1"),
-        CheckRow.equal(
-            "nafems-t1", "the same, plate four times as wide [Pa]", 50e6, wide, 1e-3, "exact (infinite plate)"
-        ),
+        CheckRow.equal("nafems-t1", "the same, four times as wide [Pa]", 50e6, wide, 1e-3, "exact (infinite plate)"),
     ]
 
 
