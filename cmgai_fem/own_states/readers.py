@@ -71,6 +71,7 @@ def _read_vtk_xml(path: Path) -> list[Snapshot]:
 
 def _read_legacy_vtk(path: Path) -> list[Snapshot]:
     trust.check_legacy_vtk(path)
+    trust.check_survives(path, "vtkIOLegacy", "vtkGenericDataObjectReader")
     return [_snapshot(path, _by_vtk(path))]
 
 
@@ -92,6 +93,7 @@ def _read_pvd(path: Path) -> list[Snapshot]:
 
 def _read_vtkhdf(path: Path) -> list[Snapshot]:
     trust.check_hdf5(path)
+    trust.check_survives(path, "vtkIOHDF", "vtkHDFReader")
     with _vtk_errors(path):
         reader = pyvista.get_reader(str(path))
         count = getattr(reader, "number_time_points", 0)
@@ -159,8 +161,10 @@ def _vtk_errors(path: Path) -> Iterator[None]:
             yield
     finally:
         vtk.vtkLogger.SetStderrVerbosity(verbosity)
-    if catcher.error_events:
-        text = catcher.error_events[0].alert or str(catcher.error_events[0])
+    # Some readers call an error a warning; an information key (a norm, an infinite one too) is none of the data.
+    texts = [event.alert or str(event) for event in catcher.error_events]
+    texts += [event.alert for event in catcher.warning_events if "error reading" in (event.alert or "").lower()]
+    for text in [text for text in texts if "InformationKey" not in text]:
         raise InputError(f"{printable(str(path))}: damaged or truncated: {printable(' '.join(text.split()))}")
 
 

@@ -105,8 +105,9 @@ def field_values(snapshot: Snapshot, field: str, location: str) -> Array:
     """Values (places, n) of a field as floats; a matrix a place is written out row by row."""
     data = snapshot.grid.point_data if location == "point" else snapshot.grid.cell_data
     if field not in data:
-        other = "cells" if location == "point" else "nodes"
-        raise InputError(f"{snapshot.name}: field {printable(field)!r} lives at the {other}, elsewhere it does not")
+        find_location(snapshot, field)
+        here, before = ("cells", "nodes") if location == "point" else ("nodes", "cells")
+        raise InputError(f"{snapshot.name}: field {printable(field)!r} lives at the {here}, before at the {before}")
     array = np.asarray(data[field])
     if array.dtype.kind not in "fiub":
         raise InputError(f"{snapshot.name}: field {printable(field)!r} holds {array.dtype}, not numbers")

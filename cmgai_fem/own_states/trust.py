@@ -5,6 +5,8 @@ other files are refused and the sizes that the file declares are held against th
 """
 
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -15,6 +17,11 @@ import psutil
 
 from cmgai_fem.errors import InputError
 
+TRIAL = (
+    "import importlib, sys; module, name, path = sys.argv[1:];"
+    "reader = getattr(importlib.import_module('vtkmodules.' + module), name)();"
+    "reader.SetFileName(path); reader.Update()"
+)
 # How much of an XML file is markup that could hold declarations: everything before the raw appended block.
 APPENDED = b"<AppendedData"
 CHUNK = 1 << 22
@@ -136,6 +143,23 @@ def check_hdf5(path: Path) -> None:
     except (OSError, RuntimeError, KeyError, RecursionError) as error:
         raise InputError(f"{printable(str(path))}: damaged HDF5 file: {printable(str(error))}") from None
     check_memory(path, total)
+
+
+def check_survives(path: Path, module: str, reader: str) -> None:
+    """Refuse a file that ends the process of the VTK reader it is tried with.
+
+    VTK's reader of legacy files follows what a damaged file says of itself into memory that is not there, which no
+    exception can catch; so the file is read once by a process that may die.
+
+    Args:
+        path: the file.
+        module: VTK's module of the reader, e.g. "vtkIOLegacy".
+        reader: name of the reader's class.
+    """
+    command = [sys.executable, "-c", TRIAL, module, reader, str(path)]
+    run = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    if run.returncode != 0:
+        raise InputError(f"{printable(str(path))}: damaged or truncated: VTK's reader fails on it")
 
 
 def inside(path: Path, reference: str) -> Path:
