@@ -7,6 +7,8 @@ a measure of trust beside the left-out error.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
+from functools import cached_property
 
 import numpy as np
 
@@ -54,6 +56,13 @@ class Grid:
 
     def lines(self, axis: int) -> list[Line]:
         """The known lines along coordinate `axis`, one for each value of the other."""
+        return self._lines[axis]
+
+    @cached_property
+    def _lines(self) -> tuple[list[Line], list[Line]]:
+        return self._find_lines(0), self._find_lines(1)
+
+    def _find_lines(self, axis: int) -> list[Line]:
         other = 1 - axis
         found = []
         for value in self.axes[other]:
@@ -89,13 +98,17 @@ class CornerGenerator:
         grid: the known states.
         calibrations: by coordinate.
         solvers: transport solvers by method.
+        targets: states that will be asked for.
         hardening: generated curves rise with strain.
+        carried: transports of known lines already solved, by method, coordinate and number of the line.
     """
 
     grid: Grid
     calibrations: Mapping[int, CurveCalibration]
     solvers: Mapping[str, Solve]
+    targets: tuple[tuple[float, float], ...]
     hardening: bool
+    carried: dict[tuple[str, int, int], CurveTransport] = attribute(default_factory=dict, compare=False)
 
     @classmethod
     def fit(
@@ -115,15 +128,15 @@ class CornerGenerator:
                 f"corner along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
                 f"{len(grid.axes[1 - axis])} lines)"
             )
-        return cls(grid, calibrations, solvers, grid.curves.hardens if hardening is None else hardening)
+        hardens = grid.curves.hardens if hardening is None else hardening
+        return cls(grid, calibrations, solvers, tuple((target[0], target[1]) for target in targets), hardens)
 
     def at(self, state: Sequence[float], method: str = "fem") -> tuple[GeneratedCurve, float]:
         """The curve at a state, the mean of both paths, and how far the paths part (NRMSE)."""
-        solve = self.solvers[method]
 
         def carrier(axis: int) -> Carrier:
             def carry_line(line: Line, value: float) -> tuple[Array, Array]:
-                transport: CurveTransport = carry(line, self.calibrations[axis].chosen, [value], solve)
+                transport = self._carry(method, axis, line, value)
                 return transport.at(value), transport.noise_at(value)
 
             return carry_line
@@ -137,3 +150,14 @@ class CornerGenerator:
         mean = np.sqrt(one * two)
         line = Line(self.grid.table.coordinates[0], self.grid.axes[0], curves)
         return finish(line, mean, carried, float(np.hypot(left_out, parting)), self.hardening), parting
+
+    def _carry(self, method: str, axis: int, line: Line, value: float) -> CurveTransport:
+        """The transport of a line; a known line is solved once for all targets."""
+        choice, solve = self.calibrations[axis].chosen, self.solvers[method]
+        known = [number for number, other in enumerate(self.grid.lines(axis)) if other is line]
+        if not known:
+            return carry(line, choice, [value], solve)
+        key = (method, axis, known[0])
+        if key not in self.carried:
+            self.carried[key] = carry(line, choice, [target[axis] for target in self.targets], solve)
+        return self.carried[key]

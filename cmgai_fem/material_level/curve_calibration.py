@@ -69,8 +69,12 @@ def calibrate_lines(lines: Sequence[Line], targets: Sequence[float]) -> CurveCal
     name = lines[0].coordinate.name
     every = np.concatenate([line.values for line in lines])
     axes = axes_for(name, np.concatenate([every, np.asarray(targets, dtype=float)]))
-    trials = [(line, rows) for line in lines for rows in _trials(line, axes[0], targets)]
-    fewest = min(len(line.values) - len(rows) for line, rows in trials)
+    trials = [
+        (line, rows, line.only(np.setdiff1d(np.arange(len(line.values)), rows)))
+        for line in lines
+        for rows in _trials(line, axes[0], targets)
+    ]
+    fewest = min(len(kept.values) for _, _, kept in trials)
     soft = all(line.curves.scatter > 0.0 for line in lines)
     results = {choice: _left_out(choice, trials) for choice in candidates(axes, fewest, soft)}
     rows = []
@@ -81,8 +85,8 @@ def calibrate_lines(lines: Sequence[Line], targets: Sequence[float]) -> CurveCal
     table = sorted(rows, key=lambda row: float(np.hypot(row[1], row[2])))
     chosen, error, _ = table[0]
     worst = max(results[chosen], key=lambda item: item[1])
-    left_out = tuple(tuple(float(v) for v in line.values[rows]) for line, rows in trials)
-    return CurveCalibration(chosen, error, tuple(table), left_out, worst)
+    dropped = tuple(tuple(float(v) for v in line.values[rows]) for line, rows, _ in trials)
+    return CurveCalibration(chosen, error, tuple(table), dropped, worst)
 
 
 def side(line: Line, value: float) -> int:
@@ -101,15 +105,13 @@ def _trials(line: Line, axis: str, targets: Sequence[float]) -> list[IntArray]:
     return extrapolation_trials(bare, [float(bare.values[0] - reach), float(bare.values[-1] + reach)])
 
 
-def _left_out(choice: Choice, trials: Sequence[tuple[Line, IntArray]]) -> list[tuple[float, float]]:
+def _left_out(choice: Choice, trials: Sequence[tuple[Line, IntArray, Line]]) -> list[tuple[float, float]]:
     """(value, NRMSE) of every left-out state; infinite where the transport cannot be solved."""
     errors = []
-    for line, rows in trials:
-        stay = np.setdiff1d(np.arange(len(line.values)), rows)
-        kept = line.only(stay)
+    for line, rows, kept in trials:
         reached = np.flatnonzero(np.isin(line.curves.strain, kept.curves.strain))
         try:
-            parts = parts_of(kept, choice, line.values[rows])
+            parts = parts_of(kept, choice, [float(value) for value in line.values[rows]])
             for row in rows:
                 value = float(line.values[row])
                 generated = np.full(len(line.curves.strain), np.nan)

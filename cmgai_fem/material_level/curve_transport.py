@@ -6,6 +6,7 @@ known at the same states are carried together. Measured states hold softly, with
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,7 @@ Solve = Callable[[TransportProblem], TransportSolution]
 # Softness of a state relative to its standard error: from all but exact to a regression on the smoothest motions.
 SOFTEST, HARDEST = 1e5, 1e-3
 DRAWS = 100
+DIRECTIONS = 12
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Line:
         coordinate: the coordinate.
         values: (K,) its values, increasing.
         curves: mean curves of the K states.
+        filters: filtered features already found, so that calibration does not find them anew for every candidate.
     """
 
     coordinate: Coordinate
     values: Array
     curves: MeanCurves
+    filters: dict[tuple[float, bytes, bytes], tuple[Array, Array]] = attribute(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, coordinate: Coordinate, values: Array, curves: MeanCurves) -> "Line":
@@ -44,7 +48,7 @@ class Line:
         order = np.argsort(values, kind="stable")
         return cls(coordinate, np.asarray(values, dtype=float)[order], curves.only(order))
 
-    def only(self, rows: Array) -> "Line":
+    def only(self, rows: IntArray) -> "Line":
         """The states at `rows` alone."""
         return Line(self.coordinate, self.values[rows], self.curves.only(rows))
 
@@ -170,7 +174,10 @@ def _part(line: Line, rows: IntArray, labels: IntArray, choice: Choice, reach: S
     noise = curves.noise[block] * choice.slope(stress)[..., None]
     feature, kept = choice.encode(stress), None
     if choice.filtered:
-        feature, kept = above_scatter(feature, noise, weights)
+        key = (choice.power, rows.tobytes(), labels.tobytes())
+        if key not in line.filters:
+            line.filters[key] = above_scatter(feature, noise, weights)
+        feature, kept = line.filters[key]
     points = labels_on_points(curves.strain[labels, None], weights)
     states = StateSet(
         points,
@@ -202,10 +209,12 @@ def above_scatter(feature: Array, noise: Array, weights: Array) -> tuple[Array, 
         The features, and the (L, L) projection on the modes that are kept.
     """
     root = np.sqrt(weights / weights.sum())
-    draws = np.random.default_rng(0).standard_normal((DRAWS, len(feature), noise.shape[2]))
-    errors = np.einsum("klm,dkm->dkl", noise * root[:, None], draws)
-    errors -= errors.mean(axis=1, keepdims=True)
-    largest = np.sqrt(np.linalg.eigvalsh(errors @ np.swapaxes(errors, 1, 2))[:, -1])
+    # All states are given their mean covariance: its few leading directions carry the scatter of smooth curves.
+    errors = np.swapaxes(noise * root[:, None], 1, 2).reshape(-1, len(weights))
+    spread = np.linalg.eigvalsh(errors.T @ errors / len(feature))[-DIRECTIONS:]
+    draws = np.random.default_rng(0).standard_normal((DRAWS, len(feature), len(spread)))
+    draws = (draws - draws.mean(axis=1, keepdims=True)) * np.sqrt(np.maximum(spread, 0.0))
+    largest = np.sqrt(np.linalg.eigvalsh(draws @ np.swapaxes(draws, 1, 2))[:, -1])
     mean = feature.mean(axis=0)
     _, singular, right = np.linalg.svd((feature - mean) * root, full_matrices=False)
     modes = right[singular > np.quantile(largest, 0.95)]

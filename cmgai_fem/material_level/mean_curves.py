@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curves import CurveState, CurveTable
-from cmgai_fem.states import Array
+from cmgai_fem.states import Array, IntArray
 
 # Up to this many different strains in all tests, the strains themselves are the labels.
 FEW_STRAINS = 12
@@ -65,7 +65,7 @@ class MeanCurves:
         slack = 2.0 * (self.error * np.abs(self.stress))[:, 1:]
         return bool(np.all((rise >= -slack)[np.isfinite(rise)]))
 
-    def only(self, rows: Array) -> "MeanCurves":
+    def only(self, rows: IntArray) -> "MeanCurves":
         """The states at `rows` alone, on the labels that any of them reaches."""
         reached = self.known[rows].any(axis=0)
         return MeanCurves(

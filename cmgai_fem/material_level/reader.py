@@ -174,8 +174,15 @@ def _point(path: Path, number: int, cells: Sequence[str], columns: Mapping[str, 
             f"{path}, row {number}, column {column.heading!r}: {cells[column.position]} is negative; "
             "give magnitudes, in compression too"
         )
+    stress = numbers["stress"]
+    if stress < 0.0 or (stress == 0.0 and (strain > 0.0 or "plastic_strain" in columns)):
+        column = columns["stress"]
+        raise InputError(
+            f"{path}, row {number}, column {column.heading!r}: {cells[column.position]} is not positive; give "
+            "magnitudes, in compression too, without points before loading"
+        )
     test = cells[columns["test"].position] if "test" in columns else ""
-    return Point(number, tuple(numbers[name] for name in names), test, strain, numbers["stress"])
+    return Point(number, tuple(numbers[name] for name in names), test, strain, stress)
 
 
 def _states(

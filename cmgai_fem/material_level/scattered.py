@@ -98,7 +98,7 @@ def generate_scattered(curves: MeanCurves, state: Array, solve: Solve) -> tuple[
     Returns:
         (L,) stress [Pa], NaN at labels that fewer than two states on the way know; and a line of text.
     """
-    lines = [line for axis in (0, 1) if (line := line_to(curves, state, axis)) is not None]
+    lines = [found for axis in (0, 1) if (found := line_to(curves, state, axis)) is not None]
     if not lines:
         transport = PathTransport.fit(curves)
         return transport.at(state, solve), f"along the path {transport.path}"

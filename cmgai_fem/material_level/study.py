@@ -176,9 +176,9 @@ def _print_tables(
         states = result.case.asked
         report(f"{'method':<22}" + "".join(f"{f'{t:g} K, {r:g} /s':>18}" for t, r in states))
         for method, against in dict.fromkeys((row["method"], row["against"]) for row in result.rows):
-            cells = [row["nrmse"] for row in result.rows if (row["method"], row["against"]) == (method, against)]
+            found = [row["nrmse"] for row in result.rows if (row["method"], row["against"]) == (method, against)]
             name = method if against == "reference" else f"{method} against {against}"
-            report(f"{name:<22}" + "".join(f"{100 * cell:>18.3f}" for cell in cells))
+            report(f"{name:<22}" + "".join(f"{100 * cell:>18.3f}" for cell in found))
     if left_out:
         report("")
         report("measured 4340: error of each left-out state in % of its stress")

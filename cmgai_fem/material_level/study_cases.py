@@ -18,7 +18,7 @@ from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.rivals import rival_corner, rival_curve
 from cmgai_fem.material_level.study_data import MATERIALS, make_tests
-from cmgai_fem.material_level.study_tables import CaseTable, State, TestsTable
+from cmgai_fem.material_level.study_tables import CaseTable, State, MeasurementTable
 from cmgai_fem.solvers import solve
 from cmgai_fem.states import Array
 
@@ -53,7 +53,7 @@ class CaseResult:
     rows: tuple[Row, ...]
 
 
-def run_case(case: CaseTable, tests: TestsTable, device: str, seed: int, report: Report) -> CaseResult:
+def run_case(case: CaseTable, tests: MeasurementTable, device: str, seed: int, report: Report) -> CaseResult:
     """Generate the held-out states of a case and compare them with the published model.
 
     Args:

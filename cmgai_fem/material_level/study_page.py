@@ -109,8 +109,8 @@ def _draw_state(chart: Axes, result: CaseResult, state: State) -> None:
             strain, result.rivals[rival, state] / 1e6, color=COLOURS[rival], linewidth=0.9, label=method_name(rival)
         )
     curve = result.generated["fem", state]
-    test = np.hypot(curve.error, curve.scatter)
-    for spread, alpha, label in ((test, 0.15, "95 % of test points"), (curve.error, 0.35, "95 % of the mean")):
+    single = np.hypot(curve.error, curve.scatter)
+    for spread, alpha, label in ((single, 0.15, "95 % of test points"), (curve.error, 0.35, "95 % of the mean")):
         low, high = (curve.stress - 2.0 * spread) / 1e6, (curve.stress + 2.0 * spread) / 1e6
         chart.fill_between(curve.strain, low, high, color="#0b5394", alpha=alpha, linewidth=0.0, label=label)
     chart.plot(curve.strain, curve.stress / 1e6, color="#0b5394", linewidth=1.6, label=method_name("fem"))

@@ -13,7 +13,7 @@ from cmgai_fem.study_file import Table, first_problem
 State = tuple[float, float]
 
 
-class TestsTable(Table):
+class MeasurementTable(Table):
     """`[tests]`: how the known states were measured.
 
     Args:
@@ -104,7 +104,7 @@ class StressStrainStudy(Table):
     description: str
     kind: Literal["stress-strain"]
     measured: str = ""
-    tests: TestsTable
+    tests: MeasurementTable
     cases: list[CaseTable]
     tolerances: ToleranceTable
 

@@ -1,0 +1,111 @@
+"""The reader of curve tables: units, repeats, notes, and one clear line for every malformed file."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.material_level.generate import generate_curves
+from cmgai_fem.material_level.reader import read_curves
+
+MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.csv"))
+# Files whose fault is no single row's.
+WITHOUT_ROW = {"empty.csv", "header_only.csv", "two_states.csv", "latin_one.csv"}
+# Files whose fault is no single column's.
+WITHOUT_COLUMN = {"empty.csv", "header_only.csv", "latin_one.csv", "semicolons.csv"}
+
+
+def test_there_are_at_least_twenty_malformed_files() -> None:
+    assert len(MALFORMED) >= 20
+
+
+@pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
+def test_malformed_file_is_one_clear_line(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "generated.csv"
+    with pytest.raises(InputError) as caught:
+        generate_curves(path, "temperature", [450.0], out, lambda line: None)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    assert path.name in WITHOUT_ROW or re.search(r"row \d+", message)
+    assert path.name in WITHOUT_COLUMN or "column" in message
+    assert not out.exists()
+
+
+def test_row_of_the_fault_is_the_row_in_the_file() -> None:
+    path = next(path for path in MALFORMED if path.name == "text_in_number.csv")
+    line = next(number for number, text in enumerate(path.read_text().splitlines(), 1) if "3o7" in text)
+    with pytest.raises(InputError, match=f"row {line}, column 'stress"):
+        read_curves(path)
+
+
+def write(path: Path, header: str, rows: list[str]) -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def table(path: Path, header: str = "temperature [degC],strain [%],stress [ksi]") -> Path:
+    rows = [f"{t},{e},{0 if e == 0 else 50 - 0.01 * t + e}" for t in (20, 100, 200) for e in (3, 0, 1, 2, 4)]
+    return write(path, header, rows)
+
+
+def test_units_become_si_and_strains_increase(tmp_path: Path) -> None:
+    curves = read_curves(table(tmp_path / "t.csv"))
+    assert [state.coordinates[0] for state in curves.states] == pytest.approx([293.15, 373.15, 473.15])
+    test = curves.states[0].tests[0]
+    np.testing.assert_allclose(test.strain, [0.0, 0.01, 0.02, 0.03, 0.04])
+    np.testing.assert_allclose(test.stress[1], (50 - 0.2 + 1) * 6894757.0)
+    assert not curves.plastic
+
+
+def test_comments_blank_lines_and_unused_columns_are_noted(tmp_path: Path) -> None:
+    rows = ["# measured in May", ""]
+    rows += [f"{r},{e},{300 + 10 * e},x" for r in (0.1, 1, 10) for e in (0.0, 0.1, 0.2, 0.3)]
+    path = write(tmp_path / "t.csv", "strain_rate [1/s],plastic_strain,stress [MPa],operator", rows)
+    curves = read_curves(path)
+    assert curves.plastic
+    assert len(curves) == 3
+    assert "column 'operator' is not used" in curves.notes
+
+
+def test_strain_that_starts_anew_is_a_repeat(tmp_path: Path) -> None:
+    strains = (0.0, 0.1, 0.2, 0.3)
+    rows = [f"{t},{e},{300 + e}" for t in (300, 400, 500) for _ in range(2) for e in strains]
+    curves = read_curves(write(tmp_path / "t.csv", "temperature [K],plastic_strain,stress [MPa]", rows))
+    assert [len(state.tests) for state in curves.states] == [2, 2, 2]
+    assert sum("2 tests kept as repeats" in note for note in curves.notes) == 3
+
+
+def test_states_in_separate_blocks_are_repeats_too(tmp_path: Path) -> None:
+    strains = (0.0, 0.1, 0.2, 0.3)
+    rows = [f"{t},{e},{300 + e}" for _ in range(2) for t in (300, 400, 500) for e in strains]
+    curves = read_curves(write(tmp_path / "t.csv", "temperature [K],plastic_strain,stress [MPa]", rows))
+    assert [len(state.tests) for state in curves.states] == [2, 2, 2]
+
+
+def test_column_test_tells_interleaved_repeats_apart(tmp_path: Path) -> None:
+    strains = (0.0, 0.1, 0.2, 0.3)
+    rows = [f"{t},{name},{e},{300 + e}" for t in (300, 400, 500) for e in strains for name in "ab"]
+    curves = read_curves(write(tmp_path / "t.csv", "temperature [K],test,plastic_strain,stress [MPa]", rows))
+    assert [len(state.tests) for state in curves.states] == [2, 2, 2]
+
+
+def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
+    out = tmp_path / "generated.csv"
+    lines: list[str] = []
+    generate_curves(table(tmp_path / "t.csv"), "temperature", [320.0, 500.0], out, lines.append)
+    text = out.read_text().splitlines()
+    assert text[0].startswith("temperature [K],strain,stress [Pa]")
+    assert {row.split(",")[0] for row in text[1:]} == {"320", "500"}
+    first = text[1].split(",")
+    assert float(first[1]) == 0.0
+    assert float(first[2]) == 0.0
+
+
+def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        read_curves(tmp_path / "nothing.csv")
+    with pytest.raises(InputError, match="no state coordinate 'pressure'"):
+        generate_curves(table(tmp_path / "t.csv"), "pressure", [1.0], tmp_path / "o.csv", lambda line: None)
