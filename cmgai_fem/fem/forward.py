@@ -3,8 +3,8 @@
     M u'' + eta M u' + ∂E/∂u = M b(s)
 
 Implicit midpoint keeps linear and angular momentum of a free body exactly; generalised-alpha damps the frequencies that
-the step cannot resolve. With the force that a transport solver found, the march must give that solver's motion back:
-`replay` is the third cross-check.
+the step cannot resolve. With the force that a transport solver found, the march must give that solver's motion back
+(`replay`).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,6 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce, to_scipy
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportSolution
 
 NEWTON_STEPS = 25
 Force = Callable[[float], Array]
@@ -180,54 +179,3 @@ class ForwardMarch:
         factor = sparse_linalg.splu((lead * self.mass + self.internal.tangent(u)).tocsc())
         self._factor = (lead, factor)
         return factor
-
-
-@dataclass(frozen=True)
-class Replay:
-    """A transport's motion marched again under the force it reports.
-
-    Args:
-        times: (T,) pseudo-times from 0 to 1.
-        difference: (T,) root-mean-square difference from the transport's motion, relative to the largest
-            root-mean-square displacement.
-    """
-
-    times: Array
-    difference: Array
-
-    @property
-    def worst(self) -> float:
-        """Largest difference."""
-        return float(self.difference.max())
-
-
-def replay(solution: TransportSolution, steps: int = 200) -> Replay:
-    """March the labels from the first state with the solution's force and compare with its motion.
-
-    Args:
-        solution: a transport, by any method, that reports its force.
-        steps: equal midpoint steps between the first and the last known state.
-
-    Raises:
-        InputError: the solution reports no force.
-        ConvergenceError: the march failed.
-    """
-    if solution.force is None:
-        raise InputError(f"the {solution.method} transport reports no force to march with")
-    problem, body = solution.problem, solution.force
-    scale, origin = problem.scaling.scale, problem.modes.origin
-    labels, components = origin.shape
-    if problem.law.stiffness == 0.0:
-        march = ForwardMarch(sparse.identity(labels * components, format="csr"), None, problem.damping)
-        to_dofs: Callable[[Array], Array] = np.ravel
-    else:
-        space = LabelSpace(problem.states.labels, components, problem.density)
-        march = ForwardMarch.on_mesh(space, problem.law, problem.damping)
-        to_dofs = space.to_dofs
-    times = np.linspace(0.0, 1.0, steps + 1)
-    motion = np.array([to_dofs(scale * (solution.motion(s) - origin)) for s in times])
-    velocity = to_dofs(scale * solution.motion(0.0, 1))
-    marched = march.midpoint(motion[0], velocity, times, lambda s: to_dofs(scale * body(s)))
-    misfit = np.sqrt(np.mean((marched.displacement - motion) ** 2, axis=1))
-    size = np.sqrt(np.mean(motion**2, axis=1)).max()
-    return Replay(times, misfit / (size or 1.0))

@@ -12,8 +12,9 @@ import numpy as np
 
 from cmgai_fem.constitutive import LAWS, Law, make_law
 from cmgai_fem.density import cell_masses, density_by_jacobian, deposit, jacobians
-from cmgai_fem.fem.forward import ForwardMarch, replay
+from cmgai_fem.fem.forward import ForwardMarch
 from cmgai_fem.fem.manufactured import ManufacturedMotion
+from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import METHODS, solve

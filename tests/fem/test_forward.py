@@ -6,7 +6,8 @@ from scipy import sparse
 
 from cmgai_fem.constitutive import make_law
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.fem.forward import ForwardMarch, replay
+from cmgai_fem.fem.forward import ForwardMarch
+from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve

@@ -1,0 +1,118 @@
+"""The third cross-check: the force that a transport solver found, marched forward, must give its motion back.
+
+Under a nonlinear law both solvers balance momentum in the slow modes of the label mesh, and the rest of the motion
+follows the law-free spline: the march then does the same, and takes the rest of the motion as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.fem.forward import NEWTON_STEPS, ForwardMarch
+from cmgai_fem.fem.internal_force import InternalForce, to_scipy
+from cmgai_fem.fem.slow_modes import slow_modes
+from cmgai_fem.fem.spaces import LabelSpace
+from cmgai_fem.states import Array
+from cmgai_fem.transport import Motion, TransportSolution
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A transport's motion marched again under the force it reports.
+
+    Args:
+        times: (T,) pseudo-times from 0 to 1.
+        difference: (T,) root-mean-square difference from the transport's motion, relative to the largest
+            root-mean-square displacement.
+    """
+
+    times: Array
+    difference: Array
+
+    @property
+    def worst(self) -> float:
+        """Largest difference."""
+        return float(self.difference.max())
+
+
+def replay(solution: TransportSolution, steps: int = 200) -> Replay:
+    """March the labels from the first state with the solution's force and compare with its motion.
+
+    Args:
+        solution: a transport, by any method, that reports its force.
+        steps: equal midpoint steps between the first and the last known state.
+
+    Raises:
+        InputError: the solution reports no force.
+        ConvergenceError: the march failed.
+    """
+    if solution.force is None:
+        raise InputError(f"the {solution.method} transport reports no force to march with")
+    problem = solution.problem
+    times = np.linspace(0.0, 1.0, steps + 1)
+    if problem.law.stiffness == 0.0:
+        bare = ForwardMarch(sparse.identity(problem.modes.origin.size, format="csr"), None, problem.damping)
+        return _whole(solution, solution.force, bare, np.ravel, times)
+    space = LabelSpace(problem.states.labels, problem.modes.origin.shape[1], problem.density)
+    if problem.law.is_linear:
+        march = ForwardMarch.on_mesh(space, problem.law, problem.damping)
+        return _whole(solution, solution.force, march, space.to_dofs, times)
+    return _slow(solution, solution.force, space, times)
+
+
+def _whole(
+    solution: TransportSolution, body: Motion, march: ForwardMarch, to_dofs: Callable[[Array], Array], times: Array
+) -> Replay:
+    scale, origin = solution.problem.scaling.scale, solution.problem.modes.origin
+    motion = np.array([to_dofs(scale * (solution.motion(s) - origin)) for s in times])
+    velocity = to_dofs(scale * solution.motion(0.0, 1))
+    marched = march.midpoint(motion[0], velocity, times, lambda s: to_dofs(scale * body(s)))
+    return _compare(times, marched.displacement, motion)
+
+
+def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: Array) -> Replay:
+    """Implicit midpoint on the slow modes' amplitudes, with the rest of the motion given."""
+    problem = solution.problem
+    scale, origin, damping = problem.scaling.scale, problem.modes.origin, problem.damping
+    mass, internal = to_scipy(space.mass), InternalForce(space, problem.law)
+    rest = internal.tangent(np.zeros(mass.shape[0]))
+    _, vectors = slow_modes(mass, rest, float(np.diff(problem.nodes).max()))
+    tests = mass @ vectors
+
+    def displacement(s: float) -> Array:
+        return space.to_dofs(scale * (solution.motion(s) - origin))
+
+    motion = np.array([displacement(s) @ tests for s in times])
+    amplitudes, velocity = motion[0], space.to_dofs(scale * solution.motion(0.0, 1)) @ tests
+    marched = [amplitudes]
+    for start, step in zip(times[:-1], np.diff(times), strict=True):
+        middle_time = float(start + 0.5 * step)
+        whole = displacement(middle_time)
+        outside = whole - vectors @ (whole @ tests)
+        load = space.to_dofs(scale * body(middle_time)) @ tests
+        middle = amplitudes + 0.5 * step * velocity
+        for _ in range(NEWTON_STEPS):
+            u = vectors @ middle + outside
+            rate = 2.0 * (middle - amplitudes) / step
+            residual = 2.0 * (rate - velocity) / step + damping * rate + internal.force(u) @ vectors - load
+            tangent = vectors.T @ (internal.tangent(u) @ vectors)
+            tangent[np.diag_indices(len(middle))] += 4.0 / step**2 + 2.0 * damping / step
+            change = np.linalg.solve(tangent, residual)
+            middle = middle - change
+            if np.abs(change).max() <= 1e-11 * np.abs(motion).max():
+                break
+        else:
+            raise ConvergenceError(f"replay: Newton's method failed at s = {middle_time:g}; take shorter steps")
+        rate = 2.0 * (middle - amplitudes) / step
+        amplitudes, velocity = 2.0 * middle - amplitudes, 2.0 * rate - velocity
+        marched.append(amplitudes)
+    return _compare(times, np.array(marched), motion)
+
+
+def _compare(times: Array, marched: Array, motion: Array) -> Replay:
+    misfit = np.sqrt(np.mean((marched - motion) ** 2, axis=1))
+    size = np.sqrt(np.mean(motion**2, axis=1)).max()
+    return Replay(times, misfit / (size or 1.0))
