@@ -11,10 +11,10 @@ from math import factorial
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import ArpackError, eigsh, splu
 
 from cmgai_fem.constitutive import Law, NumpyOperations
-from cmgai_fem.errors import InputError
+from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.states import Array, IntArray, Labels
 
 SIMPLEX_DIMENSION = {"line": 1, "triangle": 2, "tetra": 3}
@@ -175,6 +175,40 @@ def stiff_modes(mesh: LabelMesh, law: Law, displacements: Array, gap: float, blo
     basis = basis @ rotation
     shapes = basis.T.reshape(-1, labels, components)
     return StiffModes(np.maximum(values, 0.0), shapes, flat.T @ (mass @ basis))
+
+
+def slow_eigenmodes(mesh: LabelMesh, law: Law, components: int, limit: float, most: int) -> tuple[Array, Array]:
+    """Eigenmodes of the label mesh under a law at rest, up to a stiffness.
+
+    Args:
+        mesh: the label mesh.
+        law: the law.
+        components: number of feature components n.
+        limit: largest eigenvalue of `M^-1 K`.
+        most: number of eigenmodes after which the search ends.
+
+    Returns:
+        Eigenvalues (r,), increasing and not negative, and shapes (r, L, n) orthonormal in the mass matrix; r is at most
+        `most + 1`.
+
+    Raises:
+        ConvergenceError: the Lanczos iteration failed.
+    """
+    mass = sparse.kron(mesh.mass, sparse.identity(components), format="csc")
+    stiffness = mesh.stiffness(law, components)
+    size, wanted = mass.shape[0], most + 1
+    if size <= 10 * wanted:
+        values, vectors = linalg.eigh(stiffness.toarray(), mass.toarray())
+    else:
+        try:
+            # A fixed start, so that two runs give the same digits.
+            start = np.cos(np.arange(size, dtype=float))
+            values, vectors = eigsh(stiffness.tocsc(), wanted, mass, sigma=-1e-3 * limit, v0=start)
+        except ArpackError as error:
+            raise ConvergenceError(f"eigenmodes of the label mesh: {error}") from error
+    order = np.argsort(values)[:wanted]
+    slow = order[values[order] < limit]
+    return np.maximum(values[slow], 0.0), vectors[:, slow].T.reshape(-1, len(mesh.points), components)
 
 
 def _orthonormal(mass: sparse.csr_matrix, vectors: Array, against: Array, tolerance: float) -> Array:

@@ -6,18 +6,23 @@ restriction speaks. The momentum balance enters by the method of multipliers, so
 penalty's accuracy.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from cmgai_fem.pinn.coupling import CouplingAt
 from cmgai_fem.pinn.curves import Anchors, NetworkCurve
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.states import Array
+
+# Degree of the interpolant where the force has no jumps at the states.
+SMOOTH = 7
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class ModalTransport:
         damping: eta.
         eigenvalues: (m,) stiffness of each mode per mass.
         softness: (K,) weight of a state's misfit relative to the force; 0 where it holds exactly.
+        force: "least", "free" (a network of pseudo-time restricted by weight decay alone) or "state" (what couples the
+            modes holds the force).
+        decay: weight of the squared weights of a force that is not the least.
+        coupling: what couples the modes, given Gauss points.
+        rate: angular frequency of the fastest mode, coupled or not.
     """
 
     nodes: Array
@@ -43,32 +53,37 @@ class ModalTransport:
     damping: float
     eigenvalues: Array
     softness: Array
+    force: str = "least"
+    decay: float = 0.0
+    coupling: CouplingAt | None = None
+    rate: float = 0.0
+
+    @property
+    def has_force_network(self) -> bool:
+        """Whether a network of pseudo-time gives the force."""
+        return self.force == "free" or (self.force == "least" and self.order >= 0)
 
     def windows(self) -> Iterator["ModalTransport"]:
         """The problem itself, or for p = -1 one problem between each two states: the blows break the motion there."""
-        if self.order >= 0:
+        if self.force != "least" or self.order >= 0:
             yield self
             return
         last = len(self.nodes) - 2
         for k, (left, right) in enumerate(pairwise(self.nodes)):
             span = (self.span[0] if k == 0 else float(left), self.span[1] if k == last else float(right))
-            rows = slice(k, k + 2)
-            yield ModalTransport(
-                self.nodes[rows], self.values[rows], self.scale, span, self.order, self.damping, self.eigenvalues,
-                np.zeros(2),
-            )  # fmt: skip
+            nodes, values = self.nodes[k : k + 2], self.values[k : k + 2]
+            yield replace(self, nodes=nodes, values=values, span=span, softness=np.zeros(2))
 
     def networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
         """Displacement curve and force curve."""
-        kinks = self.nodes if self.order >= 0 else np.zeros(0)
+        kinks = self.nodes if self.force == "least" and self.order >= 0 else np.zeros(0)
         hard = self.softness == 0.0
-        degree = max(2 * self.order + 3, 1)
+        degree = max(2 * self.order + 3, 1) if self.force == "least" else SMOOTH
         anchors = Anchors(self.nodes[hard], self.values[hard], degree)
         nothing = Anchors(np.zeros(0), np.zeros((0, len(self.scale))), 1)
         # Stiffness follows the first jump by weaker ones in every other derivative, damping in every one.
-        further = [0] + [1, 2] * (self.damping > 0.0) + [2, 4] * bool(np.any(self.eigenvalues > 0.0))
-        rate = float(np.sqrt(self.eigenvalues.max()))
-        swings = min(int(np.ceil(1.2 * rate * (self.span[1] - self.span[0]))), 9)
+        further = [0] + [1, 2] * (self.damping > 0.0) + [2, 4] * (self.rate > 0.0)
+        swings = min(int(np.ceil(1.2 * self.rate * (self.span[1] - self.span[0]))), 9)
         curves = []
         for power, held in ((2 * self.order + 3, anchors), (2 * self.order + 1, nothing)):
             # The motions that the restriction does not see are polynomials of this degree; stiffness bends them.
@@ -107,10 +122,12 @@ class ModalResidual:
         self.problem, self.curves, self.penalty = problem, curves, penalty
         s, weights = problem.quadrature(points)
         self.split = curves[0].network.size
-        self.count = self.split + (curves[1].network.size if problem.order >= 0 else 0)
+        self._end = self.split + (curves[1].network.size if problem.has_force_network else 0)
+        self._coupling = problem.coupling(s) if problem.coupling else None
+        self.count = self._end + (self._coupling.size if self._coupling else 0)
         self._root = torch.as_tensor(np.sqrt(weights), device=device)[:, None]
         self._moving = curves[0].table(s, 2, device)
-        self._forcing = curves[1].table(s, max(problem.order, 0), device)
+        self._forcing = curves[1].table(s, max(problem.order, 0) if problem.force == "least" else 0, device)
         self._eigenvalues = torch.as_tensor(problem.eigenvalues, device=device)
         self._soft = problem.softness > 0.0
         self._at_states = curves[0].table(problem.nodes[self._soft], 0, device)
@@ -120,13 +137,23 @@ class ModalResidual:
         self._unit = float(np.mean(np.diff(problem.nodes))) ** max(problem.order, 0)
         self.multiplier = torch.zeros((len(s), len(problem.scale)), dtype=torch.float64, device=device)
 
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Starting weights."""
+        parts = [self.curves[0].network.initial(generator)]
+        if self.problem.has_force_network:
+            parts.append(self.curves[1].network.initial(generator))
+        if self._coupling:
+            parts.append(self._coupling.term.initial(generator))
+        return torch.cat(parts).to(self._root.device)
+
     def balance(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Momentum residual and acceleration (points, m) at the Gauss points, in units of the scale."""
         motion = self.curves[0].jets(weights[: self.split], self._moving)
         acceleration = derivative(motion, 2)
         force = self._force(weights)
-        resisting = self.problem.damping * motion[1] + self._eigenvalues * motion[0]
-        balance = acceleration + resisting
+        balance = acceleration + self.problem.damping * motion[1] + self._eigenvalues * motion[0]
+        if self._coupling:
+            balance = balance + self._coupling.value(motion[0], weights[self._end :])
         return (balance if force is None else balance - force[0]), acceleration
 
     def __call__(self, weights: Tensor) -> Tensor:
@@ -134,8 +161,10 @@ class ModalResidual:
         balance = (self.balance(weights)[0] + self.multiplier) / self.penalty
         rows = [(self._root * balance).ravel()]
         force = self._force(weights)
-        if force is not None:
+        if force is not None and self.problem.force == "least":
             rows.append((self._root * self._unit * derivative(force, self.problem.order)).ravel())
+        if self.problem.force != "least":
+            rows.append(self.problem.decay**0.5 * weights[self.split :])
         if np.any(self._soft):
             motion = self.curves[0].jets(weights[: self.split], self._at_states)
             rows.append((self._unit * self._misfit * (motion[0] - self._wanted)).ravel())
@@ -143,20 +172,28 @@ class ModalResidual:
 
     def jacobian(self, weights: Tensor) -> Tensor:
         """Jacobian (rows, count) of the residual rows."""
-        order, root = self.problem.order, self._root[..., None]
+        problem, root = self.problem, self._root[..., None]
         jets = self.curves[0].jacobian(weights[: self.split], self._moving)
-        balance = derivative(jets, 2) + self.problem.damping * jets[1] + self._eigenvalues[:, None] * jets[0]
-        if order >= 0:
-            forces = self.curves[1].jacobian(weights[self.split :], self._forcing)
-            balance = torch.cat([balance, -forces[0]], dim=-1)
-        rows = [(root / self.penalty * balance).flatten(0, 1)]
-        if order >= 0:
-            lifted = (root * self._unit * derivative(forces, order)).flatten(0, 1)
-            rows.append(torch.nn.functional.pad(lifted, (self.split, 0)))
+        balance = derivative(jets, 2) + problem.damping * jets[1] + self._eigenvalues[:, None] * jets[0]
+        parts = [balance]
+        if problem.has_force_network:
+            forces = self.curves[1].jacobian(weights[self.split : self._end], self._forcing)
+            parts.append(-forces[0])
+        if self._coupling:
+            motion = self.curves[0].jets(weights[: self.split], self._moving)[0]
+            in_motion, in_own = self._coupling.slopes(motion, weights[self._end :])
+            parts[0] = balance + in_motion @ jets[0]
+            parts.append(in_own)
+        rows = [(root / self.penalty * torch.cat(parts, dim=-1)).flatten(0, 1)]
+        if problem.force == "least" and problem.order >= 0:
+            lifted = (root * self._unit * derivative(forces, problem.order)).flatten(0, 1)
+            rows.append(pad(lifted, (self.split, self.count - self._end)))
+        if problem.force != "least":
+            eye = torch.eye(self.count, dtype=weights.dtype, device=weights.device)
+            rows.append(problem.decay**0.5 * eye[self.split :])
         if np.any(self._soft):
             held = self.curves[0].jacobian(weights[: self.split], self._at_states)[0]
-            soft = (self._unit * self._misfit[..., None] * held).flatten(0, 1)
-            rows.append(torch.nn.functional.pad(soft, (0, self.count - self.split)))
+            rows.append(pad((self._unit * self._misfit[..., None] * held).flatten(0, 1), (0, self.count - self.split)))
         return torch.cat(rows)
 
     def update_multiplier(self, weights: Tensor) -> None:
@@ -172,9 +209,6 @@ class ModalResidual:
             return float(torch.sqrt(torch.sum((self._root * balance) ** 2)) / size)
 
     def _force(self, weights: Tensor) -> Tensor | None:
-        if self.problem.order < 0:
+        if not self.problem.has_force_network:
             return None
-        return self.curves[1].jets(weights[self.split :], self._forcing)
-
-
-Progress = Callable[[dict[str, float]], None]
+        return self.curves[1].jets(weights[self.split : self._end], self._forcing)

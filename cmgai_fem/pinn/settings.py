@@ -21,6 +21,7 @@ class TrainingSettings:
         optimiser: "levenberg_marquardt".
         hidden: widths of the hidden layers of both networks.
         blocks: blocks of the Krylov space of modes under a law with stiffness; 1 is the states alone.
+        labels: the most labels that a force of the state is integrated over.
         points: Gauss points between two known states.
         penalty: weight of the force's restriction against the momentum residual within one round; the rounds of the
             method of multipliers take the residual to zero, so the answer does not depend on it.
@@ -36,6 +37,7 @@ class TrainingSettings:
     optimiser: str = "levenberg_marquardt"
     hidden: tuple[int, ...] = (8,)
     blocks: int = 5
+    labels: int = 200
     points: int = 16
     penalty: float = 1e-2
     rounds: int = 4
@@ -50,7 +52,7 @@ class TrainingSettings:
             raise InputError(f"encoding {self.encoding!r} is unknown; there are: {', '.join(ENCODINGS)}")
         if self.optimiser not in OPTIMISERS:
             raise InputError(f"optimiser {self.optimiser!r} is unknown; there are: {', '.join(OPTIMISERS)}")
-        for name in ("blocks", "points", "rounds", "steps", "threads"):
+        for name in ("blocks", "labels", "points", "rounds", "steps", "threads"):
             if getattr(self, name) < 1:
                 raise InputError(f"training: {name} = {getattr(self, name)} must be at least 1")
         for name in ("penalty", "tolerance"):

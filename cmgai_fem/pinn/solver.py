@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.forces import Least
-from cmgai_fem.label_mesh import LabelMesh, stiff_modes
+from cmgai_fem.forces import Autonomous, Free, Least, Potential
+from cmgai_fem.label_mesh import LabelMesh
+from cmgai_fem.pinn.bases import ModalBasis, modal_basis
+from cmgai_fem.pinn.coupling import Coupling, PointTerm, StateForceTerm, StressTerm, SumTerm
 from cmgai_fem.pinn.curves import Curve, GroupedCurve, TrainedCurve, WindowedCurve, ZeroCurve
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings, torch_threads
@@ -19,9 +21,6 @@ from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 # Modes that share one network pair.
 GROUP = 4
-# Part of half a period that a mode may swing between two states. One that swings through half a period can do so at no
-# force at all and is not determined by the states: it moves without the law (our choice, as in the finite elements).
-SWING = 0.8
 
 
 def solve_pinn(
@@ -73,40 +72,6 @@ def solve_pinn(
     )
 
 
-@dataclass(frozen=True)
-class ModalBasis:
-    """Modes that move independently of each other under a linear law.
-
-    Args:
-        origin: (L, n) features of the first state.
-        shapes: (m, L, n) mode shapes.
-        amplitudes: (K, m) known amplitudes.
-        eigenvalues: (m,) stiffness of each mode per mass, increasing.
-    """
-
-    origin: Array
-    shapes: Array
-    amplitudes: Array
-    eigenvalues: Array
-
-    @property
-    def count(self) -> int:
-        """Number of modes."""
-        return len(self.shapes)
-
-
-def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
-    """Modes of the known states, enriched by what the law's stiffness makes of them."""
-    modes = problem.modes
-    if problem.law.stiffness == 0.0 or modes.count == 0:
-        return ModalBasis(modes.origin, modes.shapes, modes.amplitudes, np.zeros(modes.count))
-    mesh = LabelMesh.of(problem.states.labels, problem.density)
-    displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
-    stiff = stiff_modes(mesh, problem.law, displacements, float(np.mean(np.diff(problem.nodes))), blocks)
-    slow = stiff.eigenvalues < (SWING * np.pi / np.diff(problem.nodes).max()) ** 2
-    return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, np.where(slow, stiff.eigenvalues, 0.0))
-
-
 @dataclass
 class Training:
     """What all network pairs of one solve share, and what they report.
@@ -129,19 +94,33 @@ class Training:
 
 
 def _solve_modes(problem: TransportProblem, basis: ModalBasis, training: Training) -> tuple[Curve, Curve]:
-    """Train one network pair for each group of modes of like stiffness."""
-    assert isinstance(problem.force, Least)
+    """Motion and force of all modes: together where something couples them, else in groups of like stiffness."""
     if basis.count == 0:
         return ZeroCurve(0), ZeroCurve(0)
-    size = np.abs(basis.amplitudes).max(axis=0)
+    if isinstance(problem.force, Least) and problem.law.is_linear:
+        return _solve_alone(problem, basis, slice(None), training)
+    held: tuple[Curve, Curve] = (ZeroCurve(0), ZeroCurve(0))
+    if basis.free < basis.count:
+        free_of_law = problem if isinstance(problem.force, Least) else replace(problem, force=Least(0))
+        held = _solve_alone(free_of_law, basis, slice(basis.free, None), training)
+    pair = _solve_coupled(problem, basis, held[0], training)
+    return GroupedCurve((pair[0], held[0])), GroupedCurve((pair[1], held[1]))
+
+
+def _solve_alone(problem: TransportProblem, basis: ModalBasis, which: slice, training: Training) -> tuple[Curve, Curve]:
+    """Modes that move by themselves under the least force."""
+    assert isinstance(problem.force, Least)
+    amplitudes, eigenvalues = basis.amplitudes[:, which], basis.eigenvalues[which]
+    size = np.abs(amplitudes).max(axis=0)
     # A mode that hardly moves stays within rounding of its states whatever its unit.
     scale = np.maximum(size, 1e-12 * size.max())
     pairs = []
-    for start in range(0, basis.count, GROUP):
+    for start in range(0, len(scale), GROUP):
         rows = slice(start, start + GROUP)
         group = ModalTransport(
-            problem.nodes, basis.amplitudes[:, rows] / scale[rows], scale[rows], problem.span, problem.force.order,
-            problem.damping, basis.eigenvalues[rows], problem.softness,
+            problem.nodes, amplitudes[:, rows] / scale[rows], scale[rows], problem.span, problem.force.order,
+            problem.damping, eigenvalues[rows], problem.softness,
+            rate=float(np.sqrt(eigenvalues[rows].max())),
         )  # fmt: skip
         pairs.append(_solve_group(problem, group, training))
     if len(pairs) == 1:
@@ -149,14 +128,50 @@ def _solve_modes(problem: TransportProblem, basis: ModalBasis, training: Trainin
     return GroupedCurve(tuple(pair[0] for pair in pairs)), GroupedCurve(tuple(pair[1] for pair in pairs))
 
 
+def _solve_coupled(
+    problem: TransportProblem, basis: ModalBasis, held: Curve, training: Training
+) -> tuple[Curve, Curve]:
+    """Modes that a nonlinear law or a force of the state couples; those after the free ones are given."""
+    free, force, device = slice(basis.free), problem.force, training.device
+    size = float(np.abs(basis.amplitudes[:, free]).max()) or 1.0
+    linear = problem.law.is_linear
+    terms: list[PointTerm] = []
+    if not linear:
+        mesh = LabelMesh.of(problem.states.labels, problem.density)
+        terms.append(StressTerm(problem.law, mesh, basis.shapes, problem.scaling.scale, device))
+    if isinstance(force, Autonomous) or type(force) is Potential:
+        weights = problem.states.labels.weights
+        potential = not isinstance(force, Autonomous)
+        terms.append(
+            StateForceTerm(
+                basis.origin, basis.shapes, weights, force.width, potential, training.settings.labels, device
+            )
+        )
+    term = SumTerm(tuple(terms))
+
+    def coupling(s: Array) -> Coupling:
+        given = np.array([held(float(at)) for at in s]).reshape(len(s), -1) / size
+        return Coupling(term, size, torch.as_tensor(given, device=device))
+
+    kind = "least" if isinstance(force, Least) else "free" if isinstance(force, Free) else "state"
+    group = ModalTransport(
+        problem.nodes, basis.amplitudes[:, free] / size, np.full(basis.free, size), problem.span,
+        force.order if isinstance(force, Least) else 0, problem.damping,
+        basis.eigenvalues[free] if linear else np.zeros(basis.free), problem.softness,
+        kind, 0.0 if isinstance(force, Least) else force.weight_decay, coupling if terms else None,
+        float(np.sqrt(basis.eigenvalues.max())),
+    )  # fmt: skip
+    return _solve_group(problem, group, training)
+
+
 def _solve_group(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     settings, count = training.settings, len(group.scale)
+    hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
     pieces: list[tuple[Curve, Curve]] = []
     for window in group.windows():
-        curves = window.networks(settings.hidden)
+        curves = window.networks(hidden)
         residual = ModalResidual(window, curves, settings.points, settings.penalty, training.device)
-        initial = torch.cat([curve.network.initial(training.generator) for curve in curves])[: residual.count]
-        weights = train(residual, initial.to(training.device), settings, training.history)
+        weights = train(residual, residual.initial(training.generator), settings, training.history)
         final = residual.relative_residual(weights)
         training.worst, training.weights = max(training.worst, final), training.weights + residual.count
         if final > settings.tolerance:
@@ -166,7 +181,9 @@ def _solve_group(problem: TransportProblem, group: ModalTransport, training: Tra
             )
         values = weights.cpu().numpy()
         moving = TrainedCurve(curves[0], values[: residual.split])
-        forcing = TrainedCurve(curves[1], values[residual.split :]) if window.order >= 0 else ZeroCurve(count)
+        forcing: Curve = ZeroCurve(count)
+        if window.has_force_network:
+            forcing = TrainedCurve(curves[1], values[residual.split : residual.split + curves[1].network.size])
         pieces.append((moving, forcing))
     if len(pieces) == 1:
         return pieces[0]

@@ -50,15 +50,20 @@ def train(residual: ModalResidual, weights: Tensor, settings: TrainingSettings, 
     if settings.warm_up:
         weights = _adam(residual, weights, settings.warm_up)
     optimiser = LevenbergMarquardt(residual, residual.jacobian, weights)
-    for turn in range(settings.rounds):
+    # Without a force network the balance alone is minimised: it has no multiplier, and one long round.
+    constrained = residual.problem.has_force_network
+    rounds = settings.rounds if constrained else 1
+    steps = settings.steps if constrained else 8 * settings.rounds * settings.steps
+    for turn in range(rounds):
         if turn:
             residual.update_multiplier(optimiser.weights)
             optimiser.restart()
-        for _ in range(settings.steps):
+        for _ in range(steps):
             before = optimiser.loss
             moved = optimiser.step()
             history.add(optimiser.loss, residual.relative_residual(optimiser.weights))
-            if not moved or before - optimiser.loss <= settings.stall * before:
+            done = not constrained and history.rows[-1]["momentum_residual"] < 0.02 * settings.tolerance
+            if done or not moved or before - optimiser.loss <= settings.stall * before:
                 break
     return optimiser.weights
 

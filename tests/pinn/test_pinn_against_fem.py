@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.constitutive import Law, Membrane
+from cmgai_fem.constitutive import Law, Membrane, make_law
 from cmgai_fem.fem.solver import solve_fem
 from cmgai_fem.forces import Least
 from cmgai_fem.pinn.solver import solve_pinn
@@ -30,3 +30,28 @@ def test_membrane_motions_agree(order: int, damping: float) -> None:
     pinn, fem = solve_pinn(problem), solve_fem(problem)
     for value in (50.0, 175.0, 325.0, 475.0, 625.0, 760.0):
         assert np.max(np.abs(pinn.at(value) - fem.at(value))) < 1e-4 * np.ptp(problem.known.values)
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [("neo_hookean", 1), pytest.param("barotropic_gas", 0, marks=pytest.mark.slow)]
+)
+def test_nonlinear_motions_of_a_square_agree(name: str, order: int) -> None:
+    axis = np.linspace(0.0, 1.0, 5)
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    corner = (np.arange(4)[:, None] * 5 + np.arange(4)).ravel()
+    cells = np.concatenate(
+        [
+            np.column_stack([corner, corner + 5, corner + 1]),
+            np.column_stack([corner + 5, corner + 6, corner + 1]),
+        ]
+    )
+    values = np.array([0.0, 0.3, 0.7, 1.0])
+    x, y = points.T
+    moved = [np.column_stack([x * (1 + 0.3 * s) + 0.2 * s * y, y * (1 - 0.2 * s) + 0.1 * s * s * x]) for s in values]
+    labels = labels_on_mesh(points, {"triangle": cells})
+    states = StateSet(labels, Coordinate("load"), values, {"x": Field(np.stack(moved), "m", ("x", "y"))})
+    problem = TransportProblem(states, law=make_law(name, 1.0), force=Least(order))
+    pinn, fem = solve_pinn(problem), solve_fem(problem)
+    for value in (0.15, 0.5, 0.85):
+        difference = pinn.at(value) - fem.at(value)
+        assert np.sqrt(np.mean(difference**2)) < 2e-3 * np.ptp(problem.known.values)

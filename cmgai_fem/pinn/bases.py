@@ -1,0 +1,91 @@
+"""Spatial features of the spectral encoding: the modes whose amplitudes the networks learn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.feature_space import Modes
+from cmgai_fem.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
+from cmgai_fem.states import Array
+from cmgai_fem.transport import TransportProblem
+
+# Part of half a period that a mode may swing between two states. One that swings through half a period can do so at no
+# force at all and is not determined by the states: it moves without the law (our choice, as in the finite elements).
+SWING = 0.8
+# The most eigenmodes of the label mesh that one network pair carries.
+MOST = 32
+
+
+@dataclass(frozen=True)
+class ModalBasis:
+    """Modes and the known amplitudes in them.
+
+    Args:
+        origin: (L, n) features of the first state.
+        shapes: (m, L, n) mode shapes.
+        amplitudes: (K, m) known amplitudes.
+        eigenvalues: (m,) stiffness of each mode per mass, 0 where it moves without the law.
+        free: number of modes, the first ones, that the law acts on.
+    """
+
+    origin: Array
+    shapes: Array
+    amplitudes: Array
+    eigenvalues: Array
+    free: int
+
+    @property
+    def count(self) -> int:
+        """Number of modes."""
+        return len(self.shapes)
+
+
+def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
+    """The modes that hold the motion of a problem.
+
+    Without a law those are the modes of the known states; a linear law adds what its stiffness makes of them, mode by
+    mode; a nonlinear one couples modes, so it takes all slow eigenmodes of the label mesh.
+
+    Args:
+        problem: the statement.
+        blocks: blocks of the Krylov space of a linear law.
+
+    Raises:
+        InputError: the labels are no simplex mesh for a law with stiffness, or too many modes are slow.
+    """
+    modes = problem.modes
+    if problem.law.stiffness == 0.0 or modes.count == 0:
+        return ModalBasis(modes.origin, modes.shapes, modes.amplitudes, np.zeros(modes.count), modes.count)
+    mesh = LabelMesh.of(problem.states.labels, problem.density)
+    displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
+    limit = (SWING * np.pi / np.diff(problem.nodes).max()) ** 2
+    if not problem.law.is_linear:
+        return _slow_basis(problem, mesh, displacements, limit)
+    stiff = stiff_modes(mesh, problem.law, displacements, float(np.mean(np.diff(problem.nodes))), blocks)
+    free = int(np.sum(stiff.eigenvalues < limit))
+    eigenvalues = np.where(stiff.eigenvalues < limit, stiff.eigenvalues, 0.0)
+    return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, eigenvalues, free)
+
+
+def _slow_basis(problem: TransportProblem, mesh: LabelMesh, displacements: Array, limit: float) -> ModalBasis:
+    components = displacements.shape[2]
+    values, shapes = slow_eigenmodes(mesh, problem.law, components, limit, MOST)
+    if len(values) > MOST:
+        raise InputError(
+            f"law {problem.law.name!r}: more than {MOST} eigenmodes of the label mesh are slow at stiffness "
+            f"{problem.law.stiffness:g}: raise it, or use the finite elements"
+        )
+    weighted = np.array([mesh.mass @ shape for shape in shapes])
+    amplitudes = np.tensordot(displacements, weighted, axes=([1, 2], [1, 2]))
+    rest = displacements - np.tensordot(amplitudes, shapes, axes=1)
+    remaining = Modes.of(rest, problem.states.labels.weights)
+    size = np.abs(amplitudes).max(initial=0.0)
+    kept = np.abs(remaining.amplitudes).max(axis=0, initial=0.0) > 1e-12 * size
+    return ModalBasis(
+        problem.modes.origin,
+        np.concatenate([shapes, remaining.shapes[kept]]),
+        np.hstack([amplitudes, remaining.amplitudes[:, kept]]),
+        np.concatenate([values, np.zeros(int(kept.sum()))]),
+        len(values),
+    )
