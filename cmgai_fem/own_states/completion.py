@@ -62,7 +62,8 @@ def complete(generators: Mapping[str, Generator], value: float, observations: Se
     noise = np.array([item.sensor.tolerance for item in observations]) / scales / DEVIATIONS
     readings = np.array([[item.of(shape[item.sensor.field]) for shape in prior.shapes] for item in observations])
     readings = readings.reshape(len(observations), len(prior.shapes))
-    local = prior.local_covariance(observations)
+    parts = prior.local_parts(observations)
+    local = _local_covariance(parts, observations)
     spanned = readings @ prior.covariance @ readings.T
     # The errors of left-out states tell the shape of both covariances; the sensors themselves tell their sizes.
     inside, outside = _likeliest_sizes(spanned, local, residual, noise)
@@ -71,9 +72,10 @@ def complete(generators: Mapping[str, Generator], value: float, observations: Se
     corrected = {}
     for name, field in fields.items():
         change = sum((a * shape[name] for a, shape in zip(amplitudes, prior.shapes, strict=True)), np.zeros_like(field))
-        corrected[name] = field + prior.scale[name] * (
-            change + prior.local_field(name, observations, outside**2 * gains)
-        )
+        for item, part, gain in zip(observations, parts, gains, strict=True):
+            if item.sensor.field == name:
+                change[:, item.component] += outside**2 * gain * part
+        corrected[name] = field + prior.scale[name] * change
     return Completion(corrected, before, misfit(corrected, observations))
 
 
@@ -201,28 +203,14 @@ class _Prior:
             LOCAL_LENGTH * extent,
         )
 
-    def local_covariance(self, observations: Sequence[Observation]) -> Array:
-        """(m, m) covariance of the sensors' readings of the local part."""
-        size = np.array([item.of(self.outside[item.sensor.field]) for item in observations])
-        places = np.array([item.position for item in observations])
-        same = np.array(
-            [
-                [(a.sensor.field, a.component) == (b.sensor.field, b.component) for b in observations]
-                for a in observations
-            ]
-        )
-        return np.outer(size, size) * self._fade(places, places) * same
-
-    def local_field(self, name: str, observations: Sequence[Observation], gains: Array) -> Array:
-        """(L, n) local part of the correction of one field, in features."""
-        size = self.outside[name]
-        result = np.zeros_like(size)
-        for item, gain in zip(observations, gains, strict=True):
-            if item.sensor.field == name:
-                own = item.of(size)
-                fade = self._fade(self.positions, item.position[None])[:, 0]
-                result[:, item.component] += gain * own * size[:, item.component] * fade
-        return result
+    def local_parts(self, observations: Sequence[Observation]) -> list[Array]:
+        """(L,) by sensor: covariance of the local part at every label with the sensor's reading of it."""
+        parts = []
+        for item in observations:
+            size = self.outside[item.sensor.field][:, item.component]
+            fade = self._fade(self.positions, self.positions[item.labels])
+            parts.append(size * (fade @ (item.weights * size[item.labels])))
+        return parts
 
     def _fade(self, one: Array, other: Array) -> Array:
         """Correlation of the local part between places: 1 at no distance, smooth, 0.6 at the length, 0.01 at three."""
@@ -261,16 +249,29 @@ def _likeliest_sizes(spanned: Array, local: Array, residual: Array, noise: Array
     return sizes
 
 
+def _local_covariance(parts: Sequence[Array], observations: Sequence[Observation]) -> Array:
+    """(m, m) covariance of the sensors' readings of the local part; components and fields do not share it."""
+    covariance = np.zeros((len(parts), len(parts)))
+    for row, one in enumerate(observations):
+        for column, other in enumerate(observations):
+            if (one.sensor.field, one.component) == (other.sensor.field, other.component):
+                covariance[row, column] = one.weights @ parts[column][one.labels]
+    return covariance
+
+
 def _gains(system: Array, residual: Array, noise: Array, observations: Sequence[Observation]) -> Array:
     """Weights of the sensors, their noise lowered until each is honoured to its tolerance."""
-    factor = 1.0
-    for _ in range(60):
-        variance = (factor * noise) ** 2
-        gains = linalg.solve(system + np.diag(variance), residual, assume_a="sym")
-        left = np.abs(variance * gains) / (DEVIATIONS * noise)
+    left = np.abs(residual)
+    for factor in 0.7 ** np.arange(60):
+        lowered = factor * noise
+        try:
+            root = linalg.cho_factor(system / np.outer(lowered, lowered) + np.eye(len(noise)))
+        except linalg.LinAlgError:
+            break
+        gains = linalg.cho_solve(root, residual / lowered) / lowered
+        left = np.abs(residual - system @ gains) / (DEVIATIONS * noise)
         if np.all(left <= 0.99):
             return gains
-        factor *= 0.7
     worst = observations[int(np.argmax(left))].sensor
     raise InputError(
         f"the sensor in line {worst.line} contradicts another one: no field honours both to their tolerances"

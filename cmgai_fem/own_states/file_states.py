@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from cmgai_fem.own_states.snapshot import (
     labels_of,
 )
 from cmgai_fem.own_states.trust import printable
-from cmgai_fem.states import Array, Coordinate, Field, StateSet
+from cmgai_fem.states import Array, Coordinate, Field, IntArray, StateSet
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6
@@ -44,6 +45,10 @@ class FileStates(StateSet):
     files: tuple[Path, ...] = ()
     mapped: Mapping[str, MappingReport] = field(default_factory=dict)
     varying: frozenset[str] = frozenset()
+
+    def _rows(self, rows: IntArray) -> Self:
+        files = tuple(self.files[row] for row in rows) if self.files else ()
+        return replace(super()._rows(rows), files=files)
 
     def grid(self, **fields: Array) -> Grid:
         """The label mesh as a pyvista object that carries generated fields.
