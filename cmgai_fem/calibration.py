@@ -30,7 +30,7 @@ Solve = Callable[[TransportProblem], TransportSolution]
 
 # Members of the superposition are sought among this many of the best, none of them this much worse than the best, and
 # dropped below this weight.
-SHORTLIST = 20
+SHORTLIST = 40
 WORST_RATIO = 5.0
 LEAST_WEIGHT = 0.05
 # Labels that calibration looks at where no law couples them: enough for a mean, few enough for a million-cell mesh.
