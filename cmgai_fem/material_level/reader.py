@@ -210,20 +210,28 @@ def _states(
 def _tests(path: Path, members: Sequence[Point], columns: Mapping[str, Column]) -> list[Test]:
     """Tests of one state: by the column `test`, else a new one wherever the rows of the state start anew.
 
-    Rows start anew where other states stand between, or where the strain falls back to the test's first one.
+    Rows start anew where other states stand between, or where the strain, having risen, falls back to the test's
+    smallest one or below it.
     """
-    blocks: dict[object, list[Point]] = {}
-    repeat, previous, first = 0, members[0].row - 1, members[0].strain
-    for point in members:
-        if "test" in columns:
-            blocks.setdefault(point.test, []).append(point)
-            continue
-        restarted = bool(blocks) and (point.row != previous + 1 or point.strain <= first)
-        if restarted:
-            repeat, first = repeat + 1, point.strain
-        previous = point.row
-        blocks.setdefault(repeat, []).append(point)
-    return [_test(path, block, columns) for block in blocks.values()]
+    blocks: list[list[Point]] = []
+    if "test" in columns:
+        named: dict[str, list[Point]] = {}
+        for point in members:
+            named.setdefault(point.test, []).append(point)
+        blocks = list(named.values())
+    else:
+        for point in members:
+            if not blocks or _starts_anew(blocks[-1], point):
+                blocks.append([])
+            blocks[-1].append(point)
+    return [_test(path, block, columns) for block in blocks]
+
+
+def _starts_anew(block: Sequence[Point], point: Point) -> bool:
+    if point.row != block[-1].row + 1:
+        return True
+    risen = len(block) > 1 and block[-1].strain > block[-2].strain
+    return risen and point.strain <= min(before.strain for before in block)
 
 
 def _test(path: Path, block: Sequence[Point], columns: Mapping[str, Column]) -> Test:

@@ -16,9 +16,9 @@ from cmgai_fem.material_level.curve_transport import Line, Solve
 from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
-from cmgai_fem.material_level.rivals import rival_corner, rival_curve
+from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
 from cmgai_fem.material_level.study_data import MATERIALS, make_tests
-from cmgai_fem.material_level.study_tables import CaseTable, State, MeasurementTable
+from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
 from cmgai_fem.solvers import solve
 from cmgai_fem.states import Array
 
@@ -115,7 +115,10 @@ def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], repo
     axis = table.axis(case.split)
     generator = Generator.fit(line, [state[axis] for state in case.asked], solvers, report)
     generated = {(method, state): generator.at(state[axis], method) for method in solvers for state in case.asked}
-    rivals = {(rival, state): rival_curve(rival, line, state[axis]) for rival in BASELINES for state in case.asked}
+    rivals = {}
+    for rival in BASELINES:
+        made = rival_curves(rival, line, [state[axis] for state in case.asked])
+        rivals |= {(rival, state): stress for state, stress in zip(case.asked, made, strict=True)}
     return _Generation(curves, generated, rivals, generator.describe(), {})
 
 
@@ -127,7 +130,9 @@ def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], re
     for method in solvers:
         for state in case.asked:
             generated[method, state], parting[state] = generator.at(state, method)
-    rivals = {(rival, state): rival_corner(rival, grid, state) for rival in BASELINES for state in case.asked}
+    rivals = {
+        (rival, state): rival_corner(rival, grid, state) for rival in (*STEPWISE, *REGRESSIONS) for state in case.asked
+    }
     calibration = {
         coordinate.name: generator.calibrations[axis].describe() for axis, coordinate in enumerate(table.coordinates)
     }
