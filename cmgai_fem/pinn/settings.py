@@ -9,7 +9,7 @@ import torch
 from cmgai_fem.errors import InputError
 
 ENCODINGS = ("spectral",)
-OPTIMISERS = ("levenberg_marquardt",)
+OPTIMISERS = ("levenberg_marquardt", "ssbroyden")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class TrainingSettings:
 
     Args:
         encoding: spatial input: "spectral" (modes of the states and of the label mesh).
-        optimiser: "levenberg_marquardt".
+        optimiser: "levenberg_marquardt", or "ssbroyden", which hands over to it after `quasi_newton` steps.
         hidden: widths of the hidden layers of both networks.
         blocks: blocks of the Krylov space of modes under a law with stiffness; 1 is the states alone.
         labels: the most labels that a force of the state is integrated over.
@@ -28,6 +28,7 @@ class TrainingSettings:
         rounds: rounds of the method of multipliers.
         steps: the most optimiser steps in a round.
         warm_up: Adam steps before them.
+        quasi_newton: the most SSBroyden steps before Levenberg-Marquardt takes over.
         stall: relative fall of the loss over a step below which a round ends.
         tolerance: the largest acceptable momentum residual, root mean square relative to the accelerations.
         threads: torch threads; more than one gains nothing at these sizes.
@@ -43,6 +44,7 @@ class TrainingSettings:
     rounds: int = 4
     steps: int = 6
     warm_up: int = 0
+    quasi_newton: int = 500
     stall: float = 1e-7
     tolerance: float = 2e-3
     threads: int = 1

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.modal import ModalResidual
 from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.pinn.ssbroyden import SSBroyden
+from cmgai_fem.states import Array
 
 Progress = Callable[[dict[str, float]], None]
 
@@ -49,6 +52,8 @@ def train(residual: ModalResidual, weights: Tensor, settings: TrainingSettings, 
     """
     if settings.warm_up:
         weights = _adam(residual, weights, settings.warm_up)
+    if settings.optimiser == "ssbroyden":
+        weights = _ssbroyden(residual, weights, settings.quasi_newton, history)
     optimiser = LevenbergMarquardt(residual, residual.jacobian, weights)
     # Without a force network the balance alone is minimised: it has no multiplier, and one long round.
     constrained = residual.problem.has_force_network
@@ -66,6 +71,25 @@ def train(residual: ModalResidual, weights: Tensor, settings: TrainingSettings, 
             if done or not moved or before - optimiser.loss <= settings.stall * before:
                 break
     return optimiser.weights
+
+
+def _ssbroyden(residual: ModalResidual, weights: Tensor, steps: int, history: History) -> Tensor:
+    def loss(place: Array) -> float:
+        value = residual(torch.as_tensor(place, device=weights.device))
+        return 0.5 * float(value @ value)
+
+    def slope(place: Array) -> Array:
+        at = torch.as_tensor(place, device=weights.device)
+        return np.asarray((residual.jacobian(at).T @ residual(at)).cpu().numpy())
+
+    optimiser = SSBroyden(loss, slope, weights.cpu().numpy())
+    for _ in range(steps):
+        moved = optimiser.step()
+        place = torch.as_tensor(optimiser.weights, device=weights.device)
+        history.add(optimiser.loss, residual.relative_residual(place))
+        if not moved:
+            break
+    return torch.as_tensor(optimiser.weights, device=weights.device)
 
 
 def _adam(residual: ModalResidual, weights: Tensor, steps: int) -> Tensor:

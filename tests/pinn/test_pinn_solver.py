@@ -179,3 +179,11 @@ def test_training_cut_short_is_an_error() -> None:
     problem = TransportProblem(states(), force=Least(2), damping=3.0)
     with pytest.raises(ConvergenceError, match="field 'stress': the momentum residual stayed at"):
         solve_pinn(problem, settings=TrainingSettings(rounds=1, steps=1, tolerance=1e-9))
+
+
+def test_ssbroyden_hands_over_to_the_same_answer() -> None:
+    problem = TransportProblem(states(), force=Least(0))
+    solution = solve_pinn(problem, settings=TrainingSettings(optimiser="ssbroyden", quasi_newton=50))
+    exact = natural_spline(problem.nodes, problem.modes.amplitudes, 0)
+    assert error(solution, exact, 325.0) < 5e-5
+    assert solution.history[40]["loss"] < 0.1 * solution.history[0]["loss"]
