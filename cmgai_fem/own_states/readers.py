@@ -18,6 +18,7 @@ from cmgai_fem.own_states.meshio_grids import fold_gmsh_tensors, from_meshio
 from cmgai_fem.own_states.npz_grids import read_npz
 from cmgai_fem.own_states.snapshot import Grid, Snapshot, check_grid
 from cmgai_fem.own_states.trust import printable
+from cmgai_fem.own_states.xdmf import read_xdmf
 
 
 def read_snapshots(path: Path) -> list[Snapshot]:
@@ -107,29 +108,6 @@ def _read_vtkhdf(path: Path) -> list[Snapshot]:
     return snapshots
 
 
-def _read_xdmf(path: Path) -> list[Snapshot]:
-    import meshio
-
-    trust.check_xml(path)
-    root = ElementTree.parse(path).getroot()
-    for item in root.iter("DataItem"):
-        if item.get("Format", "XML").upper() != "XML":
-            heavy = trust.inside(path, (item.text or "").strip().partition(":")[0])
-            trust.check_readable(heavy)
-            if item.get("Format", "").upper() == "HDF":
-                trust.check_hdf5(heavy)
-    if not any(grid.get("CollectionType", "").lower() == "temporal" for grid in root.iter("Grid")):
-        return [_snapshot(path, from_meshio(meshio.xdmf.read(str(path))))]
-    snapshots = []
-    with meshio.xdmf.TimeSeriesReader(str(path)) as series:
-        points, cells = series.read_points_cells()
-        for step in range(series.num_steps):
-            time, point_data, cell_data = series.read_data(step)
-            mesh = meshio.Mesh(points, cells, point_data=point_data, cell_data=cell_data)
-            snapshots.append(Snapshot(path, from_meshio(mesh), float(time)))
-    return snapshots
-
-
 def _read_msh(path: Path) -> list[Snapshot]:
     import meshio
 
@@ -190,7 +168,7 @@ READERS: dict[str, Callable[[Path], list[Snapshot]]] = {
     ".vtk": _read_legacy_vtk,
     ".pvd": _read_pvd,
     ".vtkhdf": _read_vtkhdf,
-    ".xdmf": _read_xdmf,
+    ".xdmf": read_xdmf,
     ".exo": read_exodus,
     ".e": read_exodus,
     ".msh": _read_msh,

@@ -20,6 +20,7 @@ from cmgai_fem.own_states.meshio_grids import to_meshio, unfold_for_gmsh
 from cmgai_fem.own_states.npz_grids import write_npz
 from cmgai_fem.own_states.snapshot import Grid, as_unstructured
 from cmgai_fem.own_states.trust import printable
+from cmgai_fem.own_states.xdmf import write_xdmf
 
 PROVENANCE = "cmgai_fem_provenance"
 # Formats without a place for text: their provenance goes to a .json file of the same name.
@@ -140,9 +141,7 @@ def _write_pvd(path: Path, grid: Grid, time: float) -> None:
 
 
 def _write_xdmf(path: Path, grid: Grid, time: float) -> None:
-    import meshio
-
-    meshio.xdmf.write(str(path), to_meshio(grid))
+    write_xdmf(path, grid)
 
 
 def _write_msh(path: Path, grid: Grid, time: float) -> None:

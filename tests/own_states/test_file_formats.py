@@ -69,3 +69,40 @@ def test_mixed_cells_keep_their_order(tmp_path, suffix):
     write_grid(path, grid, {"made": "here"}, 325.0)
     (snapshot,) = read_snapshots(path)
     assert_same(snapshot.grid, grid)
+
+
+SERIES = """<Xdmf Version="3.0" xmlns:xi="https://www.w3.org/2001/XInclude"><Domain>
+<Grid Name="mesh" GridType="Uniform"><Topology TopologyType="Triangle" NumberOfElements="1"><DataItem Dimensions="1 3" NumberType="Int">0 1 2</DataItem>
+</Topology><Geometry GeometryType="XY"><DataItem Dimensions="3 2">0 0 1 0 0 1</DataItem></Geometry></Grid>
+<Grid Name="f" GridType="Collection" CollectionType="Temporal">{f}</Grid>
+<Grid Name="g" GridType="Collection" CollectionType="Temporal">{g}</Grid></Domain></Xdmf>"""
+
+
+def step(name, time, values):
+    inclusion = '<xi:include xpointer="xpointer(/Xdmf/Domain/Grid/*[self::Topology or self::Geometry])"/>'
+    data = f'<DataItem Dimensions="3 1" Format="XML">{values}</DataItem>'
+    attribute = f'<Attribute Name="{name}" AttributeType="Scalar" Center="Node">{data}</Attribute>'
+    return f'<Grid GridType="Uniform">{inclusion}<Time Value="{time}"/>{attribute}</Grid>'
+
+
+def test_series_as_dolfinx_writes_them(tmp_path):
+    """One mesh, one series a function; the series include the mesh of their own file."""
+    f = step("f", 1.0, "1 2 3") + step("f", 2.0, "4 5 6")
+    g = step("g", 1.0, "7 8 9") + step("g", 2.0, "0 0 1")
+    (tmp_path / "a.xdmf").write_text(SERIES.format(f=f, g=g).replace("https://www", "http://www"))
+    first, second = read_snapshots(tmp_path / "a.xdmf")
+    assert (first.time, second.time) == (1.0, 2.0)
+    assert first.grid["f"].tolist() == [1.0, 2.0, 3.0]
+    assert second.grid["g"].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_exodus_is_what_vtk_reads(tmp_path):
+    """Our node orders and names against another reader's."""
+    grid = grid_of(["hexahedron20", "wedge15", "hexahedron27", "tetra10"])
+    write_grid(tmp_path / "a.e", grid, {}, 3.0)
+    blocks = pyvista.ExodusIIReader(tmp_path / "a.e").read()
+    cells = [block for part in blocks if part is not None for block in part if block is not None and block.n_cells]
+    volumes = sorted(np.concatenate([block.compute_cell_sizes()["Volume"] for block in cells]))
+    np.testing.assert_allclose(volumes, sorted(grid.compute_cell_sizes()["Volume"]), rtol=1e-6)
+    names = set().union(*(block.point_data.keys() for block in cells))
+    assert "scalar_p" in names
