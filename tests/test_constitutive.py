@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cmgai_fem.constitutive import LAWS, NumpyOperations, make_law
+from cmgai_fem.constitutive import LAWS, make_law
 from cmgai_fem.errors import InputError
+from cmgai_fem.operations import NumpyOperations
 
 OPS = NumpyOperations()
 PARAMETERS = {

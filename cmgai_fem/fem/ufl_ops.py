@@ -9,7 +9,7 @@ from cmgai_fem.constitutive import Law
 
 
 class UflOperations:
-    """The operations on UFL expressions; see `cmgai_fem.constitutive.Operations`."""
+    """The operations on UFL expressions; see `cmgai_fem.operations.Operations`."""
 
     def det(self, matrix: Expr) -> Expr:
         """Determinant."""

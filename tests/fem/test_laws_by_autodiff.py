@@ -9,8 +9,9 @@ import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
 
-from cmgai_fem.constitutive import LAWS, NumpyOperations, make_law
+from cmgai_fem.constitutive import LAWS, make_law
 from cmgai_fem.fem import ufl_ops
+from cmgai_fem.operations import NumpyOperations
 from cmgai_fem.pinn import torch_ops
 
 MESHES = {
