@@ -1,34 +1,30 @@
 """What the command line offers for a user's own files: `generate` and `compare`; `info` stands in `inventory`."""
 
-import dataclasses
-import datetime
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import FieldError, field_error
 from cmgai_fem.own_states.answers import Generator
-from cmgai_fem.own_states.completion import complete, estimate_value
+from cmgai_fem.own_states.completion import complete
 from cmgai_fem.own_states.file_states import FileStates, same_mesh
 from cmgai_fem.own_states.inputs import Inputs
 from cmgai_fem.own_states.mapping import map_field
 from cmgai_fem.own_states.model_file import check_model_path, load_model
 from cmgai_fem.own_states.model_file import save_model as write_model
+from cmgai_fem.own_states.provenance import fingerprint, finished, provenance
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.sensors import observe, read_sensors
 from cmgai_fem.own_states.snapshot import Snapshot, field_values, find_location, labels_of
+from cmgai_fem.own_states.state_value import estimate_value
 from cmgai_fem.own_states.trust import printable
-from cmgai_fem.own_states.writers import PROVENANCE, WITHOUT_TEXT, check_writable, write_grid
+from cmgai_fem.own_states.writers import check_writable, write_grid
 from cmgai_fem.states import Array
 
 Report = Callable[[str], None]
-PROVENANCE_FORMAT = 1
 
 
 def generate(
@@ -72,13 +68,13 @@ def generate(
     paths = output_paths(out, targets)
     if save_model is not None:
         check_model_path(save_model)
-    request = _fingerprint(inputs, method, seed)
+    request = fingerprint(inputs, method, seed)
     todo = list(zip(targets, paths, strict=True))
     if resume:
         for value, path in todo:
-            if _finished(path, request, value):
+            if finished(path, request, value):
                 report(f"{printable(path.name)}: finished before, kept")
-        todo = [pair for pair in todo if not _finished(pair[1], request, pair[0])]
+        todo = [pair for pair in todo if not finished(pair[1], request, pair[0])]
     if not todo:
         return paths
     states = inputs.read()
@@ -196,23 +192,6 @@ def write_answer(
     write_grid(path, grid, provenance(states, value, facts), value)
 
 
-def provenance(states: FileStates, value: float, facts: dict[str, Any]) -> dict[str, Any]:
-    """Where a generated field comes from, as plain data; file names without their folders."""
-    return {
-        "format": PROVENANCE_FORMAT,
-        "program": f"cmgai-fem {cmgai_fem.__version__}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "coordinate": states.coordinate.name,
-        "unit": states.coordinate.unit,
-        "value": value,
-        "known": [
-            {"file": path.name, "value": float(known)} for path, known in zip(states.files, states.values, strict=True)
-        ],
-        "mapped": {name: str(mapping) for name, mapping in states.mapped.items()},
-        **facts,
-    }
-
-
 def describe_states(states: FileStates, report: Report) -> None:
     """Lines that say what was read and mapped."""
     listed = ", ".join(f"{value:g}" for value in states.values)
@@ -286,39 +265,3 @@ def _sides(states: FileStates, todo: Sequence[tuple[float, Path]]) -> list[list[
     inside = [pair for pair in todo if states.values[0] <= pair[0] <= states.values[-1]]
     outside = [pair for pair in todo if pair not in inside]
     return [group for group in (inside, outside) if group]
-
-
-def _fingerprint(inputs: Inputs, method: str, seed: int) -> str:
-    """First 16 digits of the SHA-256 of the request and of every input file."""
-    digest = hashlib.sha256(cmgai_fem.__version__.encode())
-    for path in inputs.paths:
-        if not path.is_file():
-            raise InputError(f"{printable(str(path))}: no such file")
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    names = [path.name for path in inputs.paths]
-    digest.update(repr((dataclasses.replace(inputs, paths=()), names, method, seed)).encode())
-    return digest.hexdigest()[:16]
-
-
-def _finished(path: Path, request: str, value: float) -> bool:
-    """Whether an earlier run of the same request wrote this file to its end."""
-    facts = read_provenance(path)
-    return facts.get("request") == request and facts.get("value") == value
-
-
-def read_provenance(path: Path) -> dict[str, Any]:
-    """Provenance of a file that `generate` wrote; empty where there is none."""
-    if not path.is_file():
-        return {}
-    if path.suffix.lower() in WITHOUT_TEXT:
-        beside = path.with_name(f"{path.stem}.provenance.json")
-        text = beside.read_text(encoding="utf-8") if beside.is_file() else "{}"
-    else:
-        stored = read_snapshots(path)[0].grid.field_data.get(PROVENANCE)
-        text = "{}" if stored is None else str(np.ravel(stored)[0])
-    try:
-        facts = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return facts if isinstance(facts, dict) else {}

@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from cmgai_fem.own_states.commands import read_provenance
+from cmgai_fem.own_states.provenance import read_provenance
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.snapshot import CELL_NAMES, Snapshot, as_unstructured
 from cmgai_fem.own_states.trust import printable

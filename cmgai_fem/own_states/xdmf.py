@@ -50,8 +50,8 @@ def read_xdmf(path: Path) -> list[Snapshot]:
         if series.get("CollectionType", "").lower() == "temporal":
             for position, step in enumerate(series.findall("Grid")):
                 time = step.find("Time")
-                value = float(position) if time is None else float(time.get("Value", "nan"))
-                steps.setdefault(value, []).append(step)
+                at = float(position) if time is None else float(time.get("Value", "nan"))
+                steps.setdefault(at, []).append(step)
     if not steps:
         steps = {None: grids}
     snapshots = []

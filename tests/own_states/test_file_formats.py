@@ -72,7 +72,8 @@ def test_mixed_cells_keep_their_order(tmp_path, suffix):
 
 
 SERIES = """<Xdmf Version="3.0" xmlns:xi="https://www.w3.org/2001/XInclude"><Domain>
-<Grid Name="mesh" GridType="Uniform"><Topology TopologyType="Triangle" NumberOfElements="1"><DataItem Dimensions="1 3" NumberType="Int">0 1 2</DataItem>
+<Grid Name="mesh" GridType="Uniform">
+<Topology TopologyType="Triangle" NumberOfElements="1"><DataItem Dimensions="1 3" NumberType="Int">0 1 2</DataItem>
 </Topology><Geometry GeometryType="XY"><DataItem Dimensions="3 2">0 0 1 0 0 1</DataItem></Geometry></Grid>
 <Grid Name="f" GridType="Collection" CollectionType="Temporal">{f}</Grid>
 <Grid Name="g" GridType="Collection" CollectionType="Temporal">{g}</Grid></Domain></Xdmf>"""

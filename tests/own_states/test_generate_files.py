@@ -11,9 +11,10 @@ from cmgai_fem import transport
 from cmgai_fem.errors import InputError
 from cmgai_fem.own_states import read_states
 from cmgai_fem.own_states.answers import coverage, make_generator
-from cmgai_fem.own_states.commands import compare, generate, generate_from_model, read_provenance
+from cmgai_fem.own_states.commands import compare, generate, generate_from_model
 from cmgai_fem.own_states.inputs import Inputs, load_states_file
 from cmgai_fem.own_states.inventory import info
+from cmgai_fem.own_states.provenance import read_provenance
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.writers import WRITERS, write_grid
 from cmgai_fem.solvers import solve

@@ -483,7 +483,7 @@ def test_provenance_that_is_damaged_is_no_provenance(good, tmp_path):
     grid["stress"] = stress_at(grid.points, 1.0)
     grid.field_data["cmgai_fem_provenance"] = ["{broken"]
     grid.save(tmp_path / "out.vtu")
-    from cmgai_fem.own_states.commands import read_provenance
+    from cmgai_fem.own_states.provenance import read_provenance
 
     assert read_provenance(tmp_path / "out.vtu") == {}
     assert json.loads("{}") == read_provenance(tmp_path / "absent.vtu")

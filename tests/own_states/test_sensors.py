@@ -7,11 +7,13 @@ from bodies import VALUES, block, write_states
 from cmgai_fem.errors import InputError
 from cmgai_fem.own_states import read_states
 from cmgai_fem.own_states.answers import make_generator
-from cmgai_fem.own_states.commands import generate, read_provenance
-from cmgai_fem.own_states.completion import complete, estimate_value, suggest_places
+from cmgai_fem.own_states.commands import generate
+from cmgai_fem.own_states.completion import complete, suggest_places
 from cmgai_fem.own_states.inputs import Inputs
+from cmgai_fem.own_states.provenance import read_provenance
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.sensors import Sensor, observe, read_sensors
+from cmgai_fem.own_states.state_value import estimate_value
 
 UNSEEN = 800.0
 
