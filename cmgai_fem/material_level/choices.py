@@ -95,13 +95,13 @@ def stretch(axis: str, values: Array) -> Array:
     raise InputError(f"pseudo-time {axis!r} is unknown; there are: linear, log, square")
 
 
-def candidates(axes: tuple[str, ...], states: int, soft: bool) -> list[Choice]:
+def candidates(axes: tuple[str, ...], states: int, soft: bool, highest_order: int = 1) -> list[Choice]:
     """Everything to try with `states` known states, the plainest first."""
     plain = [
         Choice(power, axis, order)
         for axis in axes
         for power in reversed(POWERS)
-        for order in range(-1, min(2, states - 1))
+        for order in range(-1, min(highest_order + 1, states - 1))
     ]
     if not soft:
         return plain

@@ -20,6 +20,10 @@ from cmgai_fem.material_level.generator import GeneratedCurve, finish
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.states import Array
 
+# A corner lies outside in both coordinates, and the second motion magnifies what the first brings: motions of a higher
+# order than the one that goes on straight run away there.
+HIGHEST_ORDER = 0
+
 Carrier = Callable[[Line, float], tuple[Array, Array]]
 """Takes a line and a value, returns stress (L,) and the factor of its error's covariance (L, m)."""
 
@@ -122,7 +126,7 @@ class CornerGenerator:
         """Calibrate for targets that lie on one side of the grid in each coordinate."""
         calibrations = {}
         for axis, coordinate in enumerate(grid.table.coordinates):
-            calibrations[axis] = calibrate_lines(grid.lines(axis), [target[axis] for target in targets])
+            calibrations[axis] = calibrate_lines(grid.lines(axis), [target[axis] for target in targets], HIGHEST_ORDER)
             chosen = calibrations[axis]
             report(
                 f"corner along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
@@ -137,7 +141,14 @@ class CornerGenerator:
         def carrier(axis: int) -> Carrier:
             def carry_line(line: Line, value: float) -> tuple[Array, Array]:
                 transport = self._carry(method, axis, line, value)
-                return transport.at(value), transport.noise_at(value)
+                stress, noise = transport.at(value), transport.noise_at(value)
+                if not noise.any():
+                    return stress, noise
+                # What arrives is as uncertain as the left-out states say, not only as the scatter that it carries.
+                spread = float(np.ptp(stress) if line.curves.plastic else np.max(stress))
+                carried = np.average(np.sum(noise**2, axis=1) * stress**2, weights=line.curves.weights)
+                error = self.calibrations[axis].error * spread
+                return stress, noise * float(np.sqrt(1.0 + error**2 / carried))
 
             return carry_line
 

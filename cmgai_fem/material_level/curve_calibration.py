@@ -59,12 +59,13 @@ def curve_error(generated: Array, reference: Array, weights: Array, plastic: boo
     return float(np.sqrt(share @ (generated[both] - reference[both]) ** 2) / spread)
 
 
-def calibrate_lines(lines: Sequence[Line], targets: Sequence[float]) -> CurveCalibration:
+def calibrate_lines(lines: Sequence[Line], targets: Sequence[float], highest_order: int = 1) -> CurveCalibration:
     """Choose for one or more lines along the same coordinate together.
 
     Args:
         lines: lines with at least three states each.
         targets: values that will be asked for, all between the known states or all beyond the same end.
+        highest_order: highest order of the force to try.
     """
     name = lines[0].coordinate.name
     every = np.concatenate([line.values for line in lines])
@@ -76,7 +77,7 @@ def calibrate_lines(lines: Sequence[Line], targets: Sequence[float]) -> CurveCal
     ]
     fewest = min(len(kept.values) for _, _, kept in trials)
     soft = all(line.curves.scatter > 0.0 for line in lines)
-    results = {choice: _left_out(choice, trials) for choice in candidates(axes, fewest, soft)}
+    results = {choice: _left_out(choice, trials) for choice in candidates(axes, fewest, soft, highest_order)}
     rows = []
     for choice, errors in results.items():
         left_out = float(np.sqrt(np.mean([e**2 for _, e in errors])))
