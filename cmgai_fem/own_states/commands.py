@@ -208,7 +208,10 @@ def describe_choice(generator: Generator, report: Report) -> None:
     report(f"transport: {generator.calibration} (left-out error {100 * generator.calibration.error:.3g} %)")
     covered = generator.left_out.coverage(generator.problem.states.labels.weights)
     if covered is not None:
-        report(f"error estimate: covers {100 * covered:.0f} % of the volume at the left-out states")
+        report(
+            f"error estimate: judged by the other left-out states alone, it would cover {100 * covered:.0f} % of the "
+            "volume at each of them"
+        )
 
 
 def compare(generated: Path, reference: Path, field: str) -> FieldError:

@@ -2,7 +2,10 @@
 
 import json
 import struct
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -388,6 +391,31 @@ def test_interrupt_leaves_nothing(good, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_grid(tmp_path / "o.vtu", block(), {})
     assert not list(tmp_path.iterdir())
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from bodies import write_state
+def wait(stream):
+    print("written", flush=True)
+    time.sleep(60)
+os.fsync = wait
+write_state(Path(sys.argv[2]), 100.0)
+"""
+
+
+def test_kill_leaves_no_result(tmp_path):
+    """Killed when all is written but the name: there is no file, and the next run writes it."""
+    out = tmp_path / "o.vtu"
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "written\n"
+        process.kill()
+    assert not out.exists()
+    write_state(out, 100.0)
+    assert len(read(out)) == 1
 
 
 @pytest.mark.parametrize(
