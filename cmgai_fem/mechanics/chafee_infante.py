@@ -5,6 +5,7 @@ the pair without an inner zero (k = 1) is stable.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cmgai_fem.dolfinx_environment  # noqa: F401  (first: it makes DOLFINx ready)
 
@@ -71,16 +72,7 @@ class ChafeeInfante:
 
     def matrices(self) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
         """Mass and stiffness matrix (cells + 1, cells + 1), rows and columns in the order of `nodes`."""
-        mesh = dolfinx.mesh.create_interval(MPI.COMM_SELF, self.cells, [0.0, np.pi])
-        space = dolfinx.fem.functionspace(mesh, ("Lagrange", 1))
-        trial, test = ufl.TrialFunction(space), ufl.TestFunction(space)
-        order = np.argsort(space.tabulate_dof_coordinates()[:, 0])
-        pair = []
-        for form in (trial * test * ufl.dx, trial.dx(0) * test.dx(0) * ufl.dx):
-            matrix = dolfinx.fem.assemble_matrix(dolfinx.fem.form(form))
-            matrix.scatter_reverse()
-            pair.append(scipy.sparse.csr_array(matrix.to_scipy())[order][:, order])
-        return pair[0], pair[1]
+        return _matrices(self.cells)
 
     def residual(self, fields: Array, loads: Array) -> Array:
         """Nodal values (n, cells - 1) of the rate of change `u_xx + lambda (u - u^3)` at the inner nodes.
@@ -93,6 +85,21 @@ class ChafeeInfante:
         reaction = loads[:, None] * (fields - fields**3)
         balance = (mass @ reaction.T - stiffness @ fields.T)[1:-1]
         return np.asarray(scipy.sparse.linalg.spsolve(mass[1:-1, 1:-1].tocsc(), balance).T)
+
+
+@cache
+def _matrices(cells: int) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
+    """Kept once made: preparing the forms takes longer than marching a small ensemble."""
+    mesh = dolfinx.mesh.create_interval(MPI.COMM_SELF, cells, [0.0, np.pi])
+    space = dolfinx.fem.functionspace(mesh, ("Lagrange", 1))
+    trial, test = ufl.TrialFunction(space), ufl.TestFunction(space)
+    order = np.argsort(space.tabulate_dof_coordinates()[:, 0])
+    pair = []
+    for form in (trial * test * ufl.dx, trial.dx(0) * test.dx(0) * ufl.dx):
+        matrix = dolfinx.fem.assemble_matrix(dolfinx.fem.form(form))
+        matrix.scatter_reverse()
+        pair.append(scipy.sparse.csr_array(matrix.to_scipy())[order][:, order])
+    return pair[0], pair[1]
 
 
 def sine_coefficients(fields: Array, count: int) -> Array:
