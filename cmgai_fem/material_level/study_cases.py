@@ -115,7 +115,7 @@ def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], repo
     axis = table.axis(case.split)
     generator = Generator.fit(line, [state[axis] for state in case.asked], solvers, report)
     generated = {(method, state): generator.at(state[axis], method) for method in solvers for state in case.asked}
-    rivals = {}
+    rivals: dict[tuple[str, State], Array] = {}
     for rival in BASELINES:
         made = rival_curves(rival, line, [state[axis] for state in case.asked])
         rivals |= {(rival, state): stress for state, stress in zip(case.asked, made, strict=True)}
