@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 Admissibility = Callable[[float, Mapping[str, Array]], dict[str, float]]
+Projection = Callable[[float, Mapping[str, Array]], dict[str, Array]]
 
 # Reference models by kind, imported only when asked for.
 MODELS: dict[str, str] = {
@@ -77,6 +78,14 @@ class ReferenceModel(BaseModel, ABC):
             A function of a state value and the generated fields by name, each (L, n), that returns named figures
             (0 is perfect), e.g. {"equilibrium_residual": 0.01}.
         """
+
+    def projection(self) -> Projection:
+        """The generated fields of one state, by name and each (L, n), moved to the nearest that the physics admits.
+
+        Returns:
+            A function of a state value and the generated fields; unless a model says more, it returns them as they are.
+        """
+        return lambda value, fields: dict(fields)
 
 
 def load_model(kind: str, parameters: Mapping[str, Any]) -> ReferenceModel:

@@ -18,7 +18,7 @@ from cmgai_fem.mechanics.materials import Material, TemperaturePolynomial, auste
 from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
-from cmgai_fem.mechanics.reference import Admissibility, Report, check_values
+from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
 from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
 from cmgai_fem.states import SYMMETRIC_TENSOR, Array, Field, StateSet
 
@@ -105,20 +105,8 @@ class ThermalStressPlastic(ThermalStress):
         from mpi4py import MPI
 
         body = self.mesh.read(MPI.COMM_SELF)
-        material = austenitic_steel()
-        equilibrium = self.equilibrium_check(body, material)
-        heat = self.conduction(body, material)
-        problem = HeatedPlasticity(body, material, self)
-        gather = _gather(body, 1)
-        strengths: dict[float, Array] = {}
-
-        def strength(value: float) -> Array:
-            if value not in strengths:
-                problem.heat_to(heat.solve(HOT_FACE.label(value), {"hot": value}), material)
-                nodal = gather(problem.recover(YIELD_STRESS(problem.temperature)[:, None]).ravel())
-                assert nodal is not None
-                strengths[value] = nodal[:, 0]
-            return strengths[value]
+        equilibrium = self.equilibrium_check(body, austenitic_steel())
+        condition = YieldCondition(body, self)
 
         def figures(value: float, fields: Mapping[str, Array]) -> dict[str, float]:
             stress, plastic = fields.get("stress"), fields.get("equivalent_plastic_strain")
@@ -128,11 +116,71 @@ class ThermalStressPlastic(ThermalStress):
             if plastic is not None:
                 result["negative_plastic_strain"] = float(max(0.0, -plastic.min()))
             if stress is not None and plastic is not None:
-                limit = strength(value) + self.hardening_modulus * np.maximum(plastic[:, 0], 0.0)
+                limit = condition.yield_stress(value, plastic[:, 0])
                 result["yield_violation"] = float(max(0.0, np.max(von_mises(stress) / limit - 1.0)))
             return result
 
         return figures
+
+    def projection(self) -> Projection:
+        """Generated stress beyond the yield surface of its temperature and plastic strain is put back on it.
+
+        The elastic domain is convex and holds the truth; the radial return is the nearest point in the norm of the
+        deviator, so it can only lower the error of the deviatoric stress for the right plastic strain.
+        """
+        from mpi4py import MPI
+
+        condition = YieldCondition(self.mesh.read(MPI.COMM_SELF), self)
+
+        def project(value: float, fields: Mapping[str, Array]) -> dict[str, Array]:
+            result = dict(fields)
+            if "stress" in fields and "equivalent_plastic_strain" in fields:
+                limit = condition.yield_stress(value, fields["equivalent_plastic_strain"][:, 0])
+                result["stress"] = radial_return(fields["stress"], limit)
+            return result
+
+        return project
+
+
+def radial_return(stress: Array, yield_stress: Array) -> Array:
+    """The stress with its deviator scaled back to the yield surface where it lies beyond.
+
+    Args:
+        stress: (L, 6) components xx, yy, zz, xy, yz, xz [Pa].
+        yield_stress: (L,) [Pa].
+    """
+    mean = np.zeros_like(stress)
+    mean[:, :3] = stress[:, :3].mean(axis=1, keepdims=True)
+    equivalent = von_mises(stress)
+    share = np.minimum(1.0, yield_stress / np.maximum(equivalent, np.finfo(float).tiny))
+    return mean + share[:, None] * (stress - mean)
+
+
+class YieldCondition:
+    """Yield stress at the labels of the heated cantilever.
+
+    Args:
+        body: the meshed body, on one rank.
+        model: the reference model.
+    """
+
+    def __init__(self, body: Body, model: ThermalStressPlastic) -> None:
+        self._material = austenitic_steel()
+        self._heat = model.conduction(body, self._material)
+        self._problem = HeatedPlasticity(body, self._material, model)
+        self._gather = _gather(body, 1)
+        self._hardening_modulus = model.hardening_modulus
+        self._initial: dict[float, Array] = {}
+
+    def yield_stress(self, value: float, plastic_strain: Array) -> Array:
+        """(L,) yield stress [Pa] at hot-face temperature `value` [degC] after equivalent plastic strain (L,)."""
+        if value not in self._initial:
+            temperature = self._heat.solve(HOT_FACE.label(value), {"hot": value})
+            self._problem.heat_to(temperature, self._material)
+            nodal = self._gather(self._problem.recover(YIELD_STRESS(self._problem.temperature)[:, None]).ravel())
+            assert nodal is not None
+            self._initial[value] = nodal[:, 0]
+        return self._initial[value] + self._hardening_modulus * np.maximum(plastic_strain, 0.0)
 
 
 class HeatedPlasticity(QuasiStaticPlasticity):
