@@ -20,8 +20,10 @@ from cmgai_fem.states import Array, Coordinate, Field, IntArray, StateSet, label
 from cmgai_fem.transport import TransportProblem, TransportSolution
 
 Solve = Callable[[TransportProblem], TransportSolution]
-# Softness of a state relative to its standard error: from all but exact to a regression on the smoothest motions.
-SOFTEST, HARDEST = 1e5, 1e-3
+# Least softness of a state relative to its standard error: all but exact.
+HARDEST = 1e-3
+# Softness in scaled features at which a motion is its regression but for some 1e-5 of what bends it.
+REGRESSION = 10.0
 DRAWS = 100
 DIRECTIONS = 12
 
@@ -250,9 +252,10 @@ def softness_factor(problem: TransportProblem, allowed: Array) -> float:
         freedom = len(allowed) - float(np.trace(hat))
         return float(np.sum(misfit**2 @ share)) / max(freedom, 1e-12) - 1.0
 
-    low, high = np.log10(HARDEST), np.log10(SOFTEST)
+    softest = REGRESSION * problem.scaling.scale / float(np.max(allowed))
+    low, high = np.log10(HARDEST), np.log10(softest)
     if excess(high) <= 0.0:
-        return SOFTEST
+        return softest
     if excess(low) >= 0.0:
         return 0.0
     for _ in range(16):
