@@ -1,8 +1,8 @@
 """Continuum-mechanistic generative AI: fields at unseen states by transport through a feature space.
 
-    states = read_states(["T100.vtu", "T250.vtu", "T400.vtu"], field="stress", values=[100, 250, 400])
-    solution = solve(TransportProblem(states), method="fem")
-    stress = solution.at(325)
+states = read_states(["T100.vtu", "T250.vtu", "T400.vtu"], field="stress", values=[100, 250, 400])
+solution = solve(TransportProblem(states), method="fem")
+stress = solution.at(325)
 """
 
 import importlib

@@ -11,30 +11,30 @@ use for the choice of force and law is ours and not the paper's.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy import linalg, optimize
 
 from cmgai_fem.constitutive import Law, NoLaw
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
 from cmgai_fem.mass_mode import MassTransform
 from cmgai_fem.pseudo_time import PseudoTime
+from cmgai_fem.stacking import stack_globally, stack_locally
 from cmgai_fem.states import Array, Field, IntArray, Labels, StateSet
 from cmgai_fem.transport import Superposition, TransportProblem, TransportSolution
 
 Solve = Callable[[TransportProblem], TransportSolution]
 
-# Members of the superposition are sought among this many of the best, none of them this much worse than the best, and
-# dropped below this weight.
+# Members of the superposition are sought among this many of the best, none of them this much worse than the best.
 SHORTLIST = 40
 WORST_RATIO = 5.0
-LEAST_WEIGHT = 0.05
 # Labels that calibration looks at where no law couples them: enough for a mean, few enough for a million-cell mesh.
 SAMPLE = 20_000
+# With fewer labels than this there are no neighbourhoods to speak of.
+FEW = 64
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Calibration:
             range).
         table: every candidate tried with its left-out error, best first; infinite where the solver refused it.
         left_out: the state values that were left out, one tuple a trial.
+        local: (members, L) weights of every label, whose volume means `weights` then are; None for one weight a member.
     """
 
     members: tuple[Candidate, ...]
@@ -110,12 +111,13 @@ class Calibration:
     error: float
     table: tuple[tuple[Candidate, float], ...]
     left_out: tuple[tuple[float, ...], ...]
+    local: Array | None = field(default=None, compare=False)
 
     def solve(self, problem: TransportProblem, solve: Solve) -> Superposition:
         """Solve `problem` with every member and superpose."""
         carriers = carry(problem, self.members)
         members = tuple(solve(member.apply(carriers[member.mass_axes])) for member in self.members)
-        return Superposition(members, self.weights)
+        return Superposition(members, self.weights if self.local is None else tuple(self.local))
 
     def describe(self) -> dict[str, Any]:
         """The calibration as plain data for files and reports."""
@@ -200,6 +202,7 @@ def calibrate(
     laws: Sequence[Law] = (),
     pseudo_times: Sequence[tuple[str, float]] = (("log", 1.0), ("power", 0.5), ("power", 2.0)),
     mass_axes: Sequence[tuple[int, ...]] = (),
+    local: bool = False,
 ) -> Calibration:
     """Choose order, damping, law, pseudo-time and what is carried by their left-out errors.
 
@@ -213,6 +216,7 @@ def calibrate(
         pseudo_times: maps to try beside the linear one, as (kind, exponent); those that the states do not admit
             (values at or below the origin) are passed over.
         mass_axes: orders of axes in which to try carrying a scalar field as mass.
+        local: let the weights of the superposition vary over the body, where it has labels enough.
 
     Returns:
         The members with their weights, and the whole table.
@@ -243,9 +247,26 @@ def calibrate(
     if _smooth(size, max(orders), table[0][0]):
         return Calibration((Candidate(None),), (1.0,), table[0][1], table, values)
     shortlist = [c for c, error in table if np.isfinite(error) and error <= WORST_RATIO * table[0][1]][:SHORTLIST]
-    members, weights = _stack(_reachable(problem, shortlist, targets, solve), errors)
-    mixed = sum(weight * np.asarray(errors[member]) for member, weight in zip(members, weights, strict=True))
-    return Calibration(members, weights, float(np.sqrt(np.sum(mixed**2) / len(mixed))), table, values)
+    members = _reachable(problem, shortlist, targets, solve)
+    if not members:
+        raise ConvergenceError("calibration: no choice of order, damping and pseudo-time could be solved")
+    labels = sampled.states.labels
+    stacked = np.array([errors[member] for member in members]).reshape(len(members), -1, labels.count, _width(problem))
+    if local and sampled is problem and labels.count > FEW:
+        rows, weights = stack_locally(stacked, labels.positions, labels.weights)
+    else:
+        rows, weights = stack_globally(stacked.reshape(len(members), -1))
+    everywhere = weights if weights.ndim == 2 else weights[:, None]
+    mixed = np.einsum("ml,mtlc->tlc", np.broadcast_to(everywhere, (len(rows), labels.count)), stacked[rows])
+    shares = labels.weights / labels.weights.sum()
+    return Calibration(
+        tuple(members[row] for row in rows),
+        tuple(float(weight) for weight in (weights @ shares if weights.ndim == 2 else weights)),
+        float(np.sqrt(np.sum(mixed**2) / len(mixed))),
+        table,
+        values,
+        weights if weights.ndim == 2 else None,
+    )
 
 
 def carry(problem: TransportProblem, candidates: Iterable[Candidate]) -> dict[tuple[int, ...], TransportProblem]:
@@ -255,28 +276,6 @@ def carry(problem: TransportProblem, candidates: Iterable[Candidate]) -> dict[tu
         axes: replace(problem, transform=MassTransform.of(states, axes=axes) if axes else None)
         for axes in {candidate.mass_axes for candidate in candidates}
     }
-
-
-def _stack(
-    shortlist: Sequence[Candidate], errors: Mapping[Candidate, Array | None]
-) -> tuple[tuple[Candidate, ...], tuple[float, ...]]:
-    """Convex weights of least left-out error; small ones are dropped and the rest found anew."""
-    if not shortlist:
-        raise ConvergenceError("calibration: no choice of order, damping and pseudo-time could be solved")
-    columns = np.array([np.ravel(errors[candidate]) for candidate in shortlist]).T
-    # Least squares on the simplex: a heavily weighted row holds the sum at one.
-    gram = columns.T @ columns
-    heavy = 1e3 * np.sqrt(np.trace(gram))
-    rotation = linalg.cholesky(gram + 1e-14 * np.trace(gram) * np.eye(len(gram)))
-    system = np.vstack([rotation, heavy * np.ones(len(gram))])
-    weights = optimize.nnls(system, np.append(np.zeros(len(gram)), heavy))[0]
-    weights /= weights.sum()
-    kept = [candidate for candidate, weight in zip(shortlist, weights, strict=True) if weight >= LEAST_WEIGHT]
-    if len(kept) < np.count_nonzero(weights):
-        return _stack(kept, errors)
-    order = np.argsort(-weights[weights > 0.0], kind="stable")
-    chosen = [candidate for candidate, weight in zip(shortlist, weights, strict=True) if weight > 0.0]
-    return tuple(chosen[i] for i in order), tuple(float(weights[weights > 0.0][i]) for i in order)
 
 
 def _reachable(
@@ -328,13 +327,11 @@ def _sample(problem: TransportProblem) -> TransportProblem:
         return problem
     rows = np.sort(np.random.default_rng(0).choice(labels.count, SAMPLE, replace=False))
     known = problem.known
-    bare = Labels(_positions(labels)[rows], labels.weights[rows], {})
-    field = Field(np.ascontiguousarray(known.values[:, rows]), known.unit, known.components)
-    states = StateSet(bare, problem.states.coordinate, problem.states.values, {problem.field: field})
+    bare = Labels(labels.positions[rows], labels.weights[rows], {})
+    sampled = Field(np.ascontiguousarray(known.values[:, rows]), known.unit, known.components)
+    states = StateSet(bare, problem.states.coordinate, problem.states.values, {problem.field: sampled})
     return replace(problem, states=states, density=None if problem.density is None else problem.density[rows])
 
 
-def _positions(labels: Labels) -> Array:
-    if labels.location == "point":
-        return labels.points
-    return np.concatenate([labels.points[block].mean(axis=1) for block in labels.cells.values()])
+def _width(problem: TransportProblem) -> int:
+    return problem.known.values.shape[2]

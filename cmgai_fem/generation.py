@@ -137,6 +137,7 @@ def calibrated_problem(
         laws=[Membrane(stiffness) for stiffness in choice.stiffnesses],
         pseudo_times=[PSEUDO_TIMES[kind] for kind in choice.pseudo_times],
         mass_axes=[tuple("xyz".index(axis) for axis in axes) for axes in table.mass_axes],
+        local=True,
     )
     return problem, calibration
 

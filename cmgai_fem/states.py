@@ -61,6 +61,13 @@ class Labels:
         """Number of labels."""
         return len(self.weights)
 
+    @property
+    def positions(self) -> Array:
+        """(L, g) where the labels are: nodes, or cell centres [m]."""
+        if self.location == "point":
+            return self.points
+        return np.concatenate([self.points[block].mean(axis=1) for block in self.cells.values()])
+
 
 @dataclass(frozen=True)
 class Coordinate:

@@ -229,16 +229,19 @@ class Superposition:
 
     Args:
         members: the transports; all of the same states, field and bounds.
-        weights: one weight each, not negative, adding up to one.
+        weights: one weight each, or (L,) weights each; not negative, adding up to one.
     """
 
     members: tuple[TransportSolution, ...]
-    weights: tuple[float, ...]
+    weights: tuple[float | Array, ...]
 
     def at(self, value: float) -> Array:
         """The generated field (L, n) at the state `value`, in the field's unit; admissible if its members are."""
         return np.asarray(
-            sum(weight * member.at(value) for weight, member in zip(self.weights, self.members, strict=True))
+            sum(
+                np.reshape(weight, (-1, 1)) * member.at(value)
+                for weight, member in zip(self.weights, self.members, strict=True)
+            )
         )
 
     @property

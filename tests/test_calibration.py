@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from cmgai_fem.calibration import (
-    LEAST_WEIGHT,
     Calibration,
     Candidate,
     calibrate,
@@ -13,6 +12,7 @@ from cmgai_fem.cardinal import CardinalSolver
 from cmgai_fem.constitutive import Membrane
 from cmgai_fem.errors import InputError
 from cmgai_fem.solvers import solve
+from cmgai_fem.stacking import LEAST_WEIGHT
 from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
 from cmgai_fem.transport import TransportProblem
 

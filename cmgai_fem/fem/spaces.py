@@ -3,6 +3,7 @@
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 from functools import cached_property
+from typing import Any
 
 import basix.ufl
 import numpy as np
@@ -102,10 +103,10 @@ class ShiftedSolver:
     """`(M + shift K)^-1` by one sparse Cholesky factorisation of the label mesh."""
 
     def __init__(self, mass: PETSc.Mat, stiffness: PETSc.Mat, shift: float) -> None:
-        matrix = mass.copy()
+        matrix: Any = mass.copy()
         matrix.axpy(shift, stiffness, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
         matrix.setOption(PETSc.Mat.Option.SPD, True)
-        self._solver = PETSc.KSP().create(matrix.comm)
+        self._solver: Any = PETSc.KSP().create(matrix.comm)
         self._solver.setOperators(matrix)
         self._solver.setType(PETSc.KSP.Type.PREONLY)
         self._solver.getPC().setType(PETSc.PC.Type.CHOLESKY)
@@ -124,7 +125,8 @@ class ShiftedSolver:
 
 def times(matrix: PETSc.Mat, vectors: Array) -> Array:
     """`matrix @ v` for each row v of `vectors` (r, L n)."""
-    right, result = matrix.createVecs()
+    pair: Any = matrix.createVecs()
+    right, result = pair
     products = np.empty_like(vectors)
     for row, vector in enumerate(vectors):
         right.array[:] = vector

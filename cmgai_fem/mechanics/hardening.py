@@ -258,7 +258,7 @@ class JohnsonCookHardening(HardeningLaw):
 
 
 def _wright_omega(z: Array) -> Array:
-    """The root of w + ln w = z to about 1e-3, good enough to start from; scipy's is exact and costs eight times more."""
+    """The root of w + ln w = z to about 1e-3, enough to start from; scipy's is exact and costs eight times more."""
     z = np.maximum(z, -500.0)
     logarithm = np.log(np.maximum(z, 1.0))
     small = np.exp(np.minimum(z, 1.0))
