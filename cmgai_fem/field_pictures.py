@@ -1,6 +1,9 @@
 """Pictures of fields on their labels: curves in 1-D, off-screen renderings of meshes and points in 2-D and 3-D."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +130,20 @@ def render(labels: Labels, panel: Panel, colours: str, limits: tuple[float, floa
     Returns:
         (h, w, 3) picture on white.
     """
+    return _renderer().submit(_render_panel, labels, panel, colours, limits).result()
+
+
+@cache
+def _renderer() -> ProcessPoolExecutor:
+    """One process that renders, for as long as this one lives.
+
+    Software rendering (Mesa) and torch's compiler (triton) each bring an LLVM; a process that renders first and loads
+    triton later ends in a segmentation fault. A fresh interpreter, not a fork, has neither.
+    """
+    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+
+
+def _render_panel(labels: Labels, panel: Panel, colours: str, limits: tuple[float, float]) -> NDArray[np.uint8]:
     grid = unstructured_grid(labels)
     if panel.displacement is not None:
         grid.points[:, : panel.displacement.shape[1]] += panel.displacement
