@@ -163,6 +163,9 @@ def trials_for(states: StateSet, targets: Sequence[float]) -> list[IntArray]:
 def errors_left_out(problem: TransportProblem, calibration: Calibration, trials: Sequence[IntArray]) -> LeftOut:
     """Errors of the calibrated choice at every left-out state, at all labels.
 
+    The sizes are the weighted root mean square of the members' errors, the signs those of the superposition: its weights
+    were fitted to these very errors, so that what cancels here would flatter it elsewhere.
+
     Args:
         problem: the statement with all known states.
         calibration: the choice whose errors are wanted.
@@ -172,16 +175,19 @@ def errors_left_out(problem: TransportProblem, calibration: Calibration, trials:
     scaled = left_out_errors(problem, calibration.members, trials, CardinalSolver(solve))
     rows = np.concatenate(list(trials))
     total = np.zeros((len(rows), known.shape[1] * known.shape[2]))
+    squares = np.zeros_like(total)
     for member, weight in zip(calibration.members, calibration.weights, strict=True):
         errors = scaled[member]
         if errors is None:
             raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
         total += weight * errors
+        squares += weight * errors**2
     # Calibration weighs its errors by volume and range; here they are wanted in the field's unit.
     share = states.labels.weights / states.labels.weights.sum() / known.shape[2]
     scale = np.sqrt(share) / (float(np.ptp(known)) or 1.0)
     values = tuple(float(states.values[row]) for row in rows)
-    return LeftOut(values, total.reshape(len(rows), *known.shape[1:]) / scale[:, None])
+    sizes = np.copysign(np.sqrt(squares), total)
+    return LeftOut(values, sizes.reshape(len(rows), *known.shape[1:]) / scale[:, None])
 
 
 def _sample(problem: TransportProblem) -> TransportProblem:
