@@ -163,8 +163,8 @@ def trials_for(states: StateSet, targets: Sequence[float]) -> list[IntArray]:
 def errors_left_out(problem: TransportProblem, calibration: Calibration, trials: Sequence[IntArray]) -> LeftOut:
     """Errors of the calibrated choice at every left-out state, at all labels.
 
-    The sizes are the weighted root mean square of the members' errors, the signs those of the superposition: its weights
-    were fitted to these very errors, so that what cancels here would flatter it elsewhere.
+    The sizes are the weighted root mean square of the members' errors, the signs those of the superposition: its
+    weights were fitted to these very errors, so that what cancels here would flatter it elsewhere.
 
     Args:
         problem: the statement with all known states.
