@@ -71,7 +71,7 @@ Progress = Callable[[Mapping[str, float]], None]
 
 
 def solve_fem(
-    problem: TransportProblem, *, tolerance: float = 1e-8, blocks: int = 12, progress: Progress | None = None
+    problem: TransportProblem, *, tolerance: float = 1e-6, blocks: int = 30, progress: Progress | None = None
 ) -> TransportSolution:
     """Solve a transport problem by finite elements.
 
@@ -119,6 +119,7 @@ def _with_linear_law(
     problem: TransportProblem, tolerance: float, blocks: int, progress: Progress | None, start: float
 ) -> TransportSolution:
     from cmgai_fem.fem.krylov import ritz_modes
+    from cmgai_fem.fem.slow_modes import SWING
     from cmgai_fem.fem.spaces import LabelSpace
 
     modes = problem.modes
@@ -129,11 +130,12 @@ def _with_linear_law(
     size = np.abs(modes.amplitudes).max(initial=0.0)
     history: list[Mapping[str, float]] = []
     previous: Array | None = None
-    for ritz in ritz_modes(
-        space, problem.law, starts, shift=float(np.mean(np.diff(problem.nodes)) ** 2), blocks=blocks
-    ):
+    gaps = np.diff(problem.nodes)
+    for ritz in ritz_modes(space, problem.law, starts, float(np.mean(gaps) ** 2), blocks):
         data = modes.amplitudes @ ritz.starts
-        amplitudes = _curves(problem, ritz.eigenvalues, [data[:, [j]] for j in range(data.shape[1])])
+        # A least force determines the slow eigenmodes alone; the others follow the law-free spline (`slow_modes`).
+        felt = np.where(ritz.eigenvalues < (SWING * np.pi / gaps.max()) ** 2, ritz.eigenvalues, 0.0)
+        amplitudes = _curves(problem, felt, [data[:, [j]] for j in range(data.shape[1])])
         current = np.array([amplitudes(s) for s in samples]) @ ritz.shapes
         change = np.inf if previous is None else float(np.sqrt(np.mean((current - previous) ** 2)) / size)
         history.append({"step": len(history), "krylov_size": len(ritz.eigenvalues), "change": change})
@@ -149,7 +151,7 @@ def _with_linear_law(
                 f"(tolerance {tolerance:.1e}); lower the stiffness of law {problem.law.name!r}"
             )
     shapes = np.array([space.to_labels(shape) for shape in ritz.shapes])
-    force = ModalForce(amplitudes, problem.damping, ritz.eigenvalues)
+    force = ModalForce(amplitudes, problem.damping, felt)
     return TransportSolution(
         problem,
         "fem",

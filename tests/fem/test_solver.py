@@ -63,7 +63,7 @@ def test_an_eigenmode_of_the_membrane_moves_by_the_scalar_equation(order):
     amplitudes = np.array([0.0, 0.4, 0.1, -0.3, 0.8])
     mode = np.cos(np.pi * labels.points[:, 0])
     states = states_of(labels, amplitudes[:, None, None] * mode[None, :, None])
-    solution = solve(TransportProblem(states, law=Membrane(stiffness), force=Least(order)), "fem")
+    solution = solve(TransportProblem(states, law=Membrane(stiffness), force=Least(order)), "fem", tolerance=1e-8)
     elements = StateElements.for_states(VALUES, (0.0, 1.0), order, 2.0 * np.sqrt(eigenvalue))
     coefficients = cardinal_curves(elements, VALUES, order, 0.0, eigenvalue) @ amplitudes
     for value in (0.1, 0.33, 0.85):
