@@ -52,7 +52,7 @@ class Candidate:
 
     order: int | None = 0
     damping: float = 0.0
-    law: Law = NoLaw()  # noqa: RUF009 - frozen, so safe to share
+    law: Law = field(default_factory=NoLaw)
     pseudo_time: str = "linear"
     exponent: float = 1.0
     mass_axes: tuple[int, ...] = ()
