@@ -201,11 +201,10 @@ def measured(states: StateSet, index: int, fields: Mapping[str, FieldTable]) -> 
 
 
 def training_history(solutions: Mapping[tuple[str, Split, str], Superposition]) -> list[dict[str, Any]]:
-    """Rows of every training, marked with split, field and choice."""
+    """Rows of the training of each superposition's heaviest member, marked with split and field."""
     return [
-        {"split": f"{split}, {member.problem.force}", "field": name, **row}
+        {"split": split, "field": name, **row}
         for (method, split, name), solution in solutions.items()
         if method == "pinn"
-        for member in solution.members
-        for row in member.history
+        for row in solution.members[0].history
     ]
