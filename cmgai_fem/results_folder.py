@@ -14,21 +14,19 @@ import cmgai_fem
 from cmgai_fem.comparison import Row, Verdict, best_rival
 from cmgai_fem.export import write_paraview
 from cmgai_fem.generation import Generation, training_history
+from cmgai_fem.results import COLUMNS
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.states import StateSet
 from cmgai_fem.study_file import Study
 
-COLUMNS = (
-    "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "seconds",
-)  # fmt: skip
 PACKAGES = ("dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn")
 
 
-def write_metrics(path: Path, rows: Sequence[Row]) -> None:
+def write_metrics(path: Path, rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> None:
     """Write `metrics.csv`, complete or not at all."""
     temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
+        writer = csv.DictWriter(stream, columns)
         writer.writeheader()
         for row in rows:
             writer.writerow({key: f"{item:.9g}" if isinstance(item, float) else item for key, item in row.items()})

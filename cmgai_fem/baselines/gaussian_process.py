@@ -87,14 +87,14 @@ def _likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:
     """The processes whose hyperparameters make each mode's (K,) coefficients likeliest."""
     processes = [
         GaussianProcessRegressor(
-            kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=_maximise_likelihood, random_state=SEED
+            kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=maximise_likelihood, random_state=SEED
         ).fit(known[:, None], values)
         for values in coefficients.T
     ]
     return Processes(tuple(process.kernel_ for process in processes))
 
 
-def _maximise_likelihood(
+def maximise_likelihood(
     objective: Callable[[Array], tuple[float, Array]], start: Array, bounds: Array
 ) -> tuple[Array, float]:
     """Minimise the negative log likelihood over the log hyperparameters, a hair inside their bounds.

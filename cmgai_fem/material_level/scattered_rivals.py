@@ -18,7 +18,7 @@ from cmgai_fem.baselines.gaussian_process import (
     RESTARTS,
     SEED,
     TREND_VARIANCE,
-    _maximise_likelihood,
+    maximise_likelihood,
 )
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.states import Array
@@ -83,7 +83,7 @@ def _by_modes(kernel: Kernel, places: Array, stress: Array, target: Array) -> Ar
     coefficients = left[:, :count] * singular[:count]
     found = [
         GaussianProcessRegressor(
-            kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=_maximise_likelihood, random_state=SEED
+            kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=maximise_likelihood, random_state=SEED
         )
         .fit(places, column)
         .predict(target[None])[0]

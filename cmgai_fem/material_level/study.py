@@ -1,6 +1,5 @@
 """`cmgai-fem verify stress-strain`: cases, verdicts, results folder and report."""
 
-import csv
 import hashlib
 import os
 import platform
@@ -17,7 +16,7 @@ from cmgai_fem.material_level.measured_points import LeftOutState, leave_states_
 from cmgai_fem.material_level.study_cases import CaseResult, Report, Row, run_case
 from cmgai_fem.material_level.study_page import write_page
 from cmgai_fem.material_level.study_tables import StressStrainStudy, ToleranceTable, load_stress_strain
-from cmgai_fem.results_folder import versions, write_json
+from cmgai_fem.results_folder import versions, write_json, write_metrics
 from cmgai_fem.study_file import find_study, studies_folder
 
 COLUMNS = (
@@ -60,7 +59,7 @@ def run_stress_strain(out: Path, device: str, seed: int, report: Callable[[str],
     verdicts = judge(study.tolerances, rows)
     measured, left_out = _measured(study, report)
     out.mkdir(parents=True, exist_ok=True)
-    write_rows(out / "metrics.csv", rows)
+    write_metrics(out / "metrics.csv", rows, COLUMNS)
     seconds = time.perf_counter() - start
     run = _run_info(study, path, results, verdicts, left_out, measured, device, seed, seconds)
     write_json(out / "run.json", run)
@@ -112,17 +111,6 @@ def _measured(study: StressStrainStudy, report: Report) -> tuple[str, list[LeftO
         return note, []
     table, left_out = leave_states_out(path, report)
     return "; ".join(("measured points: every state left out in turn", *table.notes)), left_out
-
-
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write `metrics.csv`, complete or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{item:.9g}" if isinstance(item, float) else item for key, item in row.items()})
-    temporary.replace(path)
 
 
 def _run_info(
