@@ -1,7 +1,7 @@
 """Linear finite elements on the label mesh: mass, stiffness of a law, and the modes that a stiff law needs.
 
 Lines, triangles and tetrahedra, also as curves and surfaces in more dimensions, where gradients lie in the tangent
-plane. Plain NumPy and SciPy: the PINN's spatial features come from here, independent of the finite-element transport.
+plane. The PINN's spatial features come from here, independent of the finite-element transport.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from math import factorial
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.sparse.linalg import ArpackError, eigsh, splu
+from scipy.sparse.linalg import splu
 
-from cmgai_fem.constitutive import Law, NumpyOperations
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.constitutive import Law, Membrane, NumpyOperations
+from cmgai_fem.errors import InputError
 from cmgai_fem.states import Array, IntArray, Labels
 
 SIMPLEX_DIMENSION = {"line": 1, "triangle": 2, "tetra": 3}
@@ -192,23 +192,37 @@ def slow_eigenmodes(mesh: LabelMesh, law: Law, components: int, limit: float, mo
         `most + 1`.
 
     Raises:
-        ConvergenceError: the Lanczos iteration failed.
+        ConvergenceError: the eigensolver failed.
     """
-    mass = sparse.kron(mesh.mass, sparse.identity(components), format="csc")
-    stiffness = mesh.stiffness(law, components)
-    size, wanted = mass.shape[0], most + 1
-    if size <= 10 * wanted:
-        values, vectors = linalg.eigh(stiffness.toarray(), mass.toarray())
-    else:
-        try:
-            # A fixed start, so that two runs give the same digits.
-            start = np.cos(np.arange(size, dtype=float))
-            values, vectors = eigsh(stiffness.tocsc(), wanted, mass, sigma=-1e-3 * limit, v0=start)
-        except ArpackError as error:
-            raise ConvergenceError(f"eigenmodes of the label mesh: {error}") from error
-    order = np.argsort(values)[:wanted]
-    slow = order[values[order] < limit]
-    return np.maximum(values[slow], 0.0), vectors[:, slow].T.reshape(-1, len(mesh.points), components)
+    from cmgai_fem.eigenmodes import eigenmodes_below, to_petsc
+
+    mass = sparse.kron(mesh.mass, sparse.identity(components), format="csr")
+    values, vectors = eigenmodes_below(to_petsc(mesh.stiffness(law, components)), to_petsc(mass), limit, most)
+    return values, vectors.reshape(-1, len(mesh.points), components)
+
+
+def laplace_beltrami_modes(mesh: LabelMesh, count: int) -> tuple[Array, Array]:
+    """The lowest Laplace-Beltrami eigenfunctions of the label mesh: spectral features of its labels.
+
+    On a curve or surface in more dimensions gradients lie in the tangent plane, so that the features follow geodesic
+    distances and not the space around.
+
+    Args:
+        mesh: the label mesh; its density weighs the orthogonality.
+        count: number of eigenfunctions.
+
+    Returns:
+        Eigenvalues (count,) [1 / label unit squared], increasing from 0, and functions (count, L), orthonormal in the
+        mass matrix.
+
+    Raises:
+        ConvergenceError: fewer converged.
+    """
+    from cmgai_fem.eigenmodes import lowest_eigenmodes, to_petsc
+
+    # The eigenvalue of a wave as long as the mesh is wide.
+    scale = (np.pi / np.linalg.norm(np.ptp(mesh.points, axis=0))) ** 2
+    return lowest_eigenmodes(to_petsc(mesh.stiffness(Membrane(), 1)), to_petsc(mesh.mass), count, float(scale))
 
 
 def _orthonormal(mass: sparse.csr_matrix, vectors: Array, against: Array, tolerance: float) -> Array:

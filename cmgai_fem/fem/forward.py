@@ -15,8 +15,9 @@ from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from cmgai_fem.constitutive import Law
+from cmgai_fem.eigenmodes import to_scipy
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.fem.internal_force import InternalForce, to_scipy
+from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.states import Array
 
@@ -176,6 +177,6 @@ class ForwardMarch:
         assert self.internal is not None
         if self.internal.is_linear and self._factor and self._factor[0] == lead:
             return self._factor[1]
-        factor = sparse_linalg.splu((lead * self.mass + self.internal.tangent(u)).tocsc())
+        factor = sparse_linalg.splu((lead * self.mass + to_scipy(self.internal.tangent(u))).tocsc())
         self._factor = (lead, factor)
         return factor

@@ -1,6 +1,6 @@
 """Internal force of a law on the label mesh: energy, force, tangent and the tangent's own derivative.
 
-Displacements are degrees of freedom of the label space (flat, components fastest) in the unit of the field.
+Displacements are this rank's degrees of freedom of the label space (flat, components fastest) in the field's unit.
 """
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
@@ -9,10 +9,9 @@ from functools import cached_property
 
 import numpy as np
 import ufl
-from dolfinx import fem
+from dolfinx import fem, la
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
-from scipy import sparse
 
 from cmgai_fem.constitutive import Law
 from cmgai_fem.fem.spaces import LabelSpace
@@ -23,7 +22,8 @@ from cmgai_fem.states import Array
 class InternalForce:
     """`E(u) = ∫ W(∇u) dX` and its derivatives.
 
-    Forms are compiled once, here; each call assembles only.
+    Forms are compiled once, here; each call assembles only. The matrices are PETSc's and are overwritten by the next
+    call of the same method.
 
     Args:
         space: the label space.
@@ -31,6 +31,7 @@ class InternalForce:
     """
 
     def __init__(self, space: LabelSpace, law: Law) -> None:
+        self._space = space
         self._displacement = fem.Function(space.space)
         self._direction = fem.Function(space.space)
         test, trial = ufl.TestFunction(space.space), ufl.TrialFunction(space.space)
@@ -50,28 +51,33 @@ class InternalForce:
         return form, fem_petsc.create_matrix(form)
 
     def energy(self, displacement: Array) -> float:
-        """Stored energy at a displacement (L n,)."""
-        self._displacement.x.array[:] = displacement
-        return float(fem.assemble_scalar(self._energy))
+        """Stored energy at a displacement (D,)."""
+        self._set(self._displacement, displacement)
+        return float(self._space.sum(np.array([fem.assemble_scalar(self._energy)]))[0])
 
     def force(self, displacement: Array) -> Array:
-        """Internal force (L n,) `∂E/∂u`."""
-        self._displacement.x.array[:] = displacement
+        """Internal force (D,) `∂E/∂u`."""
+        self._set(self._displacement, displacement)
         self._vector.array[:] = 0.0
         fem.assemble_vector(self._vector.array, self._force)
-        return np.array(self._vector.array)
+        self._vector.scatter_reverse(la.InsertMode.add)
+        return np.array(self._vector.array[: self._space.size])
 
-    def tangent(self, displacement: Array) -> sparse.csr_matrix:
+    def tangent(self, displacement: Array) -> PETSc.Mat:
         """Tangent stiffness `∂²E/∂u²`."""
-        self._displacement.x.array[:] = displacement
+        self._set(self._displacement, displacement)
         return _assembled(self._matrix, self._tangent)
 
-    def tangent_change(self, displacement: Array, direction: Array) -> sparse.csr_matrix:
-        """`∂³E/∂u³` in one direction (L n,): how the tangent changes along it; not for linear laws."""
-        self._displacement.x.array[:] = displacement
-        self._direction.x.array[:] = direction
+    def tangent_change(self, displacement: Array, direction: Array) -> PETSc.Mat:
+        """`∂³E/∂u³` in one direction (D,): how the tangent changes along it; not for linear laws."""
+        self._set(self._displacement, displacement)
+        self._set(self._direction, direction)
         form, matrix = self._change
         return _assembled(matrix, form)
+
+    def _set(self, function: fem.Function, values: Array) -> None:
+        function.x.array[: self._space.size] = values
+        function.x.scatter_forward()
 
 
 def quadrature_degree(law: Law, space: LabelSpace) -> int:
@@ -82,14 +88,8 @@ def quadrature_degree(law: Law, space: LabelSpace) -> int:
     )
 
 
-def to_scipy(matrix: PETSc.Mat) -> sparse.csr_matrix:
-    """A copy of a serial PETSc matrix."""
-    rows, columns, values = matrix.getValuesCSR()
-    return sparse.csr_matrix((values, columns, rows), shape=matrix.getSize())
-
-
-def _assembled(matrix: PETSc.Mat, form: fem.Form) -> sparse.csr_matrix:
+def _assembled(matrix: PETSc.Mat, form: fem.Form) -> PETSc.Mat:
     matrix.zeroEntries()
     fem_petsc.assemble_matrix(matrix, form)
     matrix.assemble()
-    return to_scipy(matrix)
+    return matrix

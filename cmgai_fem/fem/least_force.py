@@ -5,13 +5,19 @@ amplitudes a_i, and a given motion c_i of the rest. Momentum is balanced in the 
 f(u) - M g)` with f the internal and g a known force, and `Least(p)` is the least of `1/2 int |D^p b|^2 ds`.
 """
 
+from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
+
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
-from scipy import linalg, sparse
+from mpi4py import MPI
+from petsc4py import PETSc
+from scipy import linalg
 
 from cmgai_fem.fem.internal_force import InternalForce
+from cmgai_fem.fem.spaces import Columns, products, sum_over
 from cmgai_fem.fem.state_splines import StateElements
 from cmgai_fem.states import Array
 
@@ -31,16 +37,25 @@ class Statement:
     """What pushes the labels.
 
     Args:
-        mass: mass matrix (D, D).
+        mass: mass matrix (D, D), maybe distributed over MPI ranks, each of which then holds its part of every vector.
         internal: internal force of the law; None for no law.
         damping: eta per mass.
         known_force: force g that acts besides the least one (p <= 0); None for none.
     """
 
-    mass: sparse.csr_matrix
+    mass: PETSc.Mat
     internal: InternalForce | None
     damping: float
     known_force: KnownForce | None = None
+
+    @cached_property
+    def comm(self) -> MPI.Comm:
+        """The ranks that share the label mesh."""
+        return self.mass.comm.tompi4py()
+
+    def sum(self, parts: Array) -> Array:
+        """The sum over the ranks."""
+        return sum_over(self.comm, parts)
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class LeastForce:
         elements: B-splines in s.
         nodes: (K,) pseudo-times of the states.
         order: p, from -1 to 1; -1 acts as 0 on elements that may break at the inner states.
-        vectors: (D, r) slow modes, orthonormal in M.
+        vectors: (D, r) slow modes, orthonormal in M; this rank's rows.
         rest: (size, D) coefficients of the motion outside them.
     """
 
@@ -71,6 +86,7 @@ class LeastForce:
         self, statement: Statement, elements: StateElements, nodes: Array, order: int, vectors: Array, rest: Array
     ) -> None:
         self._statement, self._vectors, self._rest = statement, vectors, rest
+        self._columns = Columns(vectors, statement.mass.comm)
         self.order = max(order, 0)
         self.points, self.weights = elements.quadrature()
         self.shapes = [elements.basis(self.points, derivative) for derivative in range(self.order + 3)]
@@ -97,20 +113,26 @@ class LeastForce:
         for q, s in enumerate(self.points):
             displacement = self.shapes[0][q] @ coefficients
             if internal is not None:
-                tangent = self._project(internal.tangent(displacement))
+                tangent = self._columns.project(internal.tangent(displacement))
                 if rate is None:
                     stiffness[q] = tangent
                 else:
                     rate[q] = tangent
                     if curved:
                         velocity = self.shapes[1][q] @ coefficients
-                        stiffness[q] = self._project(internal.tangent_change(displacement, velocity))
+                        stiffness[q] = self._columns.project(internal.tangent_change(displacement, velocity))
                 if curvature is not None:
-                    curvature[q] = self._project(internal.tangent_change(displacement, self._vectors @ force[q]))
+                    along = self._vectors @ force[q]
+                    curvature[q] = self._columns.project(internal.tangent_change(displacement, along))
             if known is not None:
-                slope = sparse.diags(known.slope(displacement, float(s)))
-                stiffness[q] -= self._project(self._statement.mass @ slope)
-        return Linearisation(force, stiffness, rate, curvature)
+                stiffness[q] -= self._columns.project(self._weighted(known.slope(displacement, float(s))))
+        total = self._statement.sum
+        return Linearisation(
+            force,
+            total(stiffness),
+            None if rate is None else total(rate),
+            None if curvature is None else total(curvature),
+        )
 
     def gradient(self, about: Linearisation) -> Array:
         """(free, r) gradient with respect to the free amplitudes."""
@@ -131,21 +153,27 @@ class LeastForce:
 
     def _forces(self, amplitudes: Array) -> Array:
         """(Q, r) values of `D^p b` at the Gauss points."""
-        forces = self.inertia @ amplitudes
-        coefficients = self.coefficients(amplitudes)
+        inertia = self.inertia @ amplitudes
+        coefficients, forces = self.coefficients(amplitudes), np.zeros_like(inertia)
         internal, known, mass = self._statement.internal, self._statement.known_force, self._statement.mass
         for q, s in enumerate(self.points):
             displacement = self.shapes[0][q] @ coefficients
             if internal is not None and self.order == 0:
                 forces[q] += internal.force(displacement) @ self._vectors
             elif internal is not None:
-                forces[q] += (internal.tangent(displacement) @ (self.shapes[1][q] @ coefficients)) @ self._vectors
+                velocity = self.shapes[1][q] @ coefficients
+                forces[q] += products(internal.tangent(displacement), velocity[None])[0] @ self._vectors
             if known is not None:
-                forces[q] -= (mass @ known(displacement, float(s))) @ self._vectors
-        return np.asarray(forces)
+                forces[q] -= products(mass, known(displacement, float(s))[None])[0] @ self._vectors
+        return np.asarray(inertia + self._statement.sum(forces))
 
-    def _project(self, matrix: sparse.csr_matrix) -> Array:
-        return np.asarray(self._vectors.T @ (matrix @ self._vectors))
+    def _weighted(self, factors: Array) -> PETSc.Mat:
+        """The mass matrix with its columns times (D,) factors."""
+        matrix: Any = self._statement.mass.copy()
+        right = matrix.createVecRight()
+        right.array[:] = factors
+        matrix.diagonalScale(None, right)
+        return matrix
 
     def _transposed(self, about: Linearisation, forces: Array) -> Array:
         weighted = self.weights[:, None] * forces

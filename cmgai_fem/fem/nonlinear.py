@@ -5,21 +5,24 @@ rest, which falls apart into one small problem in s for each eigenmode of the la
 depends on how far the labels are strained, not on how fine the mesh or the elements in s are.
 """
 
+from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
+
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from mpi4py import MPI
 from scipy import linalg, sparse
 from scipy.interpolate import BSpline
-from scipy.sparse import linalg as sparse_linalg
 
 from cmgai_fem.density import SIMPLICES, jacobians
+from cmgai_fem.eigenmodes import to_petsc
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.fem.internal_force import InternalForce, to_scipy
+from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.least_force import KnownForce, LeastForce, Linearisation, RestOperator, Statement
 from cmgai_fem.fem.slow_modes import slow_modes
-from cmgai_fem.fem.spaces import LabelSpace
+from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
 from cmgai_fem.forces import Least
 from cmgai_fem.states import Array
@@ -47,6 +50,7 @@ def solve_nonlinear(
     problem: TransportProblem,
     *,
     known_force: KnownForce | None = None,
+    comm: MPI.Comm | None = None,
     tolerance: float = 1e-9,
     refine: float = 1.0,
     progress: Progress | None = None,
@@ -58,26 +62,27 @@ def solve_nonlinear(
 
     Args:
         problem: the statement; its force must be `Least(p)` with p = -1, 0 or 1 and its states hard.
-        known_force: a force that acts besides the least one, in the field's unit (p <= 0).
+        known_force: a force that acts besides the least one, in the field's unit (p <= 0); on one rank.
+        comm: MPI communicator whose ranks share the label mesh; this process alone by default.
         tolerance: last Newton step, relative to the largest displacement, at which the solve ends.
         refine: factor on the number of elements in s.
-        progress: takes one row a Newton step.
+        progress: takes one row a Newton step, on the first rank.
 
     Raises:
         InputError: the problem is not for this solver.
         ConvergenceError: Newton's method or its linear solver failed, or labels cross (J <= 0).
     """
     start = time.perf_counter()
-    order = _check(problem, known_force)
+    order = _check(problem, known_force, comm)
     scale, origin = problem.scaling.scale, problem.modes.origin
-    statement, to_dofs, to_labels = _statement(problem, known_force)
+    statement, to_dofs, to_labels = _statement(problem, known_force, comm)
     states = np.array([to_dofs(row) for row in scale * (problem.scaling.encode(problem.known.values) - origin)])
     rest = statement.internal.tangent(np.zeros_like(states[0])) if statement.internal else None
-    eigenvalues, vectors = slow_modes(statement.mass, rest, float(np.diff(problem.nodes).max()))
+    eigenvalues, vectors = slow_modes(statement.mass, rest, problem.nodes)
     # Elements of degree seven: two between two states already hold half a swing to 1e-10.
     rate = refine * max(problem.damping, 0.4 * float(np.sqrt(eigenvalues.max(initial=1.0))), 1.0)
     elements = StateElements.for_states(problem.nodes, problem.span, order, rate)
-    modal = states @ (statement.mass @ vectors)
+    modal = statement.sum(states @ products(statement.mass, vectors.T).T)
     # What is outside the slow modes follows the law-free motion of the same force.
     cardinal = cardinal_curves(elements, problem.nodes, order, problem.damping, 0.0)
     functional = LeastForce(statement, elements, problem.nodes, order, vectors, cardinal @ (states - modal @ vectors.T))
@@ -86,7 +91,7 @@ def solve_nonlinear(
         RestOperator(functional, eigenvalues),
         modal,
         tolerance * float(np.abs(modal).max() or 1.0),
-        progress,
+        progress if statement.comm.rank == 0 else None,
     )
     coefficients = functional.coefficients(amplitudes)
     _check_labels(problem, functional, coefficients, to_labels)
@@ -99,7 +104,7 @@ def solve_nonlinear(
         time.perf_counter() - start,
         tuple(history),
         {
-            "unknowns": functional.free.shape[1] * states.shape[1],
+            "unknowns": functional.free.shape[1] * origin.size,
             "modes": len(eigenvalues),
             "newton_steps": len(history),
             "inner_iterations": max(int(row["inner_iterations"]) for row in history),
@@ -107,11 +112,13 @@ def solve_nonlinear(
     )
 
 
-def _check(problem: TransportProblem, known_force: KnownForce | None) -> int:
+def _check(problem: TransportProblem, known_force: KnownForce | None, comm: MPI.Comm | None) -> int:
     if not isinstance(problem.force, Least) or problem.force.order > 1:
         raise InputError(f"law {problem.law.name!r}: the nonlinear transport knows least(-1), least(0) and least(1)")
     if known_force is not None and problem.force.order > 0:
         raise InputError("a known force goes with least(-1) or least(0)")
+    if known_force is not None and comm is not None and comm.size > 1:
+        raise InputError("a known force is given label by label: solve this problem on one rank")
     if np.any(problem.softness > 0.0):
         raise InputError(
             f"law {problem.law.name!r}: the nonlinear transport takes hard states, set their tolerance to 0"
@@ -125,15 +132,17 @@ def _check(problem: TransportProblem, known_force: KnownForce | None) -> int:
     return problem.force.order
 
 
-def _statement(problem: TransportProblem, known_force: KnownForce | None) -> tuple[Statement, Reorder, Reorder]:
+def _statement(
+    problem: TransportProblem, known_force: KnownForce | None, comm: MPI.Comm | None
+) -> tuple[Statement, Reorder, Reorder]:
     """What pushes the labels, and the maps between labels and degrees of freedom."""
     labels, components = problem.modes.origin.shape
     if problem.law.stiffness == 0.0:
-        mass = sparse.identity(labels * components, format="csr")
+        mass = to_petsc(sparse.identity(labels * components, format="csr"))
         return Statement(mass, None, problem.damping, known_force), np.ravel, lambda row: row.reshape(labels, -1)
-    space = LabelSpace(problem.states.labels, components, problem.density)
+    space = LabelSpace(problem.states.labels, components, problem.density, comm)
     internal = InternalForce(space, problem.law)
-    return Statement(to_scipy(space.mass), internal, problem.damping, known_force), space.to_dofs, space.to_labels
+    return Statement(space.mass, internal, problem.damping, known_force), space.to_dofs, space.to_labels
 
 
 def _newton(
@@ -217,7 +226,7 @@ def _force(
     displacement, velocity, acceleration = (elements.basis(functional.points, rise) @ coefficients for rise in range(3))
     forces = acceleration + statement.damping * velocity
     if statement.internal is not None:
-        solve = sparse_linalg.splu(statement.mass.tocsc()).solve
+        solve = Factorised(statement.mass.copy())
         forces += np.array([solve(statement.internal.force(row)) for row in displacement])
     if statement.known_force is not None:
         known = [statement.known_force(row, float(s)) for s, row in zip(functional.points, displacement, strict=True)]

@@ -12,9 +12,9 @@ from scipy import sparse
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import NEWTON_STEPS, ForwardMarch
-from cmgai_fem.fem.internal_force import InternalForce, to_scipy
+from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.slow_modes import slow_modes
-from cmgai_fem.fem.spaces import LabelSpace
+from cmgai_fem.fem.spaces import Columns, LabelSpace, products
 from cmgai_fem.states import Array
 from cmgai_fem.transport import Motion, TransportSolution
 
@@ -77,10 +77,9 @@ def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: A
     """Implicit midpoint on the slow modes' amplitudes, with the rest of the motion given."""
     problem = solution.problem
     scale, origin, damping = problem.scaling.scale, problem.modes.origin, problem.damping
-    mass, internal = to_scipy(space.mass), InternalForce(space, problem.law)
-    rest = internal.tangent(np.zeros(mass.shape[0]))
-    _, vectors = slow_modes(mass, rest, float(np.diff(problem.nodes).max()))
-    tests = mass @ vectors
+    internal = InternalForce(space, problem.law)
+    _, vectors = slow_modes(space.mass, internal.tangent(np.zeros(space.size)), problem.nodes)
+    tests, columns = products(space.mass, vectors.T).T, Columns(vectors, space.mass.comm)
 
     def displacement(s: float) -> Array:
         return space.to_dofs(scale * (solution.motion(s) - origin))
@@ -98,7 +97,7 @@ def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: A
             u = vectors @ middle + outside
             rate = 2.0 * (middle - amplitudes) / step
             residual = 2.0 * (rate - velocity) / step + damping * rate + internal.force(u) @ vectors - load
-            tangent = vectors.T @ (internal.tangent(u) @ vectors)
+            tangent = columns.project(internal.tangent(u))
             tangent[np.diag_indices(len(middle))] += 4.0 / step**2 + 2.0 * damping / step
             change = np.linalg.solve(tangent, residual)
             middle = middle - change

@@ -14,7 +14,8 @@ from dolfinx.fem import petsc as fem_petsc
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from cmgai_fem.constitutive import Law, NoLaw
+from cmgai_fem.constitutive import Law
+from cmgai_fem.eigenmodes import factor_with_mumps
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.ufl_ops import stored_energy
 from cmgai_fem.states import Array, Labels
@@ -37,46 +38,65 @@ CELLS = {
 class LabelSpace:
     """Lagrange elements whose degrees of freedom are the labels.
 
+    Under MPI every rank gives the same labels and holds a part of the mesh; its vectors are the degrees of freedom that
+    it owns, component fastest.
+
     Args:
         labels: point labels on a mesh of one kind of cell; curves and surfaces in 2-D and 3-D are meant too.
         components: number of feature components n.
         density: (L,) rho0 at the labels; None for 1.
+        comm: MPI communicator over which the mesh is dealt out; this process alone by default.
 
     Raises:
         InputError: the labels have no such mesh.
     """
 
-    def __init__(self, labels: Labels, components: int, density: Array | None = None) -> None:
+    def __init__(
+        self, labels: Labels, components: int, density: Array | None = None, comm: MPI.Comm | None = None
+    ) -> None:
         if labels.location != "point" or len(labels.cells) != 1 or next(iter(labels.cells)) not in CELLS:
             raise InputError(
                 "a law with stiffness needs point labels on a mesh of one kind of cell "
                 f"({', '.join(CELLS)}); these labels are {labels.location} data on "
                 f"{', '.join(labels.cells) or 'bare points'}: use the law 'none'"
             )
+        self.comm, self.labels, self.components = comm or MPI.COMM_SELF, labels.count, components
         ((kind, cells),) = labels.cells.items()
         cell, degree = CELLS[kind]
         geometry = basix.ufl.element("Lagrange", cell, degree, shape=(labels.points.shape[1],))
         order = perm_vtk(mesh.to_type(cell), cells.shape[1])
-        connectivity = np.ascontiguousarray(cells[:, order], dtype=np.int64)
-        self.mesh = mesh.create_mesh(MPI.COMM_SELF, connectivity, geometry, np.ascontiguousarray(labels.points))
-        self.components = components
+        # DOLFINx reads a mesh that lies in pieces on the ranks and deals it out anew.
+        own_cells, own_points = (_piece(len(whole), self.comm) for whole in (cells, labels.points))
+        connectivity = np.ascontiguousarray(cells[own_cells][:, order], dtype=np.int64)
+        self.mesh = mesh.create_mesh(self.comm, connectivity, geometry, np.ascontiguousarray(labels.points[own_points]))
         self.space = fem.functionspace(self.mesh, basix.ufl.element("Lagrange", cell, degree, shape=(components,)))
         scalar = fem.functionspace(self.mesh, ("Lagrange", degree))
         nodes = self.mesh.geometry.input_global_indices[self.mesh.geometry.dofmaps[0]]
-        self._labels_of_dofs = np.empty(labels.count, dtype=np.int64)
-        self._labels_of_dofs[self.space.dofmap.list] = nodes
+        map_of_nodes = self.space.dofmap.index_map
+        labels_of_dofs = np.empty(map_of_nodes.size_local + map_of_nodes.num_ghosts, dtype=np.int64)
+        labels_of_dofs[self.space.dofmap.list] = nodes
+        self._own_labels = labels_of_dofs[: map_of_nodes.size_local]
         self.density = fem.Function(scalar)
         self.density.x.array[scalar.dofmap.list] = 1.0 if density is None else density[nodes]
 
+    @property
+    def size(self) -> int:
+        """Number of degrees of freedom that this rank owns."""
+        return len(self._own_labels) * self.components
+
     def to_dofs(self, values: Array) -> Array:
-        """Degrees of freedom (L n,) of label values (L, n)."""
-        return values[self._labels_of_dofs].ravel()
+        """This rank's degrees of freedom (D,) of label values (L, n)."""
+        return values[self._own_labels].ravel()
 
     def to_labels(self, dofs: Array) -> Array:
-        """Label values (L, n) of degrees of freedom (L n,)."""
-        values = np.empty((len(self._labels_of_dofs), self.components))
-        values[self._labels_of_dofs] = dofs.reshape(-1, self.components)
-        return values
+        """Label values (L, n), the same on every rank, of each rank's degrees of freedom (D,)."""
+        values = np.zeros((self.labels, self.components))
+        values[self._own_labels] = dofs.reshape(-1, self.components)
+        return values if self.comm.size == 1 else self.sum(values)
+
+    def sum(self, parts: Array) -> Array:
+        """The sum over the ranks of what each of them holds, the same to the last digit on every rank."""
+        return sum_over(self.comm, parts)
 
     @cached_property
     def mass(self) -> PETSc.Mat:
@@ -99,23 +119,35 @@ class LabelSpace:
         return matrix
 
 
-class ShiftedSolver:
-    """`(M + shift K)^-1` by one sparse Cholesky factorisation of the label mesh."""
+def sum_over(comm: MPI.Comm, parts: Array) -> Array:
+    """The sum over the ranks of `parts`, the same to the last digit on every rank."""
+    if comm.size == 1:
+        return parts
+    parts = np.ascontiguousarray(parts)
+    total = np.empty_like(parts)
+    comm.Reduce(parts, total)
+    comm.Bcast(total)
+    return total
 
-    def __init__(self, mass: PETSc.Mat, stiffness: PETSc.Mat, shift: float) -> None:
-        matrix: Any = mass.copy()
-        matrix.axpy(shift, stiffness, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+
+def _piece(count: int, comm: MPI.Comm) -> slice:
+    """The rows of `count` that this rank reads."""
+    return slice(count * comm.rank // comm.size, count * (comm.rank + 1) // comm.size)
+
+
+class Factorised:
+    """The inverse of a symmetric positive definite matrix of the label mesh, by one sparse Cholesky factorisation."""
+
+    def __init__(self, matrix: Any) -> None:
         matrix.setOption(PETSc.Mat.Option.SPD, True)
         self._solver: Any = PETSc.KSP().create(matrix.comm)
         self._solver.setOperators(matrix)
-        self._solver.setType(PETSc.KSP.Type.PREONLY)
-        self._solver.getPC().setType(PETSc.PC.Type.CHOLESKY)
-        self._solver.getPC().setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
+        factor_with_mumps(self._solver)
         self._solution = matrix.createVecRight()
         self._right = matrix.createVecRight()
 
     def __call__(self, right: Array) -> Array:
-        """Solve for one right-hand side (L n,)."""
+        """Solve for one right-hand side (D,)."""
         self._right.array[:] = right
         self._solver.solve(self._right, self._solution)
         if self._solver.getConvergedReason() < 0:
@@ -123,18 +155,44 @@ class ShiftedSolver:
         return self._solution.array.copy()
 
 
-def times(matrix: PETSc.Mat, vectors: Array) -> Array:
-    """`matrix @ v` for each row v of `vectors` (r, L n)."""
+def shifted(mass: PETSc.Mat, stiffness: PETSc.Mat, shift: float) -> Factorised:
+    """`(M + shift K)^-1`."""
+    matrix: Any = mass.copy()
+    matrix.axpy(shift, stiffness, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+    return Factorised(matrix)
+
+
+class Columns:
+    """Vectors as the columns of one dense matrix, for products with all of them at once.
+
+    Args:
+        vectors: (D, r) this rank's part of the vectors.
+        comm: PETSc communicator of the matrices to come.
+    """
+
+    def __init__(self, vectors: Array, comm: PETSc.Comm) -> None:
+        self._vectors = vectors
+        count = vectors.shape[1]
+        size = ((len(vectors), PETSc.DETERMINE), (PETSc.DECIDE, count))
+        create: Any = PETSc.Mat().createDense
+        self._dense = create(size, array=np.asfortranarray(vectors), comm=comm)
+        self._dense.assemble()
+
+    def project(self, matrix: PETSc.Mat) -> Array:
+        """(r, r) this rank's part of `V^T A V`: the sum over the ranks is the whole."""
+        product: Any = matrix.matMult(self._dense)
+        projected = self._vectors.T @ product.getDenseArray()
+        product.destroy()
+        return np.asarray(projected)
+
+
+def products(matrix: PETSc.Mat, vectors: Array) -> Array:
+    """`matrix @ v` for each row v of `vectors` (r, D)."""
     pair: Any = matrix.createVecs()
     right, result = pair
-    products = np.empty_like(vectors)
+    results = np.empty_like(vectors)
     for row, vector in enumerate(vectors):
         right.array[:] = vector
         matrix.mult(right, result)
-        products[row] = result.array
-    return products
-
-
-def has_stiffness(law: Law) -> bool:
-    """Whether the law couples the labels at all."""
-    return not isinstance(law, NoLaw) and law.stiffness > 0.0
+        results[row] = result.array
+    return results

@@ -254,7 +254,7 @@ def _motion_arrays(units: TransportSolution) -> dict[str, np.ndarray]:
         from cmgai_fem.pinn.export import export_weights
 
         return dict(export_weights(units))
-    from cmgai_fem.fem.solver import ModalAmplitudes
+    from cmgai_fem.fem.modal_curves import ModalAmplitudes
 
     motion = units.motion
     if not isinstance(motion, ModalMotion) or not isinstance(motion.amplitudes, ModalAmplitudes):
@@ -268,7 +268,7 @@ def _motion_arrays(units: TransportSolution) -> dict[str, np.ndarray]:
 
 
 def _fem_motion(arrays: Mapping[str, np.ndarray]) -> ModalMotion:
-    from cmgai_fem.fem.solver import ModalAmplitudes, ModalCurve
+    from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalCurve
     from cmgai_fem.fem.state_splines import StateElements
 
     count = len({key.split("/")[1] for key in arrays if key.startswith("curve/")})

@@ -120,10 +120,10 @@ def test_one_dimension_two_and_three_and_curved_surfaces_are_label_meshes():
         solution = solve(problem, "fem", blocks=40)
         # A rigid shift stores no energy: the mean moves as if there were no law.
         free = solve(TransportProblem(problem.states), "fem")
-        from cmgai_fem.fem.spaces import LabelSpace, times
+        from cmgai_fem.fem.spaces import LabelSpace, products
 
         space = LabelSpace(labels, 1)
-        row = times(space.mass, np.ones((1, labels.count)))[0]
+        row = products(space.mass, np.ones((1, labels.count)))[0]
         means = [row @ space.to_dofs(item.at(0.5)) for item in (solution, free)]
         assert means[0] == pytest.approx(means[1], abs=1e-8)
 
@@ -138,8 +138,36 @@ def test_what_the_solver_cannot_do_is_said_in_one_line():
         TransportProblem(states, force=Least(4))
     with pytest.raises(InputError, match="method 'spline' is unknown"):
         solve(TransportProblem(states), "spline")
-    with pytest.raises(ConvergenceError, match="Krylov blocks"):
-        labels = square(20)
-        noise = np.random.default_rng(1).normal(size=(5, labels.count, 1))
-        solve(TransportProblem(states_of(labels, noise), law=Membrane(1.0)), "fem", blocks=2)
     assert NeoHookean().needs_square
+
+
+def rough_states(cells):
+    labels = square(cells)
+    return states_of(labels, np.random.default_rng(1).normal(size=(5, labels.count, 1)))
+
+
+def test_rough_states_under_many_slow_modes_fall_back_on_the_modes_themselves(monkeypatch):
+    problem = TransportProblem(rough_states(20), law=Membrane(0.2))
+    by_modes = solve(problem, "fem")
+    monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 5)
+    fallen_back = solve(problem, "fem", blocks=2)
+    assert by_modes.info["modes_by"] == fallen_back.info["modes_by"] == "eigenmodes"
+    assert len(fallen_back.history) == 2 and not by_modes.history
+    np.testing.assert_allclose(fallen_back.at(0.6), by_modes.at(0.6), atol=1e-9)
+    monkeypatch.setattr("cmgai_fem.fem.linear.MANY", 6)
+    with pytest.raises(ConvergenceError, match="2 Krylov blocks left the motion changing by"):
+        solve(problem, "fem", blocks=2)
+
+
+@pytest.mark.parametrize("stiffness", [0.0005, 0.002])
+def test_krylov_space_and_eigenmodes_give_one_motion(stiffness, monkeypatch):
+    labels = square(16)
+    x, y = labels.points.T
+    smooth = np.array([np.sin(2.0 * t) * np.cos(np.pi * x) + t**2 * y for t in VALUES])[:, :, None]
+    problem = TransportProblem(states_of(labels, smooth), law=Membrane(stiffness), force=Least(1), damping=0.5)
+    monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 300)
+    by_modes = solve(problem, "fem")
+    monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 0)
+    by_krylov = solve(problem, "fem", tolerance=1e-9, blocks=60)
+    assert (by_modes.info["modes_by"], by_krylov.info["modes_by"]) == ("eigenmodes", "krylov")
+    np.testing.assert_allclose(by_krylov.at(0.6), by_modes.at(0.6), atol=1e-7)

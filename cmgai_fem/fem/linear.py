@@ -1,0 +1,143 @@
+"""The least-force transport under a linear law: one small problem in s for each eigenmode of the label mesh.
+
+A least force determines the slow eigenmodes alone; the rest of the known displacements follows the law-free spline
+(`slow_modes`). Where few modes are slow they are computed one and all; where many are, a Krylov space built from the
+known states holds the motion in far fewer vectors (`krylov`), unless the states are so rough that modes at the edge of
+slowness matter: then the slow modes are computed after all.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cmgai_fem.eigenmodes import eigenmodes_below
+from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.fem.krylov import RitzModes, ritz_modes
+from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
+from cmgai_fem.fem.slow_modes import slow_limit
+from cmgai_fem.fem.spaces import LabelSpace, products
+from cmgai_fem.states import Array
+from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+FEW = 64  # slow modes up to which they are computed without trying the Krylov space first
+MANY = 1024  # and the most that are computed where the Krylov space fails
+Progress = Callable[[Mapping[str, float]], None]
+
+
+def solve_linear(
+    problem: TransportProblem,
+    *,
+    tolerance: float,
+    blocks: int,
+    comm: "MPI.Comm | None" = None,
+    progress: Progress | None = None,
+) -> TransportSolution:
+    """Solve a transport problem under a linear law with stiffness; arguments as for `solve_fem`.
+
+    Raises:
+        InputError: the labels are no mesh of one kind of cell.
+        ConvergenceError: the Krylov space did not reach `tolerance` and more than `MANY` modes are slow.
+    """
+    start = time.perf_counter()
+    modes = problem.modes
+    space = LabelSpace(problem.states.labels, modes.origin.shape[1], problem.density, comm)
+    starts = np.array([space.to_dofs(shape) for shape in modes.shapes]).reshape(modes.count, space.size)
+    watch = _Watch(problem, space, tolerance, progress if space.comm.rank == 0 else None)
+    found, way = slow_split(problem, space, starts, FEW), "eigenmodes"
+    if found is None:
+        shift = float(np.mean(np.diff(problem.nodes)) ** 2)
+        found, way = watch.settle(ritz_modes(space, problem.law, starts, shift, blocks)), "krylov"
+    if found is None:
+        found, way = slow_split(problem, space, starts, MANY), "eigenmodes"
+    if found is None:
+        raise ConvergenceError(
+            f"field {problem.field!r}: {blocks} Krylov blocks left the motion changing by "
+            f"{watch.history[-1]['change']:.1e} (tolerance {tolerance:.1e}), and more than {MANY} eigenmodes are slow; "
+            f"raise the stiffness of law {problem.law.name!r}, or smooth the states"
+        )
+    amplitudes, felt = _amplitudes(problem, found)
+    shapes = np.array([space.to_labels(shape) for shape in found.shapes]).reshape(-1, *modes.origin.shape)
+    return TransportSolution(
+        problem,
+        "fem",
+        ModalMotion(modes.origin, shapes, amplitudes),
+        ModalMotion(np.zeros_like(modes.origin), shapes, ModalForce(amplitudes, problem.damping, felt)),
+        time.perf_counter() - start,
+        tuple(watch.history),
+        {
+            "modes": len(shapes),
+            "modes_by": way,
+            "unknowns": max((len(curve.coefficients) for curve in amplitudes.curves), default=0) * modes.origin.size,
+        },
+    )
+
+
+def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most: int) -> RitzModes | None:
+    """The slow eigenmodes and, as modes that feel no law, what of the known displacements they leave over.
+
+    Args:
+        problem: the statement.
+        space: the label space.
+        starts: (m, D) starting modes in this rank's degrees of freedom.
+        most: number of slow modes above which there is no answer.
+
+    Raises:
+        ConvergenceError: the eigensolver failed.
+    """
+    limit = slow_limit(problem.nodes)
+    eigenvalues, vectors = eigenmodes_below(space.stiffness(problem.law), space.mass, limit, most)
+    if len(eigenvalues) > most:
+        return None
+    inside = space.sum(starts @ products(space.mass, vectors).T)
+    # Rounding of the smallest starting modes is not a rest.
+    rest = starts - inside @ vectors
+    eigenvalues = np.concatenate([eigenvalues, np.full(len(rest), limit)])
+    return RitzModes(eigenvalues, np.vstack([vectors, rest]), np.hstack([inside, np.eye(len(rest))]))
+
+
+class _Watch:
+    """Watches the motion as the Krylov space grows, until it changes no more."""
+
+    def __init__(
+        self, problem: TransportProblem, space: LabelSpace, tolerance: float, progress: Progress | None
+    ) -> None:
+        self._problem, self._space, self._tolerance, self._progress = problem, space, tolerance, progress
+        self.history: list[Mapping[str, float]] = []
+
+    def settle(self, spaces: Iterator[RitzModes]) -> RitzModes | None:
+        """The Ritz modes of the first space that is large enough; None if none of them is."""
+        samples = np.linspace(*self._problem.span, 17)
+        size = np.abs(self._problem.modes.amplitudes).max(initial=0.0) * np.sqrt(
+            len(samples) * self._problem.modes.origin.size
+        )
+        previous: Array | None = None
+        largest = 0
+        for ritz in spaces:
+            invariant, largest = len(ritz.eigenvalues) == largest, len(ritz.eigenvalues)
+            amplitudes, _ = _amplitudes(self._problem, ritz)
+            current = np.array([amplitudes(s) for s in samples]) @ ritz.shapes
+            change = np.inf
+            if previous is not None:
+                squares = self._space.sum(np.array([np.sum((current - previous) ** 2)]))[0]
+                change = float(np.sqrt(squares) / size)
+            self.history.append({"step": len(self.history), "krylov_size": largest, "change": change})
+            if self._progress:
+                self._progress(self.history[-1])
+            if change < self._tolerance or invariant:
+                return ritz
+            previous = current
+        return None
+
+
+def _amplitudes(problem: TransportProblem, ritz: RitzModes) -> tuple[ModalAmplitudes, Array]:
+    """Curves of all modes, and the eigenvalue that each of them feels."""
+    felt = np.where(ritz.eigenvalues < slow_limit(problem.nodes), ritz.eigenvalues, 0.0)
+    data = problem.modes.amplitudes @ ritz.starts
+    # Neighbours of one eigenvalue, above all those that feel no law, share one set of curves.
+    firsts = np.flatnonzero(np.diff(felt, prepend=np.nan) != 0.0)
+    return least_force_curves(problem, felt[firsts], np.split(data, firsts[1:], axis=1)), felt
