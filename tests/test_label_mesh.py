@@ -5,7 +5,7 @@ import pytest
 
 from cmgai_fem.constitutive import LinearElastic, Membrane, NeoHookean
 from cmgai_fem.errors import InputError
-from cmgai_fem.label_mesh import LabelMesh, rest_tangent, stiff_modes
+from cmgai_fem.label_mesh import LabelMesh, laplace_beltrami_modes, rest_tangent, stiff_modes
 from cmgai_fem.states import Array, IntArray, labels_on_mesh, labels_on_points
 
 
@@ -73,3 +73,67 @@ def test_labels_without_simplices_are_refused() -> None:
     points, cells = cube()
     with pytest.raises(InputError, match="use the law 'membrane'"):
         LabelMesh(points, cells, np.ones(8)).stiffness(LinearElastic(), 2)
+
+
+def sphere(subdivisions: int) -> LabelMesh:
+    pyvista = pytest.importorskip("pyvista")
+    surface = pyvista.Icosphere(radius=1.0, nsub=subdivisions)
+    points = np.asarray(surface.points, dtype=float)
+    # Float32 positions of the file's library: back on the sphere.
+    points /= np.linalg.norm(points, axis=1)[:, None]
+    return LabelMesh.of(labels_on_mesh(points, {"triangle": surface.regular_faces.astype(np.int64)}))
+
+
+def harmonics(points: Array) -> list[Array]:
+    """An L2-orthogonal basis of the real spherical harmonics of degree l = 0 to 3, as polynomials on the sphere."""
+    x, y, z = points.T
+    return [
+        np.stack([np.ones_like(x)]),
+        np.stack([x, y, z]),
+        np.stack([x * y, y * z, x * z, x**2 - y**2, 3 * z**2 - 1]),
+        np.stack(
+            [
+                y * (3 * x**2 - y**2),
+                x * (x**2 - 3 * y**2),
+                x * y * z,
+                z * (x**2 - y**2),
+                y * (5 * z**2 - 1),
+                x * (5 * z**2 - 1),
+                z * (5 * z**2 - 3),
+            ]
+        ),
+    ]
+
+
+def test_laplace_beltrami_modes_of_a_sphere_are_the_spherical_harmonics() -> None:
+    """Eigenvalues l (l + 1), 2 l + 1 of each, and eigenspaces; both of second order in the size of the triangles."""
+    errors = []
+    for subdivisions in (3, 4):
+        mesh = sphere(subdivisions)
+        values, modes = laplace_beltrami_modes(mesh, 16)
+        expected = np.concatenate([np.full(2 * degree + 1, degree * (degree + 1.0)) for degree in range(4)])
+        np.testing.assert_allclose(modes @ (mesh.mass @ modes.T), np.eye(16), atol=1e-10)
+        outside = []
+        for degree, exact in enumerate(harmonics(mesh.points)):
+            space = modes[degree**2 : (degree + 1) ** 2]
+            remainder = exact - (exact @ (mesh.mass @ space.T)) @ space
+            norms = [np.einsum("ij,ij->i", part @ mesh.mass, part).sum() for part in (remainder, exact)]
+            outside.append(np.sqrt(norms[0] / norms[1]))
+        errors.append((np.abs(values - expected).max() / 12.0, max(outside)))
+    assert errors[1][0] < 0.02 and errors[1][1] < 0.02
+    for coarse, fine in zip(*errors, strict=True):
+        assert np.log2(coarse / fine) > 1.7
+
+
+def test_gradients_on_a_sphere_follow_the_surface() -> None:
+    """The gradient of z on the unit sphere is e_z - z x: tangential, of length sqrt(1 - z²), along geodesics."""
+    errors = []
+    for subdivisions in (3, 4):
+        mesh = sphere(subdivisions)
+        found = mesh.displacement_gradients(mesh.points[:, [2]])[:, 0]
+        centres = mesh.points[mesh.cells].mean(axis=1)
+        centres /= np.linalg.norm(centres, axis=1)[:, None]
+        exact = np.array([0.0, 0.0, 1.0]) - centres[:, [2]] * centres
+        errors.append(np.sqrt(np.average(np.sum((found - exact) ** 2, axis=1), weights=mesh.volumes)))
+    assert errors[1] < 0.05
+    assert np.log2(errors[0] / errors[1]) > 0.9
