@@ -1,9 +1,8 @@
 """The least-force transport under a linear law: one small problem in s for each eigenmode of the label mesh.
 
-A least force determines the slow eigenmodes alone; the rest of the known displacements follows the law-free spline
-(`slow_modes`). Where few modes are slow they are computed one and all; where many are, a Krylov space built from the
-known states holds the motion in far fewer vectors (`krylov`), unless the states are so rough that modes at the edge of
-slowness matter: then the slow modes are computed after all.
+Slow eigenmodes alone feel the law (`cmgai_fem.slowness`). Where they are few they are computed one and all; where they
+are many, a Krylov space built from the known states holds the motion in far fewer vectors (`krylov`), unless the states
+are so rough that it does not settle: then the slow modes are computed after all.
 """
 
 import time
@@ -14,10 +13,10 @@ import numpy as np
 
 from cmgai_fem.eigenmodes import eigenmodes_below
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.fem.krylov import RitzModes, ritz_modes
+from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpairs
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
-from cmgai_fem.fem.slow_modes import slow_limit
 from cmgai_fem.fem.spaces import LabelSpace, products
+from cmgai_fem.slowness import felt, slow_limit
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
@@ -50,8 +49,8 @@ def solve_linear(
     watch = _Watch(problem, space, tolerance, progress if space.comm.rank == 0 else None)
     found, way = slow_split(problem, space, starts, FEW), "eigenmodes"
     if found is None:
-        shift = float(np.mean(np.diff(problem.nodes)) ** 2)
-        found, way = watch.settle(ritz_modes(space, problem.law, starts, shift, blocks)), "krylov"
+        pole = 1.0 / slow_limit(problem.nodes)
+        found, way = watch.settle(ritz_modes(space, problem.law, starts, pole, blocks)), "krylov"
     if found is None:
         found, way = slow_split(problem, space, starts, MANY), "eigenmodes"
     if found is None:
@@ -60,13 +59,13 @@ def solve_linear(
             f"{watch.history[-1]['change']:.1e} (tolerance {tolerance:.1e}), and more than {MANY} eigenmodes are slow; "
             f"raise the stiffness of law {problem.law.name!r}, or smooth the states"
         )
-    amplitudes, felt = _amplitudes(problem, found)
+    amplitudes = _amplitudes(problem, found)
     shapes = np.array([space.to_labels(shape) for shape in found.shapes]).reshape(-1, *modes.origin.shape)
     return TransportSolution(
         problem,
         "fem",
         ModalMotion(modes.origin, shapes, amplitudes),
-        ModalMotion(np.zeros_like(modes.origin), shapes, ModalForce(amplitudes, problem.damping, felt)),
+        ModalMotion(np.zeros_like(modes.origin), shapes, ModalForce(amplitudes, problem.damping, found.eigenvalues)),
         time.perf_counter() - start,
         tuple(watch.history),
         {
@@ -78,7 +77,7 @@ def solve_linear(
 
 
 def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most: int) -> RitzModes | None:
-    """The slow eigenmodes and, as modes that feel no law, what of the known displacements they leave over.
+    """The slow eigenmodes, and Ritz modes of what of the known displacements they leave over.
 
     Args:
         problem: the statement.
@@ -89,15 +88,19 @@ def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most
     Raises:
         ConvergenceError: the eigensolver failed.
     """
-    limit = slow_limit(problem.nodes)
-    eigenvalues, vectors = eigenmodes_below(space.stiffness(problem.law), space.mass, limit, most)
-    if len(eigenvalues) > most:
+    stiffness = space.stiffness(problem.law)
+    slow, vectors = eigenmodes_below(stiffness, space.mass, slow_limit(problem.nodes), most)
+    if len(slow) > most:
         return None
     inside = space.sum(starts @ products(space.mass, vectors).T)
-    # Rounding of the smallest starting modes is not a rest.
-    rest = starts - inside @ vectors
-    eigenvalues = np.concatenate([eigenvalues, np.full(len(rest), limit)])
-    return RitzModes(eigenvalues, np.vstack([vectors, rest]), np.hstack([inside, np.eye(len(rest))]))
+    rest = MassBasis(space)
+    outside = rest.extend(starts - inside @ vectors)
+    fast, rotation = same_eigenpairs(space, space.sum(rest.vectors @ products(stiffness, rest.vectors).T))
+    return RitzModes(
+        np.concatenate([slow, fast]),
+        np.vstack([vectors, rotation.T @ rest.vectors]),
+        np.hstack([inside, outside @ rotation]),
+    )
 
 
 class _Watch:
@@ -119,7 +122,7 @@ class _Watch:
         largest = 0
         for ritz in spaces:
             invariant, largest = len(ritz.eigenvalues) == largest, len(ritz.eigenvalues)
-            amplitudes, _ = _amplitudes(self._problem, ritz)
+            amplitudes = _amplitudes(self._problem, ritz)
             current = np.array([amplitudes(s) for s in samples]) @ ritz.shapes
             change = np.inf
             if previous is not None:
@@ -134,10 +137,10 @@ class _Watch:
         return None
 
 
-def _amplitudes(problem: TransportProblem, ritz: RitzModes) -> tuple[ModalAmplitudes, Array]:
-    """Curves of all modes, and the eigenvalue that each of them feels."""
-    felt = np.where(ritz.eigenvalues < slow_limit(problem.nodes), ritz.eigenvalues, 0.0)
+def _amplitudes(problem: TransportProblem, ritz: RitzModes) -> ModalAmplitudes:
+    """Curves of all modes."""
+    stiffness = felt(ritz.eigenvalues, problem.nodes)
     data = problem.modes.amplitudes @ ritz.starts
-    # Neighbours of one eigenvalue, above all those that feel no law, share one set of curves.
-    firsts = np.flatnonzero(np.diff(felt, prepend=np.nan) != 0.0)
-    return least_force_curves(problem, felt[firsts], np.split(data, firsts[1:], axis=1)), felt
+    # Neighbours of one stiffness, above all those that feel no law, share one set of curves.
+    firsts = np.flatnonzero(np.diff(stiffness, prepend=np.nan) != 0.0)
+    return least_force_curves(problem, stiffness[firsts], np.split(data, firsts[1:], axis=1))

@@ -1,9 +1,4 @@
-"""The slow eigenmodes of the label mesh: the part of a motion that a least force determines.
-
-An eigenmode that swings through half a period between two states can do so at no force at all, so the least force does
-not determine it, and a finer mesh has ever more such modes. The modes that are clearly slower are free; the rest of the
-known displacements follows the law-free spline (our choice).
-"""
+"""The slow eigenmodes of the label mesh, in which a nonlinear law is balanced (`cmgai_fem.slowness`)."""
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
@@ -11,14 +6,8 @@ import numpy as np
 from petsc4py import PETSc
 
 from cmgai_fem.eigenmodes import eigenmodes_below
+from cmgai_fem.slowness import slow_limit
 from cmgai_fem.states import Array
-
-SWING = 0.8  # part of half a period that a slow eigenmode may swing between two states
-
-
-def slow_limit(nodes: Array) -> float:
-    """The eigenvalue up to which a mode is slow, for states at pseudo-times (K,)."""
-    return float((SWING * np.pi / np.diff(nodes).max()) ** 2)
 
 
 def slow_modes(mass: PETSc.Mat, stiffness: PETSc.Mat | None, nodes: Array) -> tuple[Array, Array]:

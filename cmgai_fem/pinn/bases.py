@@ -7,12 +7,10 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Modes
 from cmgai_fem.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
+from cmgai_fem.slowness import felt, slow_limit
 from cmgai_fem.states import Array
 from cmgai_fem.transport import TransportProblem
 
-# Part of half a period that a mode may swing between two states. One that swings through half a period can do so at no
-# force at all and is not determined by the states: it moves without the law (our choice, as in the finite elements).
-SWING = 0.8
 # The most eigenmodes of the label mesh that one network pair carries.
 MOST = 32
 
@@ -25,7 +23,7 @@ class ModalBasis:
         origin: (L, n) features of the first state.
         shapes: (m, L, n) mode shapes.
         amplitudes: (K, m) known amplitudes.
-        eigenvalues: (m,) stiffness of each mode per mass, 0 where it moves without the law.
+        eigenvalues: (m,) stiffness per mass that each mode feels, 0 where it moves without the law.
         free: number of modes, the first ones, that the law acts on.
     """
 
@@ -59,13 +57,12 @@ def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
         return ModalBasis(modes.origin, modes.shapes, modes.amplitudes, np.zeros(modes.count), modes.count)
     mesh = LabelMesh.of(problem.states.labels, problem.density)
     displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
-    limit = (SWING * np.pi / np.diff(problem.nodes).max()) ** 2
+    limit = slow_limit(problem.nodes)
     if not problem.law.is_linear:
         return _slow_basis(problem, mesh, displacements, limit)
-    stiff = stiff_modes(mesh, problem.law, displacements, float(np.mean(np.diff(problem.nodes))), blocks)
+    stiff = stiff_modes(mesh, problem.law, displacements, float(1.0 / np.sqrt(limit)), blocks)
     free = int(np.sum(stiff.eigenvalues < limit))
-    eigenvalues = np.where(stiff.eigenvalues < limit, stiff.eigenvalues, 0.0)
-    return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, eigenvalues, free)
+    return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, felt(stiff.eigenvalues, problem.nodes), free)
 
 
 def _slow_basis(problem: TransportProblem, mesh: LabelMesh, displacements: Array, limit: float) -> ModalBasis:

@@ -6,6 +6,7 @@ from cmgai_fem.constitutive import Membrane, NeoHookean
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
 from cmgai_fem.forces import Free, Least
+from cmgai_fem.slowness import felt
 from cmgai_fem.solvers import solve
 from cmgai_fem.states import Coordinate, Field, Labels, StateSet, labels_on_mesh, labels_on_points
 from cmgai_fem.transport import TransportProblem
@@ -91,7 +92,7 @@ def test_the_membrane_motion_does_not_depend_on_the_krylov_space():
     features = problem.scaling.encode(field)
     data = np.array([modes.T @ mass @ space.to_dofs(state - features[0]) for state in features])
     exact = np.zeros(len(eigenvalues))
-    for j, eigenvalue in enumerate(np.maximum(eigenvalues, 0.0)):
+    for j, eigenvalue in enumerate(felt(np.maximum(eigenvalues, 0.0), VALUES)):
         elements = StateElements.for_states(VALUES, (0.0, 1.0), 0, max(1.0, np.sqrt(eigenvalue)))
         exact[j] = (
             elements.basis(np.array([0.6])) @ cardinal_curves(elements, VALUES, 0, 1.0, eigenvalue) @ data[:, j]
