@@ -34,6 +34,7 @@ def verify(
     device: Literal["cpu", "cuda"] = "cpu",
     seed: int = 0,
     quick: bool = False,
+    ablate: Annotated[list[Literal["order", "law", "force"]] | None, Repeated] = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)] = None,
 ) -> int:
     """Run a verification study and hold its figures against the tolerances that it states.
@@ -54,6 +55,8 @@ def verify(
         Seed of the studies that draw their own data; the others state theirs in study.toml.
     quick
         Smaller sizes, for the studies that offer it.
+    ablate
+        Change this part of the theory, everything else as calibrated, and print what it does; may be repeated.
     set_
         Override of a study file's key, e.g. --set mesh.size=0.004; may be repeated.
     """
@@ -62,6 +65,8 @@ def verify(
     if study in OWN_RUNNERS:
         if set_:
             raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
+        if ablate:
+            raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
         return OWN_RUNNERS[study](folder, quick, device, seed)
     from cmgai_fem.study_file import find_study, load_study
 
@@ -69,7 +74,8 @@ def verify(
     from cmgai_fem.study import default_ranks, run_study
     from cmgai_fem.terminal import show_study
 
-    result = run_study(loaded, out or Path("results") / loaded.name, ranks or default_ranks(), device, _say)
+    target = out or Path("results") / loaded.name
+    result = run_study(loaded, target, ranks or default_ranks(), device, _say, ablate or [])
     show_study(result)
     return 0 if result.passed else 1
 

@@ -115,14 +115,20 @@ def splits(request: Request) -> list[Split]:
     return [split for split in both if request.values(split)]
 
 
+def field_problem(known: StateSet, name: str, request: Request, split: Split) -> TransportProblem:
+    """The transport problem of one field in one split, nothing chosen yet."""
+    table = request.fields[name]
+    return TransportProblem(
+        known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)
+    ).with_reach(*request.values(split))
+
+
 def calibrated_problem(
     known: StateSet, name: str, request: Request, split: Split, solver: Solve
 ) -> tuple[TransportProblem, Calibration]:
     """The transport problem of one field, and what calibration chooses for it in one split."""
     table, choice = request.fields[name], request.calibration
-    problem = TransportProblem(
-        known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)
-    ).with_reach(*request.values(split))
+    problem = field_problem(known, name, request, split)
     trials = (
         interpolation_trials(known)
         if split == "interpolation"

@@ -51,6 +51,7 @@ def write_report(folder: Path) -> Path:
             errors_picture=_svg(draw_errors(_curves(results), results.known, results.coordinate.label())),
             training_picture=_training_picture(results.run["training"]),
             calibration=_calibration(results.run["calibration"]),
+            ablation=_ablation(results.run["ablation"]),
             admissibility=_admissibility(results),
             provenance=_flatten(results.run["provenance"]),
         )
@@ -247,6 +248,19 @@ def _calibration(calibration: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return tables
+
+
+def _ablation(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per field and split: its ablation rows."""
+    tables = dict.fromkeys((row["field"], row["split"]) for row in rows)
+    return [
+        {
+            "field": field,
+            "split": split,
+            "rows": [row for row in rows if (row["field"], row["split"]) == (field, split)],
+        }
+        for field, split in tables
+    ]
 
 
 def _admissibility(results: Results) -> list[dict[str, Any]]:

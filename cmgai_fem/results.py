@@ -17,7 +17,8 @@ COLUMNS = (
 # Keys of run.json that the report cannot do without, and those that default to nothing.
 REQUIRED = ("study",)
 OPTIONAL: dict[str, Any] = {
-    "tolerances": [], "calibration": {}, "admissibility": [], "training": [], "provenance": {}, "notes": [],
+    "tolerances": [], "calibration": {}, "admissibility": [], "training": [], "ablation": [], "provenance": {},
+    "notes": [],
 }  # fmt: skip
 
 
@@ -32,6 +33,35 @@ class Row:
     against: str
     nrmse: float
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One choice of one part of the theory, and what it reaches.
+
+    Args:
+        field: name of the field.
+        split: "interpolation" or "extrapolation".
+        part: "order", "law", "force", or "calibrated" for the whole of what calibration chose.
+        choice: what the part is.
+        chosen: whether calibration chose it.
+        left_out: error at the known states that were left out, relative to the known range; None where there is none.
+        mean: mean NRMSE over the held-out states; None where the transport could not be solved.
+        worst: largest NRMSE over them.
+        seconds: wall time.
+        note: why it could not be solved.
+    """
+
+    field: str
+    split: str
+    part: str
+    choice: str
+    chosen: bool
+    left_out: float | None
+    mean: float | None
+    worst: float | None
+    seconds: float | None
+    note: str
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from cmgai_fem.ablation import ablate
 from cmgai_fem.comparison import Row, Verdict, admissibility, compare, judge
 from cmgai_fem.errors import InputError
 from cmgai_fem.generation import Generation, Report, Request, derive, generate
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.report import write_report
+from cmgai_fem.results import AblationRow
 from cmgai_fem.results_folder import run_info, write_fields, write_json, write_metrics
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.states import Coordinate, StateSet
@@ -21,11 +24,12 @@ from cmgai_fem.study_file import Study
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study left behind: its folder, its figures and its verdicts."""
+    """What a study left behind: its folder, its figures, its verdicts and its ablation, if one was asked for."""
 
     folder: Path
     rows: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
+    ablation: tuple[AblationRow, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -33,7 +37,9 @@ class StudyResult:
         return all(verdict.passed for verdict in self.verdicts)
 
 
-def run_study(study: Study, folder: Path, ranks: int, device: str, report: Report) -> StudyResult:
+def run_study(
+    study: Study, folder: Path, ranks: int, device: str, report: Report, ablate_parts: Sequence[str] = ()
+) -> StudyResult:
     """Run a study from its reference solves to its report.
 
     Args:
@@ -42,6 +48,7 @@ def run_study(study: Study, folder: Path, ranks: int, device: str, report: Repor
         ranks: MPI processes of the reference solves.
         device: torch device of the PINN.
         report: takes lines of progress.
+        ablate_parts: parts of the theory to change one at a time, of `ablation.PARTS`.
 
     Raises:
         InputError: the study asks for something that is not there.
@@ -54,7 +61,9 @@ def run_study(study: Study, folder: Path, ranks: int, device: str, report: Repor
     values = sorted([*study.states.known, *study.states.held_out])
     report(f"{study.title}: {len(values)} reference states on {ranks} rank{'s' if ranks > 1 else ''}")
     reference, solve_info = solve_reference(model, coordinate, values, ranks, folder / "reference", report)
-    generation = admit(study, model, generate_for(study, reference, device, report))
+    known, request = reference.at(study.states.known), request_of(study, device)
+    generation = admit(study, model, generate(known, request, report))
+    ablated = ablate(known, reference, request, generation, ablate_parts, report) if ablate_parts else []
     reference = derive(reference, study.fields)
     rows = compare(study, reference, generation)
     verdicts = tuple(judge(tolerance, rows) for tolerance in study.tolerances)
@@ -62,15 +71,21 @@ def run_study(study: Study, folder: Path, ranks: int, device: str, report: Repor
     write_metrics(folder / "metrics.csv", rows)
     write_fields(study, folder, reference, generation, rows)
     info = run_info(study, generation, verdicts, figures, solve_info, device, time.perf_counter() - start)
-    write_json(folder / "run.json", info)
+    if ablated:
+        write_metrics(folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
+    write_json(folder / "run.json", info | {"ablation": [asdict(row) for row in ablated]})
     write_report(folder)
-    return StudyResult(folder, tuple(rows), verdicts)
+    return StudyResult(folder, tuple(rows), verdicts, tuple(ablated))
 
 
 def generate_for(study: Study, reference: StateSet, device: str, report: Report) -> Generation:
     """Generate what a study holds out. Of `reference`, the known states alone are read."""
-    known = reference.at(study.states.known)
-    request = Request(
+    return generate(reference.at(study.states.known), request_of(study, device), report)
+
+
+def request_of(study: Study, device: str) -> Request:
+    """What a study asks of its known states."""
+    return Request(
         study.fields,
         tuple(sorted(study.states.interpolation)),
         tuple(sorted(study.states.extrapolation)),
@@ -78,7 +93,6 @@ def generate_for(study: Study, reference: StateSet, device: str, report: Report)
         study.pinn.seed,
         device,
     )
-    return generate(known, request, report)
 
 
 def admit(study: Study, model: ReferenceModel, generation: Generation) -> Generation:

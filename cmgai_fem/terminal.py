@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cmgai_fem.mechanics.codes import CheckRow
     from cmgai_fem.metrics import FieldError
     from cmgai_fem.own_states.doctor import Finding
+    from cmgai_fem.results import AblationRow
     from cmgai_fem.study import StudyResult
 
 
@@ -28,6 +29,8 @@ def show_study(result: "StudyResult") -> None:
     for field in dict.fromkeys(row["field"] for row in result.rows):
         if _is_headline(field, result.rows):
             show(_study_table(field, result.rows))
+    for field, split in dict.fromkeys((row.field, row.split) for row in result.ablation):
+        show(_ablation_table(field, split, result.ablation))
     for verdict in result.verdicts:
         mark = "holds" if verdict.passed else "FAILS"
         show(f"{mark}  {verdict.name}: at most {verdict.limit}; nearest: {verdict.worst}")
@@ -55,6 +58,21 @@ def _study_table(field: str, rows: "Sequence[Row]") -> Table:
         name = method if against == "reference" else f"{method} against {against}"
         style = "bold" if method in ("fem", "pinn") and against == "reference" else None
         table.add_row(name, *[f"{100 * figures[state]:.3g}" for _, state in states], style=style)
+    return table
+
+
+def _ablation_table(field: str, split: str, rows: "Sequence[AblationRow]") -> Table:
+    table = Table(title=f"{field}, {split}: one part changed at a time", caption="NRMSE in %; * as calibrated")
+    table.add_column("part")
+    table.add_column("choice")
+    for heading in ("left out", "mean", "worst", "s"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        if (row.field, row.split) == (field, split):
+            figures = ["-" if error is None else f"{100 * error:.3g}" for error in (row.left_out, row.mean, row.worst)]
+            seconds = "-" if row.seconds is None else f"{row.seconds:.1f}"
+            choice = f"{row.choice} *" if row.chosen else row.choice
+            table.add_row(row.part, f"{choice}: {row.note}" if row.note else choice, *figures, seconds)
     return table
 
 

@@ -23,8 +23,8 @@ from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-FEW = 64  # slow modes up to which they are computed without trying the Krylov space first
-MANY = 1024  # and the most that are computed where the Krylov space fails
+FEW = 24  # slow modes up to which they are computed without trying the Krylov space first
+MANY = 256  # and the most that are computed where the Krylov space fails
 Progress = Callable[[Mapping[str, float]], None]
 
 

@@ -26,7 +26,7 @@ def solve_fem(
     problem: TransportProblem,
     *,
     tolerance: float = 1e-6,
-    blocks: int = 30,
+    blocks: int = 60,
     comm: "MPI.Comm | None" = None,
     progress: Progress | None = None,
 ) -> TransportSolution:
