@@ -1,4 +1,4 @@
-"""The least-force transport under any law, by Newton's method with a structured preconditioner.
+"""The least-force transport under any law, by Newton's method (SNES) with a structured preconditioner.
 
 Each Newton step is solved by conjugate gradients. Their preconditioner is the same problem for the law's tangent at
 rest, which falls apart into one small problem in s for each eigenmode of the label mesh: how many iterations it takes
@@ -8,7 +8,7 @@ depends on how far the labels are strained, not on how fine the mesh or the elem
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,10 @@ from scipy.interpolate import BSpline
 
 from cmgai_fem.density import SIMPLICES, jacobians
 from cmgai_fem.eigenmodes import to_petsc
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.errors import InputError
 from cmgai_fem.fem.internal_force import InternalForce
-from cmgai_fem.fem.least_force import KnownForce, LeastForce, Linearisation, RestOperator, Statement
+from cmgai_fem.fem.least_force import KnownForce, LeastForce, RestOperator, Statement
+from cmgai_fem.fem.newton import Progress, minimise
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
@@ -28,9 +29,6 @@ from cmgai_fem.forces import Least
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
-NEWTON_STEPS = 40
-INNER_STEPS = 400
-Progress = Callable[[Mapping[str, float]], None]
 Reorder = Callable[[Array], Array]
 
 
@@ -86,10 +84,11 @@ def solve_nonlinear(
     # What is outside the slow modes follows the law-free motion of the same force.
     cardinal = cardinal_curves(elements, problem.nodes, order, problem.damping, 0.0)
     functional = LeastForce(statement, elements, problem.nodes, order, vectors, cardinal @ (states - modal @ vectors.T))
-    amplitudes, history = _newton(
+    rest_operator = RestOperator(functional, eigenvalues)
+    amplitudes, history = minimise(
         functional,
-        RestOperator(functional, eigenvalues),
-        modal,
+        rest_operator,
+        rest_operator.motion(modal),
         tolerance * float(np.abs(modal).max() or 1.0),
         progress if statement.comm.rank == 0 else None,
     )
@@ -143,68 +142,6 @@ def _statement(
     space = LabelSpace(problem.states.labels, components, problem.density, comm)
     internal = InternalForce(space, problem.law)
     return Statement(space.mass, internal, problem.damping, known_force), space.to_dofs, space.to_labels
-
-
-def _newton(
-    functional: LeastForce, rest: RestOperator, states: Array, tolerance: float, progress: Progress | None
-) -> tuple[Array, list[Mapping[str, float]]]:
-    amplitudes = rest.motion(states)
-    history: list[Mapping[str, float]] = []
-    value = functional.value(amplitudes)
-    for step in range(NEWTON_STEPS):
-        about = functional.linearise(amplitudes)
-        gradient = functional.gradient(about)
-        change, inner = _conjugate_gradients(functional, rest, about, -gradient)
-        moved = functional.free @ change
-        length, value = _line_search(functional, amplitudes, moved, value, float(np.sum(gradient * change)))
-        amplitudes = amplitudes + length * moved
-        size = float(np.abs(moved).max(initial=0.0))
-        history.append({"step": step, "loss": value, "change": size, "inner_iterations": inner, "length": length})
-        if progress:
-            progress(history[-1])
-        if size <= tolerance:
-            return amplitudes, history
-    raise ConvergenceError(f"nonlinear transport: {NEWTON_STEPS} Newton steps left a change of {size:.1e}")
-
-
-def _line_search(
-    functional: LeastForce, amplitudes: Array, moved: Array, value: float, slope: float
-) -> tuple[float, float]:
-    length = 1.0
-    while length > 1e-6:
-        fresh = functional.value(amplitudes + length * moved)
-        # At convergence the values differ by rounding alone.
-        if fresh <= value + 1e-4 * length * slope + 1e-12 * abs(value) + 1e-28:
-            return length, fresh
-        length *= 0.5
-    raise ConvergenceError("nonlinear transport: the line search found no descent")
-
-
-def _conjugate_gradients(
-    functional: LeastForce, rest: RestOperator, about: Linearisation, right: Array, tolerance: float = 1e-6
-) -> tuple[Array, int]:
-    """Preconditioned conjugate gradients; a direction of negative curvature ends them (Steihaug)."""
-    solution, residual = np.zeros_like(right), right
-    preconditioned = rest.solve(residual)
-    direction, product = preconditioned, float(np.sum(residual * preconditioned))
-    first = product
-    for iteration in range(1, INNER_STEPS + 1):
-        if product <= tolerance**2 * first:
-            return solution, iteration - 1
-        applied = functional.bend(about, direction)
-        bend = float(np.sum(direction * applied))
-        if bend <= 0.0:
-            return (solution if iteration > 1 else direction), iteration
-        length = product / bend
-        solution = solution + length * direction
-        residual = residual - length * applied
-        preconditioned = rest.solve(residual)
-        fresh = float(np.sum(residual * preconditioned))
-        direction, product = preconditioned + (fresh / product) * direction, fresh
-    raise ConvergenceError(
-        f"nonlinear transport: {INNER_STEPS} conjugate gradient iterations left {np.sqrt(product / first):.1e} of the "
-        "residual; lower the stiffness of the law"
-    )
 
 
 def _check_labels(problem: TransportProblem, functional: LeastForce, coefficients: Array, to_labels: Reorder) -> None:

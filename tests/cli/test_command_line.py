@@ -83,6 +83,9 @@ def test_a_whole_study_from_mesh_to_report(tmp_path, capfd):
         (["verify", "thermal-stress", "--ranks", "0"], "ranks"),
         (["verify", "thermal-stress", "--ranks", "many"], "ranks"),
         (["verify", "thermal-stress", "--bogus", "1"], "--bogus"),
+        (["verify", "thermal-stress", "--ablate", "everything"], "ablate"),
+        (["verify", "codes", "--ablate", "law"], "--ablate law: the study 'codes' calibrates no field"),
+        (["verify", "two-coordinates", "--ablate", "law"], "has several"),
         (["verify"], "study"),
     ],
 )

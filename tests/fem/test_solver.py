@@ -149,6 +149,7 @@ def rough_states(cells):
 
 def test_rough_states_under_many_slow_modes_fall_back_on_the_modes_themselves(monkeypatch):
     problem = TransportProblem(rough_states(20), law=Membrane(0.2))
+    monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 64)
     by_modes = solve(problem, "fem")
     monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 5)
     fallen_back = solve(problem, "fem", blocks=2)
