@@ -13,7 +13,7 @@ use for the choice of force and law is ours and not the paper's.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
 from cmgai_fem.mass_mode import MassTransform
 from cmgai_fem.pseudo_time import PseudoTime
-from cmgai_fem.stacking import stack_globally, stack_locally
+from cmgai_fem.stacking import superpose
 from cmgai_fem.states import Array, Field, IntArray, Labels, StateSet
 from cmgai_fem.transport import Superposition, TransportProblem, TransportSolution
 
@@ -33,8 +33,6 @@ SHORTLIST = 40
 WORST_RATIO = 5.0
 # Labels that calibration looks at where no law couples them: enough for a mean, few enough for a million-cell mesh.
 SAMPLE = 20_000
-# With fewer labels than this there are no neighbourhoods to speak of.
-FEW = 64
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,15 @@ class Candidate:
         }
 
 
+class Choice(Protocol):
+    """One choice of everything that a calibration may choose; its text is its name."""
+
+    def describe(self) -> dict[str, Any]:
+        """The choice as plain data."""
+
+
 @dataclass(frozen=True)
-class Calibration:
+class Chosen[C: Choice]:
     """What was chosen and how everything that was tried fared.
 
     Args:
@@ -106,18 +111,17 @@ class Calibration:
         local: (members, L) weights of every label, whose volume means `weights` then are; None for one weight a member.
     """
 
-    members: tuple[Candidate, ...]
+    members: tuple[C, ...]
     weights: tuple[float, ...]
     error: float
-    table: tuple[tuple[Candidate, float], ...]
+    table: tuple[tuple[C, float], ...]
     left_out: tuple[tuple[float, ...], ...]
     local: Array | None = field(default=None, compare=False)
 
-    def solve(self, problem: TransportProblem, solve: Solve) -> Superposition:
-        """Solve `problem` with every member and superpose."""
-        carriers = carry(problem, self.members)
-        members = tuple(solve(member.apply(carriers[member.mass_axes])) for member in self.members)
-        return Superposition(members, self.weights if self.local is None else tuple(self.local))
+    @property
+    def shares(self) -> tuple[float | Array, ...]:
+        """The weight of each member, (L,) numbers where it varies over the body."""
+        return self.weights if self.local is None else tuple(self.local)
 
     def describe(self) -> dict[str, Any]:
         """The calibration as plain data for files and reports."""
@@ -139,6 +143,17 @@ class Calibration:
             f"{weight:.2f} {member}" if len(self.members) > 1 else str(member)
             for member, weight in zip(self.members, self.weights, strict=True)
         )
+
+
+@dataclass(frozen=True)
+class Calibration(Chosen[Candidate]):
+    """What was chosen for a transport along one coordinate."""
+
+    def solve(self, problem: TransportProblem, solve: Solve) -> Superposition:
+        """Solve `problem` with every member and superpose."""
+        carriers = carry(problem, self.members)
+        members = tuple(solve(member.apply(carriers[member.mass_axes])) for member in self.members)
+        return Superposition(members, self.shares)
 
 
 def interpolation_trials(states: StateSet) -> list[IntArray]:
@@ -252,21 +267,8 @@ def calibrate(
         raise ConvergenceError("calibration: no choice of order, damping and pseudo-time could be solved")
     labels = sampled.states.labels
     stacked = np.array([errors[member] for member in members]).reshape(len(members), -1, labels.count, _width(problem))
-    if local and sampled is problem and labels.count > FEW:
-        rows, weights = stack_locally(stacked, labels.positions, labels.weights)
-    else:
-        rows, weights = stack_globally(stacked.reshape(len(members), -1))
-    everywhere = weights if weights.ndim == 2 else weights[:, None]
-    mixed = np.einsum("ml,mtlc->tlc", np.broadcast_to(everywhere, (len(rows), labels.count)), stacked[rows])
-    shares = labels.weights / labels.weights.sum()
-    return Calibration(
-        tuple(members[row] for row in rows),
-        tuple(float(weight) for weight in (weights @ shares if weights.ndim == 2 else weights)),
-        float(np.sqrt(np.sum(mixed**2) / len(mixed))),
-        table,
-        values,
-        weights if weights.ndim == 2 else None,
-    )
+    mix = superpose(stacked, labels, local and sampled is problem)
+    return Calibration(tuple(members[row] for row in mix.rows), mix.weights, mix.error, table, values, mix.local)
 
 
 def carry(problem: TransportProblem, candidates: Iterable[Candidate]) -> dict[tuple[int, ...], TransportProblem]:

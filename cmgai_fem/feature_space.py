@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states import Array, Field
+
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -104,28 +107,29 @@ class Admissible:
 
     Args:
         lower: least admissible value, e.g. 0 for a plastic strain; None for no bound.
-        monotone: the field never decreases along the state coordinate (a plastic strain in time).
+        monotone: the field never decreases along the state coordinate (a plastic strain in time). A tuple, one each,
+            for several coordinates: known states bound those that differ from them in monotone coordinates alone.
         ordered: the field never decreases from one component to the next (a history, a component a time).
     """
 
     lower: float | None = None
-    monotone: bool = False
+    monotone: bool | tuple[bool, ...] = False
     ordered: bool = False
 
-    def project(self, value: float, generated: Array, known_values: Array, known: Array) -> Array:
+    def project(self, value: ArrayLike, generated: Array, known_values: Array, known: Array) -> Array:
         """The admissible field nearest to `generated`.
 
         Args:
-            value: state coordinate of the generated field.
+            value: state coordinate of the generated field, or (m,) coordinates.
             generated: (L, n) field.
-            known_values: (K,) coordinates of the known states, increasing.
+            known_values: (K,) or (K, m) coordinates of the known states.
             known: (K, L, n) fields of the known states.
         """
         result = generated
-        if self.monotone:
-            before, after = known[known_values <= value], known[known_values >= value]
-            result = np.maximum(result, before[-1]) if len(before) else result
-            result = np.minimum(result, after[0]) if len(after) else result
+        if np.any(self.monotone):
+            before, after = self._before(known_values, value), self._before(value, known_values)
+            result = np.maximum(result, known[before].max(axis=0)) if before.any() else result
+            result = np.minimum(result, known[after].min(axis=0)) if after.any() else result
         result = isotonic(result) if self.ordered else result
         return np.maximum(result, self.lower) if self.lower is not None else result
 
@@ -133,13 +137,21 @@ class Admissible:
         """Refuse known states that are not admissible themselves."""
         slack = 1e-9 * float(np.ptp(known))
         if self.lower is not None and known.min() < self.lower - slack:
-            state = known_values[int(np.argmin(known.min(axis=(1, 2))))]
-            raise InputError(
-                f"field {name!r} falls to {known.min():g} at state {state:g}, below its bound {self.lower:g}"
-            )
-        if self.monotone and len(known) > 1 and np.diff(known, axis=0).min() < -slack:
-            state = known_values[1 + int(np.argmin(np.diff(known, axis=0).min(axis=(1, 2))))]
-            raise InputError(f"field {name!r} is declared monotone but decreases before state {state:g}")
+            state = np.atleast_1d(known_values[int(np.argmin(known.min(axis=(1, 2))))])
+            text = ", ".join(f"{part:g}" for part in state)
+            raise InputError(f"field {name!r} falls to {known.min():g} at state {text}, below its bound {self.lower:g}")
+        for row, state in enumerate(known_values if np.any(self.monotone) else ()):
+            before = self._before(known_values, state)
+            if np.min(known[row] - known[before]) < -slack:
+                text = ", ".join(f"{part:g}" for part in np.atleast_1d(state))
+                raise InputError(f"field {name!r} is declared monotone but decreases before state {text}")
+
+    def _before(self, first: ArrayLike, second: ArrayLike) -> BoolArray:
+        """Whether states `first` come before `second`, or are the same, along monotone coordinates alone."""
+        one, two = (np.asarray(places, dtype=float) for places in (first, second))
+        if not isinstance(self.monotone, tuple):
+            return np.asarray(one <= two)
+        return np.all(np.where(self.monotone, one <= two, one == two), axis=-1)
 
 
 def isotonic(values: Array) -> Array:

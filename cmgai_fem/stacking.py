@@ -9,17 +9,60 @@ accelerated projected gradient is that of Beck and Teboulle, SIAM J. Imaging Sci
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from cmgai_fem.states import Array, IntArray
+from cmgai_fem.states import Array, IntArray, Labels
 
 LEAST_WEIGHT = 0.02  # members below this mean weight are dropped and the rest fitted anew
 NEIGHBOURS = 128  # labels in a neighbourhood
 WHOLE_SHARE = 1.0  # weight of the whole body's errors beside a neighbourhood's
 STEPS = 400
+# With fewer labels than this there are no neighbourhoods to speak of.
+FEW = 64
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Convex weights of members and what their superposition gets wrong.
+
+    Args:
+        rows: the members that are kept, of greatest mean weight first.
+        weights: their mean weights.
+        error: left-out error of the superposition.
+        local: (members, L) weights of every label; None for one weight a member.
+    """
+
+    rows: IntArray
+    weights: tuple[float, ...]
+    error: float
+    local: Array | None
+
+
+def superpose(errors: Array, labels: Labels, local: bool) -> Mix:
+    """The convex superposition of least left-out error.
+
+    Args:
+        errors: (m, T, L, n) left-out errors of the members, scaled so that squares add up to those of the mean.
+        labels: the labels.
+        local: let the weights vary over the body, where it has labels enough.
+    """
+    if local and labels.count > FEW:
+        rows, weights = stack_locally(errors, labels.positions, labels.weights)
+    else:
+        rows, weights = stack_globally(errors.reshape(len(errors), -1))
+    everywhere = weights if weights.ndim == 2 else weights[:, None]
+    mixed = np.einsum("ml,mtlc->tlc", np.broadcast_to(everywhere, (len(rows), labels.count)), errors[rows])
+    shares = labels.weights / labels.weights.sum()
+    return Mix(
+        rows,
+        tuple(float(weight) for weight in (weights @ shares if weights.ndim == 2 else weights)),
+        float(np.sqrt(np.sum(mixed**2) / len(mixed))),
+        weights if weights.ndim == 2 else None,
+    )
 
 
 def stack_globally(errors: Array) -> tuple[IntArray, Array]:

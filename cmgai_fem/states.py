@@ -1,15 +1,15 @@
-"""States: what is known of a body at a few values of one state coordinate.
+"""States: what is known of a body at a few values of one state coordinate, or at points of several.
 
-A `StateSet` is the package's only input: labels `X` (mesh nodes, cell centres or bare points), a state coordinate `s`
-(temperature, velocity, time, ...) with its known values, and one array a field. Everything else reads it, nothing
-changes it.
+A `StateSet` is the package's input: labels `X` (mesh nodes, cell centres or bare points), a state coordinate `s`
+(temperature, velocity, time, ...) with its known values, and one array a field. `ScatteredStates` is its sibling for
+several coordinates (`scattered_states`). Everything else reads them, nothing changes them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -83,6 +83,17 @@ class Coordinate:
         return f"{self.name} = {value:g} {self.unit}".rstrip()
 
 
+class Axis(Protocol):
+    """What a set of states asks of its coordinate or coordinates."""
+
+    @property
+    def name(self) -> str:
+        """The name or names."""
+
+    def label(self, value: float | None = None) -> str:
+        """Text for an axis, or for one state."""
+
+
 @dataclass(frozen=True)
 class Field:
     """Values of one field at every state and label.
@@ -106,33 +117,80 @@ SYMMETRIC_TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 
 
 @dataclass(frozen=True)
-class StateSet:
-    """Known states of one body.
+class States[A: Axis]:
+    """Known states of one body, whatever their coordinates.
 
     Args:
         labels: the labels, shared by all states.
-        coordinate: the state coordinate.
-        values: (K,) values of the state coordinate, strictly increasing.
+        coordinate: the state coordinate, or the coordinates.
+        values: (K,) or (K, m) values of the coordinates.
         fields: fields by name, each (K, L, n).
     """
 
     labels: Labels
-    coordinate: Coordinate
+    coordinate: A
     values: Array
     fields: Mapping[str, Field]
 
     def __post_init__(self) -> None:
-        if self.values.ndim != 1 or not np.all(np.isfinite(self.values)):
+        if not np.all(np.isfinite(self.values)):
             raise InputError(f"values of {self.coordinate.name} must be finite numbers")
-        for left, right in pairwise(self.values):
-            if not right > left:
-                raise InputError(f"{self.coordinate.name}: state {right:g} follows {left:g}; states must increase")
         for name, field in self.fields.items():
             if field.values.shape[:2] != (len(self.values), self.labels.count):
                 raise InputError(
                     f"field {name!r} has {field.values.shape[:2]} states and labels, expected "
                     f"{(len(self.values), self.labels.count)}"
                 )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def field(self, name: str) -> Field:
+        """The field called `name`.
+
+        Raises:
+            InputError: there is none; the message lists those there are.
+        """
+        if name not in self.fields:
+            raise InputError(f"no field {name!r}; the states have: {', '.join(sorted(self.fields))}")
+        return self.fields[name]
+
+    def without(self, index: int) -> Self:
+        """All states but the one at `index`: what leave-one-out calibration works on."""
+        return self._rows(np.delete(np.arange(len(self)), index))
+
+    def only(self, *names: str) -> Self:
+        """The same states with the named fields alone."""
+        return replace(self, fields={name: self.field(name) for name in names})
+
+    def check_finite(self) -> Self:
+        """Refuse NaN and infinity, naming the field, state and label."""
+        for name, field in self.fields.items():
+            bad = np.argwhere(~np.isfinite(field.values))
+            if len(bad):
+                state, label, component = bad[0]
+                raise InputError(
+                    f"field {name!r} is not finite at {self.coordinate.label(self.values[state])}, "
+                    f"label {label}, component {field.components[component] or 'value'}"
+                )
+        return self
+
+    def _rows(self, rows: IntArray) -> Self:
+        fields = {name: replace(field, values=field.values[rows]) for name, field in self.fields.items()}
+        return replace(self, values=self.values[rows], fields=fields)
+
+
+@dataclass(frozen=True)
+class StateSet(States[Coordinate]):
+    """Known states along one coordinate: `values` are (K,), strictly increasing."""
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 1:
+            raise InputError(f"values of {self.coordinate.name} must be one number a state, not {self.values.shape}")
+        super().__post_init__()
+        for left, right in pairwise(self.values):
+            if not right > left:
+                raise InputError(f"{self.coordinate.name}: state {right:g} follows {left:g}; states must increase")
 
     @classmethod
     def sorted_from(
@@ -152,19 +210,6 @@ class StateSet:
             {name: replace(field, values=field.values[order]) for name, field in fields.items()},
         )
 
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def field(self, name: str) -> Field:
-        """The field called `name`.
-
-        Raises:
-            InputError: there is none; the message lists those there are.
-        """
-        if name not in self.fields:
-            raise InputError(f"no field {name!r}; the states have: {', '.join(sorted(self.fields))}")
-        return self.fields[name]
-
     def index(self, value: float) -> int:
         """Index of the state at `value`."""
         hits = np.flatnonzero(np.isclose(self.values, value, rtol=1e-12, atol=0.0))
@@ -177,63 +222,50 @@ class StateSet:
         rows = sorted(self.index(value) for value in values)
         return self._rows(np.asarray(rows, dtype=int))
 
-    def without(self, index: int) -> Self:
-        """All states but the one at `index`: what leave-one-out calibration works on."""
-        return self._rows(np.delete(np.arange(len(self)), index))
-
-    def only(self, *names: str) -> Self:
-        """The same states with the named fields alone."""
-        return replace(self, fields={name: self.field(name) for name in names})
-
-    def check_finite(self) -> Self:
-        """Refuse NaN and infinity, naming the field, state and label."""
-        for name, field in self.fields.items():
-            bad = np.argwhere(~np.isfinite(field.values))
-            if len(bad):
-                state, label, component = bad[0]
-                raise InputError(
-                    f"field {name!r} is not finite at {self.coordinate.label(float(self.values[state]))}, "
-                    f"label {label}, component {field.components[component] or 'value'}"
-                )
-        return self
-
     def save(self, path: Path) -> None:
         """Write the set to one .npz file, complete or not at all."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "points": self.labels.points,
-            "weights": self.labels.weights,
-            "values": self.values,
-            "meta": np.array([self.labels.location, self.coordinate.name, self.coordinate.unit]),
-        }
-        arrays |= {f"cells/{kind}": block for kind, block in self.labels.cells.items()}
-        for name, field in self.fields.items():
-            arrays[f"field/{name}"] = field.values
-            arrays[f"info/{name}"] = np.array([field.unit, *field.components])
-        temporary = path.with_name(f".{path.name}.partial")
-        with temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-        temporary.replace(path)
+        save_states(path, self, [self.coordinate.name, self.coordinate.unit])
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a set that `save` wrote."""
-        with np.load(path, allow_pickle=False) as data:
-            location, name, unit = (str(item) for item in data["meta"])
-            cells = {key.removeprefix("cells/"): data[key] for key in data.files if key.startswith("cells/")}
-            labels = Labels(data["points"], data["weights"], cells, location)
-            fields = {}
-            for key in data.files:
-                if key.startswith("field/"):
-                    info = [str(item) for item in data["info/" + key.removeprefix("field/")]]
-                    fields[key.removeprefix("field/")] = Field(data[key], info[0], tuple(info[1:]))
-            return cls(labels, Coordinate(name, unit), data["values"], fields)
-
-    def _rows(self, rows: IntArray) -> Self:
-        fields = {name: replace(field, values=field.values[rows]) for name, field in self.fields.items()}
-        return replace(self, values=self.values[rows], fields=fields)
+        labels, (name, unit), values, fields = load_states(path)
+        return cls(labels, Coordinate(name, unit), values, fields)
 
     def __iter__(self) -> Iterator[float]:
         return iter(float(value) for value in self.values)
+
+
+def save_states(path: Path, states: States[Any], names: Sequence[str]) -> None:
+    """Write states to one .npz file, complete or not at all; `names` are the coordinates' names and units."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        "points": states.labels.points,
+        "weights": states.labels.weights,
+        "values": states.values,
+        "meta": np.array([states.labels.location, *names]),
+    }
+    arrays |= {f"cells/{kind}": block for kind, block in states.labels.cells.items()}
+    for name, field in states.fields.items():
+        arrays[f"field/{name}"] = field.values
+        arrays[f"info/{name}"] = np.array([field.unit, *field.components])
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+    temporary.replace(path)
+
+
+def load_states(path: Path) -> tuple[Labels, list[str], Array, dict[str, Field]]:
+    """Labels, names and units of the coordinates, values and fields of a file that `save_states` wrote."""
+    with np.load(path, allow_pickle=False) as data:
+        location, *names = (str(item) for item in data["meta"])
+        cells = {key.removeprefix("cells/"): data[key] for key in data.files if key.startswith("cells/")}
+        labels = Labels(data["points"], data["weights"], cells, location)
+        fields = {}
+        for key in data.files:
+            if key.startswith("field/"):
+                info = [str(item) for item in data["info/" + key.removeprefix("field/")]]
+                fields[key.removeprefix("field/")] = Field(data[key], info[0], tuple(info[1:]))
+        return labels, names, data["values"], fields
 
 
 def labels_on_points(points: Array, weights: Array | None = None) -> Labels:

@@ -223,8 +223,19 @@ class TransportSolution:
         return problem.admissible.project(value, generated, problem.states.values, problem.known.values)
 
 
+class Answering(Protocol):
+    """A solved transport that can be asked for the field at a state."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the solve [s]."""
+
+    def at(self, value: Any) -> Array:
+        """The generated field (L, n) at a state, in the field's unit."""
+
+
 @dataclass(frozen=True)
-class Superposition:
+class Superposition[M: Answering]:
     """A convex combination of transports of one field: what calibration makes of several good ones.
 
     Args:
@@ -232,10 +243,10 @@ class Superposition:
         weights: one weight each, or (L,) weights each; not negative, adding up to one.
     """
 
-    members: tuple[TransportSolution, ...]
+    members: tuple[M, ...]
     weights: tuple[float | Array, ...]
 
-    def at(self, value: float) -> Array:
+    def at(self, value: Any) -> Array:
         """The generated field (L, n) at the state `value`, in the field's unit; admissible if its members are."""
         return np.asarray(
             sum(

@@ -170,8 +170,8 @@ def test_pod_gpr_follows_a_linear_trend_far_outside():
 
 def test_smoothing_is_chosen_on_noisy_data():
     """The radial basis functions settle on another regression than on the clean data."""
-    known = np.linspace(0.0, 1.0, 12)
-    clean = smooth(200.0 + 500.0 * known)
+    known = np.linspace(0.0, 1.0, 12)[:, None]
+    clean = smooth(200.0 + 500.0 * known[:, 0])
     noisy = clean + 0.05 * np.random.default_rng(1).normal(size=clean.shape)
     rival = BASELINES["pod_rbf"]
     clean_choice, _ = rival.choose(known, decompose(clean, None).coefficients)
@@ -199,7 +199,7 @@ def test_decomposition_in_chunks_is_that_of_the_whole(monkeypatch):
 
 def test_straight_line_with_two_states():
     rival = BASELINES["pod_gpr"]
-    assert rival.choose(np.array([0.0, 1.0]), np.array([[1.0], [-1.0]])) == (StraightLine(), StraightLine())
+    assert rival.choose(np.array([[0.0], [1.0]]), np.array([[1.0], [-1.0]])) == (StraightLine(), StraightLine())
 
 
 @pytest.mark.parametrize(

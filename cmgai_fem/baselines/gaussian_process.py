@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from scipy.optimize import minimize
@@ -34,7 +35,7 @@ class Processes:
         predicted = np.zeros((len(targets), coefficients.shape[1]))
         for mode, kernel in enumerate(self.kernels):
             process = GaussianProcessRegressor(kernel, normalize_y=True, optimizer=None)
-            predicted[:, mode] = process.fit(known[:, None], coefficients[:, mode]).predict(targets[:, None])
+            predicted[:, mode] = process.fit(known, coefficients[:, mode]).predict(targets)
         return predicted
 
 
@@ -51,10 +52,12 @@ class PodGpr(ReducedBaseline):
 
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
         """See `ReducedBaseline.candidates`."""
-        process = ConstantKernel(1.0, AMPLITUDES) * Matern(0.5, LENGTH_SCALES, nu=2.5)
+        count, dimension = known.shape
+        process = ConstantKernel(1.0, AMPLITUDES) * Matern(_lengths(dimension), LENGTH_SCALES, nu=2.5)
         trends = [
             ConstantKernel(TREND_VARIANCE, "fixed") * DotProduct(1.0, "fixed") ** degree
-            for degree in range(1, min(4, len(known) - 1))
+            for degree in range(1, 4)
+            if comb(degree + dimension, dimension) < count
         ]
         kernels = [process, *(process + trend for trend in trends)]
         return [_likeliest(kernel, known, coefficients) for kernel in kernels]
@@ -79,8 +82,14 @@ class FpcaGpr(ReducedBaseline):
             _likeliest(
                 ConstantKernel(1.0, AMPLITUDES) * shape + WhiteKernel(1e-4, NOISE), known, coefficients[:, :kept]
             )
-            for shape in (RBF(0.5, LENGTH_SCALES), Matern(0.5, LENGTH_SCALES, nu=2.5))
+            for lengths in (_lengths(known.shape[1]),)
+            for shape in (RBF(lengths, LENGTH_SCALES), Matern(lengths, LENGTH_SCALES, nu=2.5))
         ]
+
+
+def _lengths(dimension: int) -> float | Array:
+    """Starting length scales: one each for several coordinates (automatic relevance determination)."""
+    return 0.5 if dimension == 1 else np.full(dimension, 0.5)
 
 
 def _likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:
@@ -88,7 +97,7 @@ def _likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:
     processes = [
         GaussianProcessRegressor(
             kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=maximise_likelihood, random_state=SEED
-        ).fit(known[:, None], values)
+        ).fit(known, values)
         for values in coefficients.T
     ]
     return Processes(tuple(process.kernel_ for process in processes))

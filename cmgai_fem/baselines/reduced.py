@@ -5,7 +5,7 @@ known snapshots, so the modes themselves, each as large as a snapshot, are never
 
 What a regression leaves open (kernel, shape, trend, ...) is chosen by leaving known states out one at a time: the inner
 ones for targets inside the known range, the first and the last for targets outside it. That is what the transport's
-own calibration is given, so the comparison is fair.
+own calibration is given, so the comparison is fair. Several coordinates are one regression at points (K, m).
 """
 
 from abc import abstractmethod
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from cmgai_fem.baselines.base import Baseline, Predictor
-from cmgai_fem.states import Array
+from cmgai_fem.states import Array, IntArray
 
 # Modes below this fraction of the first are round-off of the snapshots.
 RANK_TOLERANCE = 1e-13
@@ -29,7 +29,7 @@ class Regression(Protocol):
     """One fully stated regression of coefficients on the state coordinate."""
 
     def __call__(self, known: Array, coefficients: Array, targets: Array) -> Array:
-        """Predict (T, r) coefficients at (T,) targets from (K, r) at (K,) known; coordinates scaled to [0, 1]."""
+        """Predict (T, r) coefficients at (T, m) targets from (K, r) at (K, m) known; coordinates scaled to [0, 1]."""
         ...
 
 
@@ -40,7 +40,7 @@ class StraightLine:
     def __call__(self, known: Array, coefficients: Array, targets: Array) -> Array:
         """See `Regression`."""
         share = (targets - known[0]) / (known[-1] - known[0])
-        return coefficients[0] + share[:, None] * (coefficients[-1] - coefficients[0])
+        return coefficients[0] + share * (coefficients[-1] - coefficients[0])
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ReducedBaseline(Baseline):
         """Choose the regressions for targets inside and outside the known range, by left-out errors.
 
         Args:
-            known: (K,) known states scaled to [0, 1].
+            known: (K, 1) known states scaled to [0, 1].
             coefficients: (K, r) coefficients.
 
         Returns:
@@ -109,14 +109,14 @@ class ReducedBaseline(Baseline):
         if len(known) < 3:
             return StraightLine(), StraightLine()
         candidates = self.candidates(known, coefficients)
-        errors = np.array([_left_out_errors(candidate, known, coefficients) for candidate in candidates])
+        errors = np.array([left_out_errors(candidate, known, coefficients) for candidate in candidates])
         inside, outside = errors[:, 1:-1].sum(axis=1), errors[:, [0, -1]].sum(axis=1)
         return candidates[int(np.argmin(inside))], candidates[int(np.argmin(outside))]
 
     def _fit(self, values: Array, snapshots: Array, weights: Array | None) -> Predictor:
         parts = decompose(snapshots, weights)
         origin, span = values[0], values[-1] - values[0]
-        known = (values - origin) / span
+        known = ((values - origin) / span)[:, None]
         if parts.coefficients.shape[1] == 0:
             return lambda targets: np.repeat(snapshots[:1], len(targets), axis=0)
         inside, outside = self.choose(known, parts.coefficients)
@@ -127,22 +127,26 @@ class ReducedBaseline(Baseline):
             within = (scaled >= 0.0) & (scaled <= 1.0)
             for regression, rows in ((inside, within), (outside, ~within)):
                 if rows.any():
-                    coefficients[rows] = regression(known, parts.coefficients, scaled[rows])
+                    coefficients[rows] = regression(known, parts.coefficients, scaled[rows, None])
             return parts.cardinal(coefficients) @ snapshots
 
         return predict
 
 
-def _left_out_errors(regression: Regression, known: Array, coefficients: Array) -> Array:
-    """(K,) squared error at each known state when it is left out; infinite where the regression cannot be formed."""
-    errors = np.empty(len(known))
-    for index in range(len(known)):
+def left_out_errors(regression: Regression, known: Array, coefficients: Array, rows: IntArray | None = None) -> Array:
+    """Squared error at each of the known states `rows`, all by default, when it is left out.
+
+    Infinite where the regression cannot be formed.
+    """
+    rows = np.arange(len(known)) if rows is None else rows
+    errors = np.empty(len(rows))
+    for place, index in enumerate(rows):
         rest = np.delete(np.arange(len(known)), index)
         try:
             predicted = regression(known[rest], coefficients[rest], known[[index]])
         except LinAlgError:
             # A singular kernel matrix rules a candidate out; it is not an error of the method.
-            errors[index] = np.inf
+            errors[place] = np.inf
         else:
-            errors[index] = np.sum((predicted[0] - coefficients[index]) ** 2)
+            errors[place] = np.sum((predicted[0] - coefficients[index]) ** 2)
     return errors

@@ -17,20 +17,18 @@ Source: J. Duchon, Splines minimizing rotation-invariant semi-norms in Sobolev s
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
-from math import factorial, gamma, pi
 
 import numpy as np
-from scipy import linalg, special
+from scipy import linalg
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.state_space.green import green_function
 from cmgai_fem.states import Array
 
 # Singular values of the polynomials at the states below this share of the largest: the states do not tell them apart.
 UNISOLVENT = 1e-9
 # A state whose share in what bends the motion is below this cannot be left out: the others alone fix no polynomial.
 LEAST_SHARE = 1e-10
-# Where the remainder of a series is summed, and with how many terms to rounding.
-NEAR, SERIES = 2.0, 24
 
 
 @dataclass(frozen=True)
@@ -165,72 +163,6 @@ class PolyharmonicSpline:
         kernel = self._kernel(_distances(self._places, self._places)) + np.diag(self._misfit)
         rest = np.eye(len(self.nodes)) - kernel @ self._blows
         return np.asarray(linalg.lstsq(self._tail, rest, cond=UNISOLVENT)[0])
-
-
-def green_function(distances: Array, order: int, dimension: int, tension: float = 0.0) -> Array:
-    """Fundamental solution of `(-lap)^(q-1) (tau^2 - lap)` in R^m, up to polynomials that the tail of a spline absorbs.
-
-    Args:
-        distances: distances, any shape.
-        order: q >= 2.
-        dimension: m, 1 to 3.
-        tension: tau >= 0.
-    """
-    return _stretched(distances, order, dimension, tension) if tension else _polyharmonic(distances, order, dimension)
-
-
-def _polyharmonic(distances: Array, order: int, dimension: int) -> Array:
-    """Fundamental solution of `(-lap)^q` in R^m."""
-    power = 2 * order - dimension
-    if dimension % 2 == 0:
-        sign = (-1.0) ** (order - dimension // 2 + 1)
-        scale = 2.0 ** (2 * order - 1) * pi ** (dimension / 2) * factorial(order - 1) * factorial(power // 2)
-        # xlogy keeps r^2 log r at 0 where r is.
-        return np.asarray(sign / scale * special.xlogy(distances**power, distances))
-    scale = gamma(dimension / 2 - order) / (2.0 ** (2 * order) * pi ** (dimension / 2) * gamma(order))
-    return np.asarray(scale * distances ** float(power))
-
-
-def _stretched(distances: Array, order: int, dimension: int, tension: float) -> Array:
-    """Fundamental solution of `(-lap)^(q-1) (tau^2 - lap)` in R^m.
-
-    Partial fractions give that of `tau^2 - lap` less the first terms of its series in r: what remains is summed where
-    it is small, since the difference would lose its digits there.
-    """
-    z = tension * distances
-    sign = (-1.0) ** (order - 1) * tension ** (-2.0 * (order - 1))
-    if dimension == 2:
-        return np.asarray(sign / (2.0 * pi) * _bessel_rest(z, order - 1))
-    rest = _exponential_rest(z, 2 * order - 2)
-    if dimension == 1:
-        return np.asarray(sign / (2.0 * tension) * rest)
-    return np.asarray(sign / (4.0 * pi) * np.divide(rest, distances, out=np.zeros_like(rest), where=distances > 0.0))
-
-
-def _exponential_rest(z: Array, start: int) -> Array:
-    """`exp(-z)` without the terms of its series below z^start."""
-    near = np.minimum(z, NEAR)
-    small = sum((-near) ** n / factorial(n) for n in range(start, start + SERIES))
-    far = np.maximum(z, NEAR)
-    large = np.exp(-far) - sum((-far) ** n / factorial(n) for n in range(start))
-    return np.asarray(np.where(z < NEAR, small, large))
-
-
-def _bessel_rest(z: Array, start: int) -> Array:
-    """`K0(z)` without the terms of its series below z^(2 start).
-
-    Source: Abramowitz and Stegun (1964), equation 9.6.13.
-    """
-
-    def term(z: Array, k: int) -> Array:
-        square = (0.5 * z) ** (2 * k) / factorial(k) ** 2
-        return np.asarray(square * special.digamma(k + 1) - special.xlogy(square, 0.5 * z))
-
-    near = np.minimum(z, NEAR)
-    small = sum(term(near, k) for k in range(start, start + SERIES))
-    far = np.maximum(z, NEAR)
-    large = special.k0(far) - sum(term(far, k) for k in range(start))
-    return np.asarray(np.where(z < NEAR, small, large))
 
 
 def monomials(points: Array, degree: int) -> Array:

@@ -1,3 +1,5 @@
+from math import factorial
+
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline, RBFInterpolator
@@ -7,7 +9,8 @@ from scipy.stats import qmc
 from cmgai_fem.errors import InputError
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
 from cmgai_fem.state_space import PolyharmonicSpline, StateSimplices, highest_order, make_smoother
-from cmgai_fem.state_space.polyharmonic import green_function, monomials
+from cmgai_fem.state_space.green import direction_jets, green_derivatives, green_function
+from cmgai_fem.state_space.polyharmonic import monomials
 
 LINE = np.array([0.0, 0.2, 0.35, 0.6, 0.7, 1.0])
 
@@ -99,6 +102,25 @@ def test_the_green_function_solves_its_equation(dimension, order, tension):
     rest = found - expected
     rest -= even @ np.linalg.lstsq(even, rest, rcond=None)[0]
     assert np.abs(rest).max() < 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("tension", [0.0, 0.3, 5.0])
+@pytest.mark.parametrize(("dimension", "order"), [(1, 0), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1)])
+def test_derivatives_of_the_green_function_along_a_line(dimension, order, tension):
+    """Chebyshev interpolation of the function along the line gives the same derivatives."""
+    rng = np.random.default_rng(3)
+    start, direction = rng.random(dimension) + 0.3, rng.standard_normal(dimension)
+    direction /= np.linalg.norm(direction)
+
+    def along(t: np.ndarray) -> np.ndarray:
+        return green_function(np.linalg.norm(start + np.multiply.outer(t, direction), axis=-1), q, dimension, tension)
+
+    q = order + 2
+    square = np.array([start @ start])
+    jets = direction_jets(green_derivatives(square, q, dimension, tension, q), np.array([start @ direction]), q)[:, 0]
+    fit = np.polynomial.Chebyshev.interpolate(along, 20, domain=[-0.15, 0.15])
+    expected = [float(fit.deriv(k)(0.0)) / factorial(k) if k else float(fit(0.0)) for k in range(q + 1)]
+    np.testing.assert_allclose(jets, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(("dimension", "order"), [(1, 1), (2, 0), (2, 1), (3, 0)])
