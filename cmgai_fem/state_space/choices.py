@@ -12,16 +12,14 @@ from cmgai_fem.pseudo_time import PseudoTime
 from cmgai_fem.scattered_states import Coordinates
 from cmgai_fem.state_space.axes import Kind, StateAxes
 from cmgai_fem.state_space.polyharmonic import PolyharmonicSpline
-from cmgai_fem.state_space.smoothers import Smoother, make_smoother
+from cmgai_fem.state_space.smoothers import ExactSmoother, Smoother, make_smoother
 from cmgai_fem.states import Array, IntArray
-
-Solver = Any
 
 
 class SpaceChoice(Protocol):
     """One way to carry states through a state space; its text is its name."""
 
-    def motion(self, coordinates: Coordinates, values: Array) -> Smoother:
+    def motion(self, coordinates: Coordinates, values: Array) -> ExactSmoother:
         """The motion through states at (K, m) values; it is asked at (T, m) values of the coordinates.
 
         Raises:
@@ -55,7 +53,7 @@ class Scattered:
         """The map from coordinates to the state space."""
         return StateAxes.of(coordinates.each, values, self.kinds, self.ratios)
 
-    def smoother(self, nodes: Array) -> Smoother:
+    def smoother(self, nodes: Array) -> ExactSmoother:
         """The motion through states at (K, m) points of the state space."""
         return make_smoother(nodes, self.order, self.soft(nodes), self.tension)
 
@@ -160,7 +158,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class MappedMotion:
+class MappedSmoother:
     """A motion of the state space, asked at values of the coordinates.
 
     Args:
@@ -175,10 +173,27 @@ class MappedMotion:
         """(T, K) weights of the known states at values (T, m)."""
         return self.smoother.weights(self.axes(points))
 
+
+@dataclass(frozen=True)
+class MappedMotion(MappedSmoother):
+    """The exact motion, which tells what it gets wrong of states that are left out."""
+
+    smoother: ExactSmoother
+
     @property
     def left_out(self) -> Array:
-        """See `Smoother.left_out`; pseudo-times stay those of all states."""
+        """See `ExactSmoother.left_out`; pseudo-times stay those of all states."""
         return self.smoother.left_out
+
+
+class LineMotion(Protocol):
+    """A motion along one coordinate, by whatever discretisation."""
+
+    def weights(self, known: Array, asked: Array) -> Array:
+        """See `Line.weights`."""
+
+    def left_out(self, known: Array) -> Array:
+        """See `Line.left_out`."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +203,12 @@ class GridMotion:
     Args:
         axes: increasing values of each coordinate.
         places: (K, m) place of each state on the axes.
-        lines: what is chosen along each coordinate.
+        lines: the motion along each coordinate.
     """
 
     axes: tuple[Array, ...]
     places: IntArray
-    lines: tuple[Line, ...]
+    lines: "tuple[LineMotion, ...]"
 
     @classmethod
     def of(cls, values: Array, lines: tuple[Line, ...]) -> "GridMotion":

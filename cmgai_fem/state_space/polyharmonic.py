@@ -114,15 +114,11 @@ class PolyharmonicSpline:
         return self.order if self.tension else self.order + 1
 
     @cached_property
-    def _centre(self) -> Array:
-        return 0.5 * (self.nodes.min(axis=0) + self.nodes.max(axis=0))
-
-    @cached_property
     def _size(self) -> float:
-        return float(np.max(np.abs(self.nodes - self._centre))) or 1.0
+        return normalisation(self.nodes)[1]
 
     def _scaled(self, points: Array) -> Array:
-        return (np.asarray(points, dtype=float) - self._centre) / self._size
+        return (np.asarray(points, dtype=float) - normalisation(self.nodes)[0]) / self._size
 
     @cached_property
     def _places(self) -> Array:
@@ -163,6 +159,12 @@ class PolyharmonicSpline:
         kernel = self._kernel(_distances(self._places, self._places)) + np.diag(self._misfit)
         rest = np.eye(len(self.nodes)) - kernel @ self._blows
         return np.asarray(linalg.lstsq(self._tail, rest, cond=UNISOLVENT)[0])
+
+
+def normalisation(nodes: Array) -> tuple[Array, float]:
+    """Centre (m,) of states at points (K, m), and the unit in which they lie within 1 of it in each coordinate."""
+    centre = 0.5 * (nodes.min(axis=0) + nodes.max(axis=0))
+    return centre, float(np.max(np.abs(nodes - centre))) or 1.0
 
 
 def monomials(points: Array, degree: int) -> Array:

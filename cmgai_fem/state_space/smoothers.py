@@ -14,12 +14,16 @@ class Smoother(Protocol):
     def weights(self, points: Array) -> Array:
         """(T, K) weights w of the known states at points (T, m) of the state space."""
 
+
+class ExactSmoother(Smoother, Protocol):
+    """A motion that tells what it gets wrong of states that are left out."""
+
     @property
     def left_out(self) -> Array:
         """(K, K) map from the data to each state's error when the others alone are known; infinite rows: unknown."""
 
 
-def make_smoother(nodes: Array, order: int, softness: Array | None = None, tension: float = 0.0) -> Smoother:
+def make_smoother(nodes: Array, order: int, softness: Array | None = None, tension: float = 0.0) -> ExactSmoother:
     """The least-force motion of order p through states at (K, m) points.
 
     Args:

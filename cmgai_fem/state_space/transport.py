@@ -16,7 +16,7 @@ from cmgai_fem.feature_space import Admissible
 from cmgai_fem.scattered_states import ScatteredStates
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.state_space.choices import Scattered, SpaceChoice
-from cmgai_fem.state_space.smoothers import Smoother
+from cmgai_fem.state_space.smoothers import ExactSmoother, Smoother
 from cmgai_fem.states import Array, Field
 
 
@@ -66,7 +66,7 @@ class SpaceProblem:
         return replace(self, choice=choice)
 
     @cached_property
-    def motion(self) -> Smoother:
+    def motion(self) -> ExactSmoother:
         """The exact motion through the states."""
         return self.choice.motion(self.states.coordinate, self.states.values)
 

@@ -1,0 +1,367 @@
+"""The least force in a state space by networks: one for each state's weight function, with m inputs.
+
+    w_k(s) = N_k(s) + sum_j l_j(s) (delta_jk - N_k(s_j)),
+
+where l_j are the cardinal functions of Gaussians at the states: hard states hold whatever the weights. The inputs are
+polynomials and the Green's functions at the states (their kinks, as in `networks.TimeFeatures`), in the combinations
+whose energy is finite. Trained is the energy over all of R^m. A rotation-invariant energy of order q is a mean over
+directions of the q-th derivative along each, so jets along lines are all that is needed; the integral is taken in polar
+coordinates about every state, each with its share of a partition of unity, which meets both the kinks and infinity.
+
+Source: A. D. Becke, J. Chem. Phys. 88 (1988) 2547 (fuzzy cells about each centre); the rest is our choice.
+"""
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from scipy import linalg
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.forces import Least
+from cmgai_fem.pinn.jets import derivative
+from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
+from cmgai_fem.pinn.networks import Network
+from cmgai_fem.pinn.settings import torch_threads
+from cmgai_fem.pinn.solver import solve_pinn
+from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power, squared_distances
+from cmgai_fem.state_space.choices import Grid, GridMotion, Line, MappedMotion, MappedSmoother, Scattered
+from cmgai_fem.state_space.green import direction_jets, green_derivatives
+from cmgai_fem.state_space.polyharmonic import monomials, normalisation
+from cmgai_fem.state_space.simplices import StateSimplices
+from cmgai_fem.state_space.transport import SpaceProblem, SpaceSolution
+from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport import TransportProblem
+
+HIDDEN = (4,)
+STEPS, ATTEMPTS = 12, 2
+# Relative fall of the energy in a step below which it is at rest; less would follow the errors of the quadrature.
+STALL = 1e-4
+# Input directions below this share of the largest carry rounding.
+KEPT = 1e-9
+
+
+def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) -> SpaceSolution:
+    """Solve a transport in a state space by networks.
+
+    Args:
+        problem: the statement. Order -1 has nothing to learn: a state's simplices fix the motion.
+        seed: of the networks' starting weights.
+        threads: of torch.
+
+    Raises:
+        ConvergenceError: the energy did not come to rest.
+    """
+    start = time.perf_counter()
+    exact = problem.motion
+    info: dict[str, Any] = {"seed": seed}
+    history: tuple[dict[str, float], ...] = ()
+    motion: Any = exact
+    with torch_threads(threads):
+        if isinstance(exact, GridMotion):
+            assert isinstance(problem.choice, Grid)
+            lines = tuple(TrainedLine(line, seed) for line in problem.choice.lines)
+            motion = GridMotion(exact.axes, exact.places, lines)
+        elif isinstance(exact, MappedMotion) and not isinstance(exact.smoother, StateSimplices):
+            assert isinstance(problem.choice, Scattered)
+            nodes = exact.axes(problem.states.values)
+            trained = TrainedMotion.train(SpaceTraining.of(nodes, problem.choice), seed)
+            motion, history = MappedSmoother(exact.axes, trained), trained.history
+            info |= {"weights": sum(len(weights) for weights in trained.weights_of), "steps": len(history)}
+    return SpaceSolution(problem, "pinn", motion, time.perf_counter() - start, history, info)
+
+
+@dataclass(frozen=True)
+class TrainedLine:
+    """A line of a grid by the PINN of one coordinate, trained for its unit states.
+
+    Args:
+        line: what is chosen along the line.
+        seed: of the networks' starting weights.
+    """
+
+    line: Line
+    seed: int
+
+    def weights(self, known: Array, asked: Array) -> Array:
+        """(T, k) weights of the states at increasing values (k,) in the motion at values (T,)."""
+        labels = labels_on_points(np.arange(float(len(known)))[:, None])
+        units = StateSet(labels, Coordinate("line"), known, {"unit": Field(np.eye(len(known))[:, :, None], "", ("",))})
+        kind, exponent = self.line.kind
+        problem = TransportProblem(
+            units,
+            force=Least(min(self.line.order, len(known) - 2)),
+            damping=self.line.damping,
+            pseudo_time=kind,
+            exponent=exponent,
+        ).with_reach(*(float(value) for value in asked))
+        solution = solve_pinn(problem, seed=self.seed)
+        return np.array([solution.at(float(value))[:, 0] for value in asked])
+
+    def left_out(self, known: Array) -> Array:
+        """See `Line.left_out`: of the exact motion."""
+        return self.line.left_out(known)
+
+
+@dataclass(frozen=True)
+class SpaceTraining:
+    """What is trained, in coordinates scaled to the states.
+
+    Args:
+        centre: (m,) origin of the scaled coordinates.
+        size: unit of the scaled coordinates.
+        nodes: (K, m) scaled points of the states.
+        order: p.
+        tension: tau in scaled coordinates.
+        softness: (K,) softness in scaled coordinates; None for hard states.
+    """
+
+    centre: Array
+    size: float
+    nodes: Array
+    order: int
+    tension: float
+    softness: Array | None
+
+    @classmethod
+    def of(cls, nodes: Array, choice: Scattered) -> Self:
+        """The training of a scattered choice with states at points (K, m) of the state space."""
+        centre, size = normalisation(nodes)
+        soft = choice.soft(nodes)
+        if soft is not None:
+            soft = soft * size ** (0.5 * nodes.shape[1] - (choice.order + 2))
+        return cls(centre, size, (nodes - centre) / size, choice.order, choice.tension * size, soft)
+
+    @property
+    def highest(self) -> int:
+        """Order q of the derivatives in the energy."""
+        return self.order + 2
+
+    @cached_property
+    def _combination(self) -> Array:
+        """(K, K - M) combinations of kinks whose energy is finite."""
+        tail = monomials(self.nodes, self._degree)
+        return np.asarray(linalg.qr(tail)[0])[:, tail.shape[1] :]
+
+    @property
+    def _degree(self) -> int:
+        return self.order if self.tension else self.order + 1
+
+    def raw(self, points: Array, direction: Array, order: int) -> Array:
+        """Jets (order + 1, T, K - M + P) of kinks and monomials along a direction at points (T, m)."""
+        apart = points[:, None] - self.nodes
+        squares = np.maximum(np.sum(apart**2, axis=2), 1e-24)
+        derivatives = green_derivatives(squares, self.highest, points.shape[1], self.tension, order)
+        kinks = direction_jets(derivatives, apart @ direction, order) @ self._combination
+        return np.concatenate([kinks, _monomial_jets(points, direction, self._degree, order)], axis=2)
+
+    @cached_property
+    def _mix(self) -> tuple[Array, Array]:
+        """(f,) mean and (f, g) decorrelating matrix of the raw inputs about the states."""
+        low, high = self.nodes.min(axis=0), self.nodes.max(axis=0)
+        margin = 0.25 * (high - low)
+        places = low - margin + (high - low + 2.0 * margin) * np.random.default_rng(0).random((600, len(low)))
+        raw = self.raw(places, np.eye(len(low))[0], 0)[0]
+        mean = raw.mean(axis=0)
+        centred = (raw - mean) / np.sqrt(len(raw))
+        scale = np.linalg.norm(centred, axis=0)
+        _, singular, right = np.linalg.svd(centred / scale, full_matrices=False)
+        kept = singular > KEPT * singular[0]
+        return mean, (right[kept].T / singular[kept]) / scale[:, None]
+
+    def features(self, points: Array, direction: Array, order: int) -> Array:
+        """Jets (order + 1, T, f) of the network's inputs along a direction."""
+        mean, mix = self._mix
+        raw = self.raw(points, direction, order)
+        raw[0] -= mean
+        return np.asarray(raw @ mix)
+
+    @cached_property
+    def _width(self) -> float:
+        """Squared width of the Gaussians that carry the corrections: the mean distance to the nearest state."""
+        nearest = cKDTree(self.nodes).query(self.nodes, k=2)[0][:, 1]
+        return float(np.mean(nearest**2))
+
+    def cardinals(self, points: Array, direction: Array, order: int) -> Array:
+        """Jets (order + 1, T, K) of the cardinal functions of Gaussians at the states."""
+        at_states = np.exp(-0.5 * squared_distances(self.nodes, self.nodes) / self._width)
+        values = np.exp(-0.5 * squared_distances(points, self.nodes) / self._width)
+        derivatives = np.array([(-0.5 / self._width) ** k * values for k in range(order + 1)])
+        jets = direction_jets(derivatives, (points[:, None] - self.nodes) @ direction, order)
+        return np.asarray(np.linalg.solve(at_states, jets.reshape(-1, len(self.nodes)).T).T.reshape(jets.shape))
+
+
+class SpaceResidual:
+    """Residual rows of one weight function: the energy, and the misfit of soft states.
+
+    Args:
+        training: what is trained.
+        network: the network.
+        wanted: (K,) the weight function at the states.
+    """
+
+    def __init__(self, training: SpaceTraining, network: Network, tables: "Tables", wanted: Array) -> None:
+        self.training, self.network, self._tables = training, network, tables
+        self._wanted = torch.as_tensor(wanted)
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        """All residual rows."""
+        held = self._tables.misfit(self._wanted, self.network(weights, self._tables.at_states)[0, :, 0])
+        rows = []
+        for part in self._tables.parts:
+            jets = self.network(weights, part.features)[:, :, 0]
+            rows += part.rows(jets if self.training.softness is not None else jets + part.cardinals @ held)
+        if self._tables.stiffness is not None:
+            rows.append(self._tables.stiffness * held)
+        return torch.cat(rows)
+
+    def jacobian(self, weights: Tensor) -> Tensor:
+        """Jacobian (rows, size) of the residual rows."""
+        held = -self.network.jacobian(weights, self._tables.at_states)[0, :, 0]
+        rows = []
+        for part in self._tables.parts:
+            jets = self.network.jacobian(weights, part.features)[:, :, 0]
+            rows += part.rows(jets if self.training.softness is not None else jets + part.cardinals @ held)
+        if self._tables.stiffness is not None:
+            rows.append(self._tables.stiffness[:, None] * held)
+        return torch.cat(rows)
+
+
+@dataclass(frozen=True)
+class DirectionTable:
+    """Everything along one direction at the quadrature points that does not depend on the weights.
+
+    Args:
+        features: (q + 1, T, f) jets of the inputs.
+        cardinals: (q + 1, T, K) jets of the cardinal functions.
+        roots: root of each point's weight (T,), by the order of the derivative it multiplies.
+    """
+
+    features: Tensor
+    cardinals: Tensor
+    roots: dict[int, Tensor]
+
+    def rows(self, jets: Tensor) -> list[Tensor]:
+        """Weighted derivatives of jets (q + 1, T, ...)."""
+        trailing = (1,) * (jets.dim() - 2)
+        return [root.view(-1, *trailing) * derivative(jets, order) for order, root in self.roots.items()]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All directions, and the states.
+
+    Args:
+        parts: one table a direction.
+        at_states: (1, K, f) inputs at the states.
+        stiffness: (K,) inverse softness; None for hard states.
+    """
+
+    parts: tuple[DirectionTable, ...]
+    at_states: Tensor
+    stiffness: Tensor | None
+
+    @classmethod
+    def of(cls, training: SpaceTraining) -> Self:
+        """The tables of a training."""
+        order, dimension = training.highest, training.nodes.shape[1]
+        points, weights = fuzzy_cells(training.nodes)
+        directions, shares = even_directions(dimension, order)
+        orders = {order: 1.0} | ({order - 1: training.tension} if training.tension else {})
+        parts = []
+        for direction, share in zip(directions, shares, strict=True):
+            roots = {
+                k: torch.as_tensor(factor * np.sqrt(weights * share / mean_power(k, dimension)))
+                for k, factor in orders.items()
+            }
+            features = torch.as_tensor(training.features(points, direction, order))
+            parts.append(DirectionTable(features, torch.as_tensor(training.cardinals(points, direction, order)), roots))
+        at_states = torch.as_tensor(training.features(training.nodes, directions[0], 0))
+        soft = training.softness
+        return cls(tuple(parts), at_states, None if soft is None else torch.as_tensor(1.0 / soft))
+
+    @staticmethod
+    def misfit(wanted: Tensor, found: Tensor) -> Tensor:
+        """What the states still lack."""
+        return wanted - found
+
+
+@dataclass(frozen=True)
+class TrainedMotion:
+    """Trained weight functions of K states.
+
+    Args:
+        training: what was trained.
+        network: the network, the same for every state.
+        weights_of: the weights of each state's network.
+        history: one row a training step.
+    """
+
+    training: SpaceTraining
+    network: Network
+    weights_of: tuple[Array, ...]
+    history: tuple[dict[str, float], ...]
+
+    @classmethod
+    def train(cls, training: SpaceTraining, seed: int) -> Self:
+        """Train the weight function of every state.
+
+        Raises:
+            ConvergenceError: an energy did not come to rest.
+        """
+        tables = Tables.of(training)
+        count = len(training.nodes)
+        network = Network(tables.at_states.shape[2], HIDDEN, 1)
+        generator = torch.Generator().manual_seed(seed)
+        start = time.perf_counter()
+        found: list[Array] = []
+        rows: list[dict[str, float]] = []
+        for state in range(count):
+            residual = SpaceResidual(training, network, tables, np.eye(count)[state])
+            optimiser = LevenbergMarquardt(residual, residual.jacobian, network.initial(generator))
+            for _ in range(STEPS):
+                before = optimiser.loss
+                moved = optimiser.step(ATTEMPTS)
+                rows.append({"step": float(len(rows)), "loss": optimiser.loss, "seconds": time.perf_counter() - start})
+                if not moved or before - optimiser.loss <= STALL * before:
+                    break
+            else:
+                raise ConvergenceError(
+                    f"state space of order {training.order}: the energy of state {state + 1} still falls by more than "
+                    f"{STALL:g} of itself after {STEPS} steps"
+                )
+            found.append(optimiser.weights.numpy())
+        return cls(training, network, tuple(found), tuple(rows))
+
+    def weights(self, points: Array) -> Array:
+        """(T, K) weights of the known states at points (T, m) of the state space."""
+        training = self.training
+        scaled = (np.asarray(points, dtype=float) - training.centre) / training.size
+        line = np.eye(scaled.shape[1])[0]
+        places = np.vstack([scaled, training.nodes])
+        features = torch.as_tensor(training.features(places, line, 0))
+        with torch.no_grad():
+            raw = np.stack(
+                [self.network(torch.as_tensor(w), features)[0, :, 0].numpy() for w in self.weights_of], axis=1
+            )
+        values, at_states = raw[: len(scaled)], raw[len(scaled) :]
+        if training.softness is not None:
+            return np.asarray(values)
+        return np.asarray(values + training.cardinals(scaled, line, 0)[0] @ (np.eye(len(at_states)) - at_states))
+
+
+def _monomial_jets(points: Array, direction: Array, degree: int, order: int) -> Array:
+    """Jets (order + 1, T, P) of all monomials of degree 1 to `degree` along a direction, exact by interpolation."""
+    # A polynomial of this degree along a line is told by its values at as many places plus one.
+    steps = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    inverse = np.linalg.inv(np.vander(steps, degree + 1, increasing=True))
+    values = np.array([monomials(points + step * direction, degree)[:, 1:] for step in steps])
+    jets = np.zeros((order + 1, len(points), values.shape[2]))
+    filled = min(order, degree) + 1
+    jets[:filled] = np.tensordot(inverse[:filled], values, axes=1)
+    return jets
