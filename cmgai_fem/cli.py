@@ -12,7 +12,7 @@ import cmgai_fem
 from cmgai_fem.errors import CmgaiError, InputError
 
 if TYPE_CHECKING:
-    from cmgai_fem.own_states.inputs import Inputs
+    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs
 
 app = App(
     name="cmgai-fem",
@@ -85,15 +85,19 @@ def generate(
     inputs: Annotated[list[Path], Parameter(negative="")],
     /,
     *,
-    at: Annotated[list[float] | None, Repeated] = None,
+    at: Annotated[list[str] | None, Repeated] = None,
     out: Path,
     field: str | None = None,
-    coordinate: str = "state",
-    unit: str = "",
-    values: Annotated[str | None, Parameter(help="State values of the files, e.g. 100,250,400.")] = None,
+    coordinate: Annotated[list[str] | None, Repeated] = None,
+    unit: Annotated[list[str] | None, Repeated] = None,
+    values: Annotated[
+        str | None,
+        Parameter(help="State values of the files, e.g. 100,250,400, or 100:2,250:2,400:5 of two coordinates."),
+    ] = None,
     values_from: str | None = None,
     lower: float | None = None,
     monotone: bool = False,
+    monotone_in: Annotated[list[str] | None, Repeated] = None,
     method: Literal["fem", "pinn"] = "fem",
     seed: int = 0,
     sensors: Path | None = None,
@@ -109,21 +113,23 @@ def generate(
         Snapshot files (.vtu, .vtk, .xdmf, .exo, .msh, .frd, .npz, ...), one states.toml, one .csv of stress-strain
         tests, or with --model one .safetensors file.
     at
-        State value to generate; may be repeated. Without it, sensors tell the value.
+        State to generate, e.g. 325, or 325:3 of two coordinates; may be repeated. Without it, sensors tell the value.
     out
-        File to write; with several values its name holds {value}.
+        File to write; with several states its name holds {value}.
     field
         Field to generate.
     coordinate
-        Name of the state coordinate; for curves "temperature" or "strain_rate".
+        Name of the state coordinate; for curves "temperature" or "strain_rate". Repeat it for two or three coordinates.
     unit
-        Unit of the state coordinate.
+        Unit of the state coordinate; one for each of several.
     values_from
-        Regular expression that finds the state value in the file names, e.g. 'T=([0-9.]+)'.
+        Regular expression that finds the state value in the file names, e.g. 'T=([0-9.]+)'; one group a coordinate.
     lower
         Least admissible value of the field, e.g. 0 for a plastic strain.
     monotone
         The field never decreases along the state coordinate.
+    monotone_in
+        Name of one of several coordinates along which the field never decreases; may be repeated.
     method
         Which transport: finite elements or networks.
     seed
@@ -137,22 +143,28 @@ def generate(
     resume
         Keep files that an earlier, interrupted run of the same request finished.
     """
+    points = [_point(text, "--at") for text in at or []]
     if model:
         from cmgai_fem.own_states.commands import generate_from_model
 
-        generate_from_model(_single(inputs, "--model"), at or [], out, report=_say)
+        generate_from_model(_single(inputs, "--model"), points, out, report=_say)
         return 0
     if inputs[0].suffix.lower() == ".csv":
         from cmgai_fem.material_level.generate import generate_curves
 
-        generate_curves(_single(inputs, "a table of curves"), coordinate, at or [], out, _say)
+        table = _single(inputs, "a table of curves")
+        name = _only(coordinate or ["state"], "--coordinate: curves are generated along one coordinate")
+        targets = [_only(point, "--at: curves are generated along one coordinate") for point in points]
+        generate_curves(table, name, targets, out, _say)
         return 0
     from cmgai_fem.own_states.commands import generate as generate_fields
 
-    asked = _inputs(inputs, field, coordinate, unit, values, values_from, lower, monotone)
+    asked = _inputs(
+        inputs, field, coordinate or ["state"], unit or [], values, values_from, lower, monotone, monotone_in or []
+    )
     generate_fields(
         asked,
-        at or [],
+        points,
         out,
         method=method,
         seed=seed,
@@ -167,28 +179,55 @@ def generate(
 def _inputs(
     paths: Sequence[Path],
     field: str | None,
-    coordinate: str,
-    unit: str,
+    coordinates: Sequence[str],
+    units: Sequence[str],
     values: str | None,
     values_from: str | None,
     lower: float | None,
     monotone: bool,
-) -> "Inputs":
-    from cmgai_fem.own_states.inputs import Inputs, load_states_file
+    monotone_in: Sequence[str],
+) -> "Inputs | ScatteredInputs":
+    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, load_states_file
 
     if paths[0].suffix.lower() == ".toml":
         return load_states_file(_single(paths, "a states.toml"))
     if field is None:
         raise InputError("say which field to generate: --field NAME (cmgai-fem info lists them)")
-    given = None if values is None else tuple(_number(part) for part in values.split(","))
-    return Inputs(tuple(paths), field, coordinate, unit, given, values_from, lower, monotone)
+    given = None if values is None else tuple(_point(part, "--values") for part in values.split(","))
+    if len(coordinates) > 1:
+        if monotone:
+            raise InputError("--monotone: say in which coordinates: --monotone-in NAME")
+        return ScatteredInputs(
+            tuple(paths), field, tuple(coordinates), tuple(units), given, values_from, lower, tuple(monotone_in)
+        )
+    if len(units) > 1:
+        raise InputError(f"{len(units)} units for one state coordinate: give one")
+    if monotone_in and list(monotone_in) != list(coordinates):
+        raise InputError(f"--monotone-in {monotone_in[0]!r}: no such coordinate; there are: {coordinates[0]}")
+    single = None if given is None else tuple(_only(point, "--values: there is one coordinate") for point in given)
+    rises = monotone or bool(monotone_in)
+    return Inputs(tuple(paths), field, coordinates[0], "".join(units), single, values_from, lower, rises)
 
 
-def _number(text: str) -> float:
+def _point(text: str, option: str) -> tuple[float, ...]:
+    """A state as the command line writes it: "325", or "325:3" of two coordinates."""
     try:
-        return float(text)
+        return tuple(float(part) for part in text.split(":"))
     except ValueError:
-        raise InputError(f"--values: {text.strip()!r} is no number; write --values 100,250,400") from None
+        raise InputError(
+            f"{option}: {text.strip()!r} is no number; write "
+            + (
+                "--values 100,250,400, or 100:2,250:2 of two coordinates"
+                if option == "--values"
+                else "--at 325 or 325:3"
+            )
+        ) from None
+
+
+def _only[T](items: Sequence[T], problem: str) -> T:
+    if len(items) != 1:
+        raise InputError(f"{problem}, {len(items)} were given")
+    return items[0]
 
 
 def _single(paths: Sequence[Path], what: str) -> Path:

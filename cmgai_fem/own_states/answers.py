@@ -9,12 +9,13 @@ how much.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from cmgai_fem.calibration import (
     Calibration,
+    Chosen,
     calibrate,
     extrapolation_trials,
     interpolation_trials,
@@ -25,7 +26,7 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve
-from cmgai_fem.states import Array, Field, IntArray, Labels, StateSet
+from cmgai_fem.states import Array, Field, IntArray, Labels, States, StateSet
 from cmgai_fem.transport import Superposition, TransportProblem
 
 # Labels that a choice is calibrated on where there are more: enough for a mean, quick on a million-cell mesh.
@@ -37,11 +38,11 @@ class LeftOut:
     """Errors at the states that were left out.
 
     Args:
-        values: (m,) their state values.
+        values: (m,) their state values; tuples where there are several coordinates.
         errors: (m, L, n) generated minus known, in the field's unit.
     """
 
-    values: tuple[float, ...]
+    values: tuple[Any, ...]
     errors: Array
 
     @property
@@ -69,8 +70,20 @@ class LeftOut:
         return float(np.mean(shares))
 
 
+class Statement(Protocol):
+    """A transport problem, along one coordinate or in a state space."""
+
+    @property
+    def field(self) -> str:
+        """Name of the field."""
+
+    @property
+    def states(self) -> States[Any]:
+        """The known states."""
+
+
 @dataclass(frozen=True)
-class Generator:
+class Generator[P: Statement]:
     """A calibrated and solved transport of one field.
 
     Args:
@@ -79,13 +92,15 @@ class Generator:
         solution: ask it for fields.
         calibration: how order, damping and pseudo-time were chosen; None with two states, which leave no choice.
         left_out: errors at the left-out states; None with two states.
+        side: in a state space, the states on the faces of the hull that the targets see; empty inside.
     """
 
-    problem: TransportProblem
+    problem: P
     method: str
-    solution: Superposition
-    calibration: Calibration | None
+    solution: Superposition[Any]
+    calibration: Chosen[Any] | None
     left_out: LeftOut | None
+    side: tuple[int, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
@@ -122,7 +137,7 @@ def make_generator(
     lower: float | None = None,
     monotone: bool = False,
     seed: int = 0,
-) -> Generator:
+) -> Generator[TransportProblem]:
     """Calibrate and solve the transport of one field, for targets that all lie inside or all outside the states.
 
     Args:
@@ -174,20 +189,24 @@ def errors_left_out(problem: TransportProblem, calibration: Calibration, trials:
     states, known = problem.states, problem.known.values
     scaled = left_out_errors(problem, calibration.members, trials, CardinalSolver(solve))
     rows = np.concatenate(list(trials))
-    total = np.zeros((len(rows), known.shape[1] * known.shape[2]))
-    squares = np.zeros_like(total)
-    for member, weight in zip(calibration.members, calibration.weights, strict=True):
-        errors = scaled[member]
-        if errors is None:
-            raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
-        total += weight * errors
-        squares += weight * errors**2
     # Calibration weighs its errors by volume and range; here they are wanted in the field's unit.
     share = states.labels.weights / states.labels.weights.sum() / known.shape[2]
     scale = np.sqrt(share) / (float(np.ptp(known)) or 1.0)
-    values = tuple(float(states.values[row]) for row in rows)
-    sizes = np.copysign(np.sqrt(squares), total)
-    return LeftOut(values, sizes.reshape(len(rows), *known.shape[1:]) / scale[:, None])
+    errors = []
+    for member in calibration.members:
+        found = scaled[member]
+        if found is None:
+            raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
+        errors.append(found.reshape(len(rows), *known.shape[1:]) / scale[:, None])
+    return LeftOut(tuple(float(states.values[row]) for row in rows), signed_sizes(errors, calibration.weights))
+
+
+def signed_sizes(errors: Sequence[Array], weights: Sequence[float]) -> Array:
+    """Weighted root mean squares of the members' errors, with the signs of their superposition."""
+    pairs = list(zip(errors, weights, strict=True))
+    total = sum((weight * error for error, weight in pairs), np.zeros_like(errors[0]))
+    squares = sum((weight * error**2 for error, weight in pairs), np.zeros_like(errors[0]))
+    return np.copysign(np.sqrt(squares), total)
 
 
 def _sample(problem: TransportProblem) -> TransportProblem:

@@ -10,26 +10,27 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import FieldError, field_error
 from cmgai_fem.own_states.answers import Generator
 from cmgai_fem.own_states.completion import complete
-from cmgai_fem.own_states.file_states import FileStates, same_mesh
-from cmgai_fem.own_states.inputs import Inputs
+from cmgai_fem.own_states.file_states import FromFiles, same_mesh, value_text
+from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, joined
 from cmgai_fem.own_states.mapping import map_field
 from cmgai_fem.own_states.model_file import check_model_path, load_model
 from cmgai_fem.own_states.model_file import save_model as write_model
-from cmgai_fem.own_states.provenance import fingerprint, finished, provenance
+from cmgai_fem.own_states.provenance import State, fingerprint, finished, provenance
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.sensors import observe, read_sensors
 from cmgai_fem.own_states.snapshot import Snapshot, field_values, find_location, labels_of
 from cmgai_fem.own_states.state_value import estimate_value
 from cmgai_fem.own_states.trust import printable
 from cmgai_fem.own_states.writers import check_writable, write_grid
+from cmgai_fem.scattered_states import Coordinates
 from cmgai_fem.states import Array
 
 Report = Callable[[str], None]
 
 
 def generate(
-    inputs: Inputs,
-    at: Sequence[float],
+    inputs: Inputs | ScatteredInputs,
+    at: Sequence[float | Sequence[float]],
     out: Path,
     *,
     method: str = "fem",
@@ -44,8 +45,8 @@ def generate(
 
     Args:
         inputs: what is known.
-        at: state values to generate; may be empty where sensors tell the value.
-        out: the file to write; with several values its name must hold "{value}".
+        at: states to generate, each a value or one a coordinate; may be empty where sensors tell the value.
+        out: the file to write; with several states its name must hold "{value}".
         method: "fem" or "pinn".
         seed: of the networks.
         sensors: .csv table of what is known of the wanted state; the generated field honours it.
@@ -62,9 +63,12 @@ def generate(
         InputError: the files, values, field, sensors or output are not usable.
         ConvergenceError: a solver did not reach its tolerance.
     """
+    points = as_points(at)
     if sensors is not None:
-        return [complete_state(inputs, at, out, sensors, search, method, seed, report)]
-    targets = [float(value) for value in at]
+        if isinstance(inputs, ScatteredInputs):
+            raise InputError("--sensors: sensors complete states of one coordinate; these have " + inputs.names)
+        return [complete_state(inputs, inputs.targets(points), out, sensors, search, method, seed, report)]
+    targets: list[Any] = list(inputs.targets(points))
     paths = output_paths(out, targets)
     if save_model is not None:
         check_model_path(save_model)
@@ -77,18 +81,21 @@ def generate(
         todo = [pair for pair in todo if not finished(pair[1], request, pair[0])]
     if not todo:
         return paths
-    states = inputs.read()
+    reader: Any = inputs
+    states = reader.read()
     describe_states(states, report)
-    groups = _sides(states, todo)
+    files = dict(todo)
+    groups = reader.sides(states, list(files))
     if save_model is not None and len(groups) > 1:
         raise InputError("--save-model keeps one generator: ask for states between the known ones, or beyond them")
     for group in groups:
-        generator = inputs.generator(states, inputs.field, [value for value, _ in group], method, seed)
+        generator = reader.generator(states, inputs.field, group, method, seed)
         describe_choice(generator, report)
         if save_model is not None:
             write_model(save_model, states, generator)
             report(f"model: {printable(str(save_model))}")
-        for value, path in group:
+        for value in group:
+            path = files[value]
             field = generator.solution.at(value)
             spread = None if generator.left_out is None else generator.left_out.spread
             facts = generator.describe() | {"request": request}
@@ -97,21 +104,25 @@ def generate(
     return paths
 
 
-def generate_from_model(model: Path, at: Sequence[float], out: Path, *, report: Report = print) -> list[Path]:
+def generate_from_model(
+    model: Path, at: Sequence[float | Sequence[float]], out: Path, *, report: Report = print
+) -> list[Path]:
     """Generate a field from a model file, without any solve.
 
     Args:
         model: .safetensors file that `generate` saved.
-        at: state values to generate.
+        at: states to generate, each a value or one a coordinate.
         out: the file to write; with several values its name must hold "{value}".
         report: takes lines of progress.
 
     Raises:
         InputError: the model is damaged or of another version, or a value lies outside what it answers.
     """
-    targets = [float(value) for value in at]
+    loaded: Any = load_model(model)
+    targets: list[Any] = loaded.targets(
+        [tuple(float(part) for part in np.atleast_1d(np.asarray(value))) for value in at]
+    )
     paths = output_paths(out, targets)
-    loaded = load_model(model)
     for value, path in zip(targets, paths, strict=True):
         facts = dict(loaded.facts) | {"model": model.name}
         write_answer(loaded.states, loaded.field, value, loaded.at(value), loaded.spread, path, facts)
@@ -166,10 +177,15 @@ def complete_state(
     return path
 
 
+def as_points(at: Sequence[float | Sequence[float]]) -> list[tuple[float, ...]]:
+    """States, each given as a number or as one a coordinate, by their coordinates."""
+    return [tuple(float(part) for part in np.atleast_1d(np.asarray(value, dtype=float))) for value in at]
+
+
 def write_answer(
-    states: FileStates,
+    states: FromFiles[Any],
     name: str,
-    value: float,
+    value: State,
     field: Array,
     spread: Array | None,
     path: Path,
@@ -188,22 +204,28 @@ def write_answer(
     """
     fields = {name: field} | ({} if spread is None else {f"{name}_error_estimate": spread})
     grid = states.grid(**fields)
-    grid.field_data[states.coordinate.name] = np.array([value])
-    write_grid(path, grid, provenance(states, value, facts), value)
+    several = isinstance(states.coordinate, Coordinates)
+    for coordinate, part in zip(
+        states.coordinate if several else [states.coordinate], np.atleast_1d(value), strict=True
+    ):
+        grid.field_data[coordinate.name] = np.array([part])
+    # A file has one time: of several coordinates there is none.
+    write_grid(path, grid, provenance(states, value, facts), 0.0 if isinstance(value, tuple) else value)
 
 
-def describe_states(states: FileStates, report: Report) -> None:
+def describe_states(states: FromFiles[Any], report: Report) -> None:
     """Lines that say what was read and mapped."""
-    listed = ", ".join(f"{value:g}" for value in states.values)
+    listed = ", ".join(joined(np.atleast_1d(value).tolist()) for value in states.values)
     report(f"{len(states)} states at {states.coordinate.label()} = {listed}; {states.labels.count} labels")
     for name, mapping in states.mapped.items():
         report(f"mapped to the label mesh of {states.template.name if states.template else ''}: {name}: {mapping}")
 
 
-def describe_choice(generator: Generator, report: Report) -> None:
+def describe_choice(generator: Generator[Any], report: Report) -> None:
     """Lines that say what was chosen and how well it is covered."""
     if generator.calibration is None or generator.left_out is None:
-        report("two states: a straight line between them, no error estimate")
+        count = len(generator.problem.states)
+        report(f"{count} states: a straight {'line' if count == 2 else 'plane'} through them, no error estimate")
         return
     report(f"transport: {generator.calibration} (left-out error {100 * generator.calibration.error:.3g} %)")
     covered = generator.left_out.coverage(generator.problem.states.labels.weights)
@@ -246,25 +268,18 @@ def _only_snapshot(path: Path) -> Snapshot:
     return snapshots[0]
 
 
-def output_paths(out: Path, targets: Sequence[float]) -> list[Path]:
+def output_paths(out: Path, targets: Sequence[State]) -> list[Path]:
     """The file of each target, refused where it could not be written."""
     if not targets:
         raise InputError("say at which state to generate: --at VALUE")
     for target in targets:
-        if not np.isfinite(target):
-            raise InputError(f"--at {target}: not a finite number")
+        if not np.all(np.isfinite(target)):
+            raise InputError(f"--at {joined(np.atleast_1d(target).tolist())}: not a finite number")
     if len(targets) > 1 and "{value}" not in out.name:
         raise InputError(f"{len(targets)} states go to several files: put {{value}} into the name given to --out")
-    paths = [out.with_name(out.name.replace("{value}", f"{target:g}")) for target in targets]
+    paths = [out.with_name(out.name.replace("{value}", value_text(target))) for target in targets]
     for path in paths:
         check_writable(path)
     if len(set(paths)) < len(paths):
         raise InputError("two of the states asked for would go to one file: name each once")
     return paths
-
-
-def _sides(states: FileStates, todo: Sequence[tuple[float, Path]]) -> list[list[tuple[float, Path]]]:
-    """Targets between the known states, and beyond them: each side is calibrated for itself."""
-    inside = [pair for pair in todo if states.values[0] <= pair[0] <= states.values[-1]]
-    outside = [pair for pair in todo if pair not in inside]
-    return [group for group in (inside, outside) if group]

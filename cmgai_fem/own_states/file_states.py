@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.own_states.mapping import MappingReport, map_field
@@ -22,26 +23,27 @@ from cmgai_fem.own_states.snapshot import (
     labels_of,
 )
 from cmgai_fem.own_states.trust import printable
-from cmgai_fem.states import Array, Coordinate, Field, IntArray, StateSet
+from cmgai_fem.scattered_states import Coordinates, ScatteredStates
+from cmgai_fem.states import Array, Axis, Coordinate, Field, IntArray, Labels, States, StateSet
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6
 
 
 @dataclass(frozen=True)
-class FileStates(StateSet):
-    """A `StateSet` that remembers the files it came from.
+class FromFiles[A: Axis](States[A]):
+    """States that remember the files they came from.
 
     Args:
         template: the snapshot whose mesh carries the labels; generated fields are written on it.
-        template_value: state value of that snapshot.
+        template_value: state value of that snapshot, or its values.
         files: one file a state, in the order of the states.
         mapped: how the states of other meshes were brought to the label mesh, by file name; empty on one mesh.
         varying: other fields of the template that differ from state to state.
     """
 
     template: Snapshot | None = None
-    template_value: float = 0.0
+    template_value: float | tuple[float, ...] = 0.0
     files: tuple[Path, ...] = ()
     mapped: Mapping[str, MappingReport] = field(default_factory=dict)
     varying: frozenset[str] = frozenset()
@@ -64,7 +66,7 @@ class FileStates(StateSet):
         for name in self.varying:
             for place in (grid.point_data, grid.cell_data):
                 if name in place and name not in self.fields:
-                    place[f"{name}_at_{self.template_value:g}"] = place.pop(name)
+                    place[f"{name}_at_{value_text(self.template_value)}"] = place.pop(name)
         for name, array in fields.items():
             values = np.asarray(array, dtype=float).reshape(len(array), -1)
             data[name] = values if values.shape[1] > 1 else values[:, 0]
@@ -73,6 +75,21 @@ class FileStates(StateSet):
                 for index, component in enumerate(known.components):
                     data[name].VTKObject.SetComponentName(index, component)
         return grid
+
+
+@dataclass(frozen=True)
+class FileStates(FromFiles[Coordinate], StateSet):
+    """A `StateSet` from files."""
+
+
+@dataclass(frozen=True)
+class ScatteredFileStates(FromFiles[Coordinates], ScatteredStates):
+    """`ScatteredStates` from files."""
+
+
+def value_text(value: ArrayLike) -> str:
+    """A state value, or several, as it stands in names: "325", "325_3"."""
+    return "_".join(f"{part:g}" for part in np.atleast_1d(np.asarray(value, dtype=float)))
 
 
 def read_states(
@@ -103,6 +120,49 @@ def read_states(
     Raises:
         InputError: a file is not readable, a value or field is missing, or the geometries differ.
     """
+    read = _gather(paths, field, [coordinate])
+    state_values = _state_values(read, coordinate, values, values_from)
+    return read.states(Coordinate(coordinate, unit), state_values, field_unit)
+
+
+def read_scattered_states(
+    paths: Sequence[str | Path] | str | Path,
+    *,
+    field: str | Sequence[str],
+    coordinates: Sequence[str],
+    units: Sequence[str] = (),
+    values: Sequence[Sequence[float]] | None = None,
+    values_from: str | None = None,
+    field_unit: str = "",
+) -> ScatteredFileStates:
+    """Read the snapshots of one body as states at points of several coordinates; see `read_states`.
+
+    Args:
+        paths: the files.
+        field: name of the field to read, or several names.
+        coordinates: names of the m state coordinates.
+        units: their units; none by default.
+        values: m values of each snapshot, in the order of `paths`.
+        values_from: regular expression with m groups that finds the values in each file's name, e.g.
+            "T=(\\d+)_F=(\\d+)". Without this and without `values` the files' own data called as the coordinates tell.
+        field_unit: unit of the field.
+
+    Raises:
+        InputError: a file is not readable, a value or field is missing, or the geometries differ.
+    """
+    if len(set(coordinates)) < len(coordinates):
+        raise InputError(f"state coordinates must differ in name, not {', '.join(map(printable, coordinates))}")
+    read = _gather(paths, field, coordinates)
+    points = _state_points(read, coordinates, values, values_from)
+    each = tuple(
+        Coordinate(name, unit) for name, unit in zip(coordinates, units or [""] * len(coordinates), strict=True)
+    )
+    return read.scattered(Coordinates(each), points, field_unit)
+
+
+def _gather(
+    paths: Sequence[str | Path] | str | Path, field: str | Sequence[str], coordinates: Sequence[str]
+) -> "_Gathered":
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     names = [field] if isinstance(field, str) else list(field)
     if not names:
@@ -110,9 +170,8 @@ def read_states(
     read = _Gathered(names)
     for path in files:
         for snapshot in read_snapshots(path):
-            read.add(snapshot, coordinate)
-    state_values = _state_values(read, coordinate, values, values_from)
-    return read.states(Coordinate(coordinate, unit), state_values, field_unit)
+            read.add(snapshot, coordinates)
+    return read
 
 
 class _Gathered:
@@ -122,11 +181,11 @@ class _Gathered:
         self.names = names
         self.snapshots: list[Snapshot] = []
         self.arrays: list[dict[str, Array]] = []
-        self.own_values: list[float | None] = []
+        self.own_values: list[list[float | None]] = []
         self.varying: set[str] = set()
         self.location = ""
 
-    def add(self, snapshot: Snapshot, coordinate: str) -> None:
+    def add(self, snapshot: Snapshot, coordinates: Sequence[str]) -> None:
         """Keep the fields of a snapshot, and its mesh if it is another one."""
         self.location = self.location or find_location(snapshot, self.names[0])
         fields = {name: field_values(snapshot, name, self.location) for name in self.names}
@@ -136,18 +195,51 @@ class _Gathered:
                     f"{snapshot.name}: field {printable(name)!r} has {fields[name].shape[1]} components, "
                     f"in {self.snapshots[0].name} it has {self.arrays[0][name].shape[1]}"
                 )
-        own = snapshot.grid.field_data.get(coordinate)
-        value = float(np.ravel(own)[0]) if own is not None and np.size(own) == 1 else snapshot.time
+        found = [snapshot.grid.field_data.get(coordinate) for coordinate in coordinates]
+        # The time of a file tells the value of one coordinate alone.
+        time = snapshot.time if len(coordinates) == 1 else None
+        values = [float(np.ravel(own)[0]) if own is not None and np.size(own) == 1 else time for own in found]
         if self.snapshots and same_mesh(self.snapshots[0].grid, snapshot.grid):
             self.varying |= _differing(self.snapshots[0].grid, snapshot.grid)
             snapshot = Snapshot(snapshot.path, self.snapshots[0].grid, snapshot.time)
         self.snapshots.append(snapshot)
         self.arrays.append(fields)
-        self.own_values.append(value)
+        self.own_values.append(values)
 
     def states(self, coordinate: Coordinate, values: Array, unit: str) -> FileStates:
-        """The set, with everything mapped to the finest mesh there is."""
-        finest = max(range(len(values)), key=lambda index: self.snapshots[index].grid.n_points)
+        """The set along one coordinate, with everything mapped to the finest mesh there is."""
+        order = np.argsort(values, kind="stable")
+        for left, right in pairwise(order):
+            if values[left] == values[right]:
+                self._refuse_pair(int(left), int(right), coordinate.label(float(values[left])))
+        finest, labels, fields, files, mapped, varying = self._on_one_mesh(order, unit)
+        return FileStates(
+            labels, coordinate, values[order], fields, self.snapshots[finest], float(values[finest]), files, mapped,
+            varying,
+        )  # fmt: skip
+
+    def scattered(self, coordinates: Coordinates, points: Array, unit: str) -> ScatteredFileStates:
+        """The set at points (K, m) of several coordinates, with everything mapped to the finest mesh there is."""
+        for right, point in enumerate(points):
+            left = np.flatnonzero(np.all(points[:right] == point, axis=1))
+            if len(left):
+                self._refuse_pair(int(left[0]), right, coordinates.label(point))
+        finest, labels, fields, files, mapped, varying = self._on_one_mesh(np.arange(len(points)), unit)
+        place = tuple(float(part) for part in points[finest])
+        return ScatteredFileStates(
+            labels, coordinates, points, fields, self.snapshots[finest], place, files, mapped, varying
+        )
+
+    def _refuse_pair(self, left: int, right: int, place: str) -> None:
+        raise InputError(
+            f"{self.snapshots[left].name} and {self.snapshots[right].name} both have {place}: keep one of them"
+        )
+
+    def _on_one_mesh(
+        self, order: IntArray, unit: str
+    ) -> tuple[int, Labels, dict[str, Field], tuple[Path, ...], dict[str, MappingReport], frozenset[str]]:
+        """Number of the snapshot of the finest mesh, and what all states are on it, in the order given."""
+        finest = max(range(len(order)), key=lambda index: self.snapshots[index].grid.n_points)
         label = self.snapshots[finest]
         labels = labels_of(label, self.location)
         mapped: dict[str, MappingReport] = {}
@@ -157,13 +249,6 @@ class _Gathered:
             for name, array in self.arrays[index].items():
                 self.arrays[index][name], report = map_field(snapshot, label, array, self.location)
                 mapped[f"{snapshot.name}: {printable(name)}"] = report
-        order = np.argsort(values, kind="stable")
-        for left, right in pairwise(order):
-            if values[left] == values[right]:
-                raise InputError(
-                    f"{self.snapshots[left].name} and {self.snapshots[right].name} both have "
-                    f"{coordinate.label(float(values[left]))}: keep one of them"
-                )
         fields = {
             name: Field(
                 np.stack([self.arrays[index][name] for index in order]),
@@ -174,9 +259,7 @@ class _Gathered:
         }
         files = tuple(self.snapshots[index].path for index in order)
         varying = frozenset(self.varying - set(self.names))
-        return FileStates(
-            labels, coordinate, values[order], fields, label, float(values[finest]), files, mapped, varying
-        )
+        return finest, labels, fields, files, mapped, varying
 
 
 def same_mesh(one: Grid, other: Grid) -> bool:
@@ -212,7 +295,7 @@ def _state_values(read: _Gathered, coordinate: str, values: Sequence[float] | No
         found = [_value_in_name(snapshot, values_from) for snapshot in snapshots]
     else:
         found = []
-        for snapshot, own in zip(snapshots, read.own_values, strict=True):
+        for snapshot, (own,) in zip(snapshots, read.own_values, strict=True):
             if own is None:
                 raise InputError(
                     f"{snapshot.name}: holds neither a time nor data called {printable(coordinate)!r}; "
@@ -225,19 +308,59 @@ def _state_values(read: _Gathered, coordinate: str, values: Sequence[float] | No
     return np.array(found)
 
 
+def _state_points(
+    read: _Gathered,
+    coordinates: Sequence[str],
+    values: Sequence[Sequence[float]] | None,
+    values_from: str | None,
+) -> Array:
+    snapshots, names = read.snapshots, ", ".join(map(printable, coordinates))
+    if values is not None and values_from is not None:
+        raise InputError("give --values or --values-from, not both")
+    if values is not None:
+        if len(values) != len(snapshots):
+            raise InputError(f"{len(values)} values of {names} for {len(snapshots)} snapshots: give one each")
+        found = [list(point) for point in values]
+    elif values_from is not None:
+        found = [_values_in_name(snapshot, values_from, len(coordinates)) for snapshot in snapshots]
+    else:
+        found = []
+        for snapshot, own in zip(snapshots, read.own_values, strict=True):
+            missing = [name for name, value in zip(coordinates, own, strict=True) if value is None]
+            if missing:
+                raise InputError(
+                    f"{snapshot.name}: holds no data called {printable(missing[0])!r}; give --values or --values-from"
+                )
+            found.append([value for value in own if value is not None])
+    for snapshot, point in zip(snapshots, found, strict=True):
+        if len(point) != len(coordinates):
+            raise InputError(f"{snapshot.name}: {len(point)} values for the coordinates {names}: give one each")
+        if not np.all(np.isfinite(point)):
+            raise InputError(f"{snapshot.name}: {names} = {value_text(point)} are no finite numbers")
+    return np.array(found, dtype=float)
+
+
 def _value_in_name(snapshot: Snapshot, pattern: str) -> float:
+    return _values_in_name(snapshot, pattern, 1)[0]
+
+
+def _values_in_name(snapshot: Snapshot, pattern: str, count: int) -> list[float]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise InputError(f"--values-from {printable(pattern)!r}: not a regular expression: {error}") from None
-    if compiled.groups != 1:
-        raise InputError(f"--values-from {printable(pattern)!r}: needs one group, e.g. 'T=(\\d+)'")
+    if compiled.groups != count:
+        needs = "one group, e.g. 'T=(\\d+)'" if count == 1 else f"{count} groups, e.g. 'T=(\\d+)_F=(\\d+)'"
+        raise InputError(f"--values-from {printable(pattern)!r}: needs {needs}")
     match = compiled.search(snapshot.path.name)
     if match is None:
         raise InputError(f"{snapshot.name}: --values-from {printable(pattern)!r} does not match the name")
-    try:
-        return float(match.group(1))
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{snapshot.name}: --values-from found {printable(str(match.group(1)))!r}, which is no number"
-        ) from None
+    found = []
+    for text in match.groups():
+        try:
+            found.append(float(text))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{snapshot.name}: --values-from found {printable(str(text))!r}, which is no number"
+            ) from None
+    return found

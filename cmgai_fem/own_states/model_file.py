@@ -6,7 +6,7 @@ What is kept are the known states and, for each member of the superposition, the
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from cmgai_fem.cardinal import CardinalAmplitudes
 from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible, Scaling
 from cmgai_fem.own_states.answers import Generator
-from cmgai_fem.own_states.file_states import FileStates
+from cmgai_fem.own_states.file_states import FileStates, FromFiles, ScatteredFileStates
 from cmgai_fem.own_states.snapshot import Snapshot, as_unstructured, check_grid
+from cmgai_fem.own_states.space_model import SpaceModel, space_members, space_model
 from cmgai_fem.own_states.trust import check_memory, check_readable, printable
 from cmgai_fem.own_states.writers import check_folder, write_file
 from cmgai_fem.pseudo_time import PseudoTime
+from cmgai_fem.scattered_states import Coordinates
 from cmgai_fem.states import Array, Coordinate, Field, Labels
-from cmgai_fem.transport import ModalMotion, TransportSolution
+from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 FORMAT = "cmgai-fem model"
 VERSION = 1
@@ -75,6 +77,12 @@ class Model:
     admissible: Admissible
     facts: Mapping[str, Any]
 
+    def targets(self, at: Sequence[Sequence[float]]) -> list[float]:
+        """The state values asked for, each given as its coordinates."""
+        if any(len(point) != 1 for point in at):
+            raise InputError(f"this model has one state coordinate, {self.states.coordinate.name}: give --at VALUE")
+        return [point[0] for point in at]
+
     def at(self, value: float) -> Array:
         """The generated field (L, n) at the state `value`, in the field's unit.
 
@@ -101,7 +109,7 @@ def check_model_path(path: Path) -> None:
     check_folder(path)
 
 
-def save_model(path: Path, states: FileStates, generator: Generator) -> None:
+def save_model(path: Path, states: FromFiles[Any], generator: Generator[Any]) -> None:
     """Write a generator to `path` (.safetensors) and what it is to the .json beside it.
 
     Raises:
@@ -124,7 +132,35 @@ def save_model(path: Path, states: FileStates, generator: Generator) -> None:
     }
     if generator.left_out is not None:
         arrays["spread"] = generator.left_out.spread
-    members = []
+    if isinstance(states, ScatteredFileStates):
+        members, own, further = space_members(generator)
+    else:
+        members, own, further = _line_members(generator)
+    content = save({key: np.ascontiguousarray(array) for key, array in (arrays | own).items()})
+    location = "point" if len(states.labels.weights) == mesh.n_points else "cell"
+    facts = {
+        "format": FORMAT,
+        "version": VERSION,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "field": name,
+        "unit": states.field(name).unit,
+        "components": list(states.field(name).components),
+        "location": _location(states, name, location),
+        "admissible": [problem.admissible.lower, problem.admissible.monotone],
+        "files": [file.name for file in states.files],
+        "made": generator.describe(),
+        "members": members,
+        **further,
+    }
+    write_file(path, content)
+    write_file(path.with_suffix(".json"), (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def _line_members(
+    generator: Generator[TransportProblem],
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray], dict[str, Any]]:
+    """Members, arrays and further facts of a transport along one coordinate."""
+    problem, arrays, members = generator.problem, dict[str, np.ndarray](), []
     pairs = zip(generator.solution.members, generator.solution.weights, strict=True)
     for index, (solution, weight) in enumerate(pairs):
         units = _units(solution)
@@ -139,28 +175,15 @@ def save_model(path: Path, states: FileStates, generator: Generator) -> None:
                 "scale": scaling.scale,
             }
         )
-    content = save({key: np.ascontiguousarray(array) for key, array in arrays.items()})
-    location = "point" if len(states.labels.weights) == mesh.n_points else "cell"
-    facts = {
-        "format": FORMAT,
-        "version": VERSION,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "field": name,
-        "unit": states.field(name).unit,
-        "components": list(states.field(name).components),
-        "location": _location(states, name, location),
+    states = problem.states
+    further = {
         "coordinate": [states.coordinate.name, states.coordinate.unit],
         "reach": list(problem.reach or (states.values[0], states.values[-1])),
-        "admissible": [problem.admissible.lower, problem.admissible.monotone],
-        "files": [file.name for file in states.files],
-        "made": generator.describe(),
-        "members": members,
     }
-    write_file(path, content)
-    write_file(path.with_suffix(".json"), (json.dumps(facts, indent=1) + "\n").encode())
+    return members, arrays, further
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path) -> Model | SpaceModel:
     """Read a model that `save_model` wrote.
 
     Raises:
@@ -199,21 +222,22 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
+def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model | SpaceModel:
     grid = pyvista.UnstructuredGrid(arrays["mesh/cells"], arrays["mesh/types"], arrays["mesh/points"])
     check_grid(path, grid)
     known, name = arrays["states/known"], str(facts["field"])
     data = grid.point_data if facts["location"] == "point" else grid.cell_data
     data[name] = known[0] if known.shape[2] > 1 else known[0, :, 0]
-    states = FileStates(
-        Labels(arrays["labels/points"], arrays["labels/weights"], {}),
-        Coordinate(*map(str, facts["coordinate"])),
-        arrays["states/values"],
-        {name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))},
-        Snapshot(path, grid),
-        float(arrays["states/values"][0]),
-        tuple(Path(str(file)) for file in facts["files"]),
-    )
+    labels = Labels(arrays["labels/points"], arrays["labels/weights"], {})
+    fields = {name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))}
+    values, files = arrays["states/values"], tuple(Path(str(file)) for file in facts["files"])
+    if "coordinates" in facts:
+        each = tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])
+        first = tuple(float(part) for part in values[0])
+        scattered = ScatteredFileStates(labels, Coordinates(each), values, fields, Snapshot(path, grid), first, files)
+        return space_model(scattered, name, facts, arrays)
+    coordinate = Coordinate(*map(str, facts["coordinate"]))
+    states = FileStates(labels, coordinate, values, fields, Snapshot(path, grid), float(values[0]), files)
     members = []
     for index, member in enumerate(facts["members"]):
         first, last, kind, exponent, origin = member["time"]
@@ -235,7 +259,7 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
     )
 
 
-def _location(states: FileStates, name: str, default: str) -> str:
+def _location(states: FromFiles[Any], name: str, default: str) -> str:
     grid = states.template.grid if states.template else None
     if grid is not None and name in grid.point_data:
         return "point"

@@ -11,33 +11,46 @@ import numpy as np
 
 import cmgai_fem
 from cmgai_fem.errors import InputError
-from cmgai_fem.own_states.file_states import FileStates
-from cmgai_fem.own_states.inputs import Inputs
+from cmgai_fem.own_states.file_states import FromFiles
+from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.trust import printable
 from cmgai_fem.own_states.writers import PROVENANCE, WITHOUT_TEXT
+from cmgai_fem.scattered_states import Coordinates
+from cmgai_fem.states import Array
+
+State = float | tuple[float, ...]
+"""A state value: a number, or one each of several coordinates."""
 
 PROVENANCE_FORMAT = 1
 
 
-def provenance(states: FileStates, value: float, facts: dict[str, Any]) -> dict[str, Any]:
+def provenance(states: FromFiles[Any], value: State, facts: dict[str, Any]) -> dict[str, Any]:
     """Where a generated field comes from, as plain data; file names without their folders."""
+    several = isinstance(states.coordinate, Coordinates)
+    each = list(states.coordinate) if several else [states.coordinate]
     return {
         "format": PROVENANCE_FORMAT,
         "program": f"cmgai-fem {cmgai_fem.__version__}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "coordinate": states.coordinate.name,
-        "unit": states.coordinate.unit,
-        "value": value,
+        "coordinate": [one.name for one in each] if several else each[0].name,
+        "unit": [one.unit for one in each] if several else each[0].unit,
+        "value": plain_value(value),
         "known": [
-            {"file": path.name, "value": float(known)} for path, known in zip(states.files, states.values, strict=True)
+            {"file": path.name, "value": plain_value(known)}
+            for path, known in zip(states.files, states.values, strict=True)
         ],
         "mapped": {name: str(mapping) for name, mapping in states.mapped.items()},
         **facts,
     }
 
 
-def fingerprint(inputs: Inputs, method: str, seed: int) -> str:
+def plain_value(value: State | Array) -> Any:
+    """A state value as JSON holds it: a number, or a list of them."""
+    return np.asarray(value, dtype=float).tolist()
+
+
+def fingerprint(inputs: Inputs | ScatteredInputs, method: str, seed: int) -> str:
     """First 16 digits of the SHA-256 of the request and of every input file."""
     digest = hashlib.sha256(cmgai_fem.__version__.encode())
     for path in inputs.paths:
@@ -50,10 +63,10 @@ def fingerprint(inputs: Inputs, method: str, seed: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def finished(path: Path, request: str, value: float) -> bool:
+def finished(path: Path, request: str, value: State) -> bool:
     """Whether an earlier run of the same request wrote this file to its end."""
     facts = read_provenance(path)
-    return facts.get("request") == request and facts.get("value") == value
+    return facts.get("request") == request and facts.get("value") == plain_value(value)
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

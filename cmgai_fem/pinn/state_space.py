@@ -22,7 +22,7 @@ from scipy import linalg
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
@@ -30,6 +30,7 @@ from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.settings import torch_threads
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power, squared_distances
+from cmgai_fem.scattered_states import Coordinates
 from cmgai_fem.state_space.choices import Grid, GridMotion, Line, MappedMotion, MappedSmoother, Scattered
 from cmgai_fem.state_space.green import direction_jets, green_derivatives
 from cmgai_fem.state_space.polyharmonic import monomials, normalisation
@@ -74,6 +75,22 @@ def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) 
             motion, history = MappedSmoother(exact.axes, trained), trained.history
             info |= {"weights": sum(len(weights) for weights in trained.weights_of), "steps": len(history)}
     return SpaceSolution(problem, "pinn", motion, time.perf_counter() - start, history, info)
+
+
+def trained_weights(solution: SpaceSolution) -> Array:
+    """(K, size) weights of the networks of a scattered solution."""
+    assert isinstance(solution.motion, MappedSmoother) and isinstance(solution.motion.smoother, TrainedMotion)
+    return np.array(solution.motion.smoother.weights_of)
+
+
+def motion_from_weights(choice: Scattered, coordinates: Coordinates, values: Array, weights: Array) -> MappedSmoother:
+    """The motion of networks that were trained before; see `trained_weights`."""
+    axes = choice.axes(coordinates, values)
+    training = SpaceTraining.of(axes(values), choice)
+    network = Network(training.features(training.nodes[:1], np.eye(values.shape[1])[0], 0).shape[2], HIDDEN, 1)
+    if weights.shape != (len(values), network.size):
+        raise InputError(f"networks of {weights.shape} weights do not fit {(len(values), network.size)}")
+    return MappedSmoother(axes, TrainedMotion(training, network, tuple(weights), ()))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,14 @@ class SpaceCalibration(Chosen[SpaceChoice]):
 
 def inside_hull(values: Array, point: Array) -> bool:
     """Whether a point (m,) lies in the convex hull of states at (K, m), its boundary included."""
-    return not len(_seen(values, point))
+    return not len(seen_states(values, point))
+
+
+def seen_states(values: Array, point: Array) -> IntArray:
+    """Rows of the states on those faces of the hull that the point (m,) sees; none where it lies inside."""
+    corners, equations = _hull(values)
+    height = equations @ np.append(_scaled(values, np.asarray(point, dtype=float)), 1.0)
+    return np.unique(corners[height > 1e-9])
 
 
 def trials_for(states: ScatteredStates, targets: Sequence[Array]) -> IntArray:
@@ -65,8 +72,7 @@ def trials_for(states: ScatteredStates, targets: Sequence[Array]) -> IntArray:
             f"calibration leaves states out: it needs at least {dimension + 2} states in {dimension} coordinates, "
             f"there are {count}"
         )
-    highest_order(values)  # refuses states on one line, which have no hull
-    seen = sorted({int(row) for target in targets for row in _seen(values, target)})
+    seen = sorted({int(row) for target in targets for row in seen_states(values, target)})
     if seen:
         return np.array(seen)
     inner = np.setdiff1d(np.arange(count), _hull(values)[0].ravel())
@@ -204,15 +210,9 @@ def _hull(values: Array) -> tuple[IntArray, Array]:
     if values.shape[1] == 1:
         ends = np.array([[int(np.argmin(values))], [int(np.argmax(values))]])
         return ends, np.array([[-1.0, 0.0], [1.0, -1.0]])
+    highest_order(values)  # refuses states on one line, which have no hull
     hull = ConvexHull(scaled)
     return np.asarray(hull.simplices), np.asarray(hull.equations)
-
-
-def _seen(values: Array, point: Array) -> IntArray:
-    """States on the faces of the hull that the point sees; none where it lies inside."""
-    corners, equations = _hull(values)
-    height = equations @ np.append(_scaled(values, np.asarray(point, dtype=float)), 1.0)
-    return np.unique(corners[height > 1e-9])
 
 
 def _scaled(values: Array, points: Array) -> Array:

@@ -1,5 +1,6 @@
 """What may be chosen of a transport in a state space: a scattered least force, or one of each coordinate on a grid."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Protocol
@@ -250,6 +251,28 @@ def grid_axes(values: Array) -> tuple[tuple[Array, ...], IntArray] | None:
 def kind_text(kind: Kind) -> str:
     """A pseudo-time's kind as text."""
     return f"power {kind[1]:g}" if kind[0] == "power" else kind[0]
+
+
+def make_kind(text: str) -> Kind:
+    """The kind that `kind_text` wrote."""
+    name, _, exponent = text.partition(" ")
+    return name, float(exponent or 1.0)
+
+
+def make_choice(data: Mapping[str, Any]) -> SpaceChoice:
+    """The choice that `describe` wrote."""
+    if data["kind"] == "grid":
+        return Grid(
+            tuple(Line(int(x["order"]), float(x["damping"]), make_kind(x["pseudo_time"])) for x in data["lines"])
+        )
+    kinds, ratios = data["pseudo_times"], data["ratios"]
+    return Scattered(
+        int(data["order"]),
+        None if kinds is None else tuple(make_kind(kind) for kind in kinds),
+        None if ratios is None else tuple(float(ratio) for ratio in ratios),
+        float(data["tension"]),
+        float(data["softness"]),
+    )
 
 
 @lru_cache(maxsize=4096)

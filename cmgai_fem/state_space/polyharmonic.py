@@ -185,8 +185,8 @@ def highest_order(nodes: Array) -> int:
         InputError: the states lie on a line or plane of the state space, or are fewer than m + 1.
     """
     dimension = nodes.shape[1]
-    size = np.ptp(nodes, axis=0).max() or 1.0
-    places = (nodes - nodes.mean(axis=0)) / size
+    span = np.ptp(nodes, axis=0)
+    places = (nodes - nodes.mean(axis=0)) / np.where(span > 0.0, span, 1.0)
     order = -2
     while _rank(monomials(places, order + 2)) == monomials(places[:1], order + 2).shape[1]:
         order += 1
