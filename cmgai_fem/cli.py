@@ -68,11 +68,23 @@ def verify(
         if ablate:
             raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
         return OWN_RUNNERS[study](folder, quick, device, seed)
+    from cmgai_fem.state_space.study_file import load_space_study
     from cmgai_fem.study_file import find_study, load_study
-
-    loaded = load_study(find_study(study), set_ or [])
-    from cmgai_fem.study import default_ranks, run_study
     from cmgai_fem.terminal import show_study
+
+    path = find_study(study)
+    space = load_space_study(path, set_ or [])
+    if space is not None:
+        if ablate:
+            raise InputError(f"--ablate {ablate[0]}: a study of several state coordinates has none yet")
+        from cmgai_fem.state_space.study import run_space_study
+        from cmgai_fem.study import default_ranks
+
+        result = run_space_study(space, out or Path("results") / space.name, ranks or default_ranks(), _say)
+        show_study(result)
+        return 0 if result.passed else 1
+    loaded = load_study(path, set_ or [])
+    from cmgai_fem.study import default_ranks, run_study
 
     target = out or Path("results") / loaded.name
     result = run_study(loaded, target, ranks or default_ranks(), device, _say, ablate or [])

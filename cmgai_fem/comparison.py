@@ -1,6 +1,6 @@
 """Generated fields against the reference solves, and the figures against the study's tolerances."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +71,27 @@ def _seconds(generation: Generation, method: str, measured_name: str, study: Stu
     raise InputError(f"no field gave {measured_name!r}")
 
 
-def judge(tolerance: ToleranceTable, rows: Sequence[Row]) -> Verdict:
-    """Hold the figures against one tolerance."""
+def state_text(state: Any) -> str:
+    """A row's state: a number, or the text that several coordinates are."""
+    return state if isinstance(state, str) else f"{state:g}"
+
+
+def averaged(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
+    """One row a field, method and comparison: its mean NRMSE over the states of some splits."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row["split"] in splits:
+            groups.setdefault((row["field"], row["method"], row["against"]), []).append(row)
+    return [
+        group[0] | {"state": "mean", "nrmse": sum(row["nrmse"] for row in group) / len(group)}
+        for group in groups.values()
+    ]
+
+
+def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str] = BASELINES) -> Verdict:
+    """Hold the figures against one tolerance; `rivals` are the methods that count as such."""
     limits, checked = [], []
+    rows = averaged(rows, tolerance.splits) if tolerance.mean else rows
     for row in rows:
         if (
             row["method"] in tolerance.methods
@@ -83,12 +101,13 @@ def judge(tolerance: ToleranceTable, rows: Sequence[Row]) -> Verdict:
             and (not tolerance.states or row["state"] in tolerance.states)
         ):
             checked.append(row)
-            limits.append(_limit(tolerance, row, rows))
+            limits.append(_limit(tolerance, row, rows, rivals))
     if not checked:
         raise InputError(f"tolerance {tolerance.name!r} fits no figure of this study: check its fields and splits")
     ratios = [row["nrmse"] / limit for row, limit in zip(checked, limits, strict=True)]
     texts = [
-        f"{row['method']} {row['field']} at {row['state']:g}: {100 * row['nrmse']:.4f} % (limit {100 * limit:.4f} %)"
+        f"{row['method']} {row['field']} at {state_text(row['state'])}: {100 * row['nrmse']:.4f} % "
+        f"(limit {100 * limit:.4f} %)"
         for row, limit in zip(checked, limits, strict=True)
     ]
     failures = tuple(text for text, ratio in zip(texts, ratios, strict=True) if not ratio <= 1.0)
@@ -96,13 +115,13 @@ def judge(tolerance: ToleranceTable, rows: Sequence[Row]) -> Verdict:
     return Verdict(tolerance.name, not failures, _limit_text(tolerance), texts[worst], failures)
 
 
-def _limit(tolerance: ToleranceTable, row: Row, rows: Sequence[Row]) -> float:
+def _limit(tolerance: ToleranceTable, row: Row, rows: Sequence[Row], known: Collection[str]) -> float:
     limits = [tolerance.nrmse] if tolerance.nrmse is not None else []
     if tolerance.rival_factor is not None:
         rivals = [
             other["nrmse"]
             for other in rows
-            if other["method"] in (tolerance.rivals or BASELINES)
+            if other["method"] in (tolerance.rivals or known)
             and other["field"] == row["field"]
             and other["state"] == row["state"]
         ]
@@ -137,11 +156,11 @@ def admissibility(study: Study, model: ReferenceModel, reference: StateSet, gene
     return figures
 
 
-def best_rival(rows: Sequence[Row]) -> str:
+def best_rival(rows: Sequence[Row], rivals: Collection[str] = BASELINES) -> str:
     """The rival with the least mean NRMSE over all held-out figures."""
 
     def mean(method: str) -> float:
         figures = [row["nrmse"] for row in rows if row["method"] == method and row["split"] != "known"]
         return sum(figures) / len(figures)
 
-    return min(BASELINES, key=mean)
+    return min(rivals, key=mean)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states import VTK_CELLS, Array, Field, Labels, StateSet
+from cmgai_fem.states import VTK_CELLS, Array, Field, Labels, States
 
 
 def unstructured_grid(labels: Labels) -> pyvista.UnstructuredGrid:
@@ -20,7 +21,7 @@ def unstructured_grid(labels: Labels) -> pyvista.UnstructuredGrid:
 
 
 def write_paraview(
-    folder: Path, name: str, generated: Mapping[str, StateSet], reference: StateSet | None = None
+    folder: Path, name: str, generated: Mapping[str, States[Any]], reference: States[Any] | None = None
 ) -> Path:
     """Write one .vtu for every state that any set holds, and the .pvd collection that orders them.
 
@@ -34,7 +35,8 @@ def write_paraview(
         reference: reference states on the same labels, or None.
 
     Returns:
-        The .pvd file: its time is the state coordinate, in the coordinate's unit.
+        The .pvd file: its time is the state coordinate, in the coordinate's unit, or the number of the state where
+            there are several coordinates.
 
     Raises:
         InputError: there is nothing to write, or the sets have different labels.
@@ -47,27 +49,27 @@ def write_paraview(
         if states.labels.count != first.labels.count or not np.array_equal(states.labels.points, first.labels.points):
             raise InputError(f"the {method} states live on other labels than the rest: export them by themselves")
     folder.mkdir(parents=True, exist_ok=True)
-    values = np.unique(np.concatenate([states.values for states in sets.values()]))
+    values = np.unique(np.concatenate([states.values for states in sets.values()]), axis=0)
     files = []
     for index, value in enumerate(values):
         grid = unstructured_grid(first.labels)
         data = grid.point_data if first.labels.location == "point" else grid.cell_data
-        for array_name, (field, array) in _arrays(sets, float(value)).items():
+        for array_name, (field, array) in _arrays(sets, value).items():
             data[array_name] = array if array.shape[1] > 1 else array[:, 0]
             _name_components(data[array_name].VTKObject, field)
         path = folder / f"{name}_{index:03d}.vtu"
         temporary = folder / f".{path.stem}.partial.vtu"
         grid.save(temporary)
         temporary.replace(path)
-        files.append((float(value), path.name))
+        files.append((float(value) if values.ndim == 1 else float(index), path.name))
     return _write_collection(folder / f"{name}.pvd", files)
 
 
-def _arrays(sets: Mapping[str, StateSet], value: float) -> dict[str, tuple[Field, Array]]:
+def _arrays(sets: Mapping[str, States[Any]], value: Array) -> dict[str, tuple[Field, Array]]:
     """The (L, n) arrays of one state by name, errors included."""
     arrays: dict[str, tuple[Field, Array]] = {}
     for method, states in sets.items():
-        rows = np.flatnonzero(states.values == value)
+        rows = np.flatnonzero(np.all((states.values == value).reshape(len(states), -1), axis=1))
         for field_name, field in states.fields.items():
             if not len(rows):
                 continue

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cmgai_fem.errors import InputError
 from cmgai_fem.export import unstructured_grid
 from cmgai_fem.metrics import von_mises
+from cmgai_fem.scattered_states import ScatteredStates
 from cmgai_fem.states import Array, Labels, StateSet
 
 INK = "#1f2933"
@@ -43,7 +44,7 @@ class Panel:
     displacement: Array | None = None
 
 
-def scalar_field(states: StateSet, value: float, name: str) -> tuple[Array, str]:
+def scalar_field(states: StateSet | ScatteredStates, value: Any, name: str) -> tuple[Array, str]:
     """One scalar of one state, by the name that `metrics.csv` gives it.
 
     Args:

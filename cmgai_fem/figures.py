@@ -22,6 +22,9 @@ STYLES: dict[str, tuple[str, str]] = {
     "pod_rbf": ("#a0522d", ">"),
     "pod_gpr": ("#6b7fc4", "X"),
     "fpca_gpr": ("#c06c9b", "*"),
+    "thin_plate_spline": ("#5b8c5a", "^"),
+    "response_surface": ("#b8860b", "P"),
+    "grid_spline": ("#8a6fb0", "s"),
 }
 OURS = ("fem", "pinn")
 METHOD_NAMES = {
@@ -35,6 +38,9 @@ METHOD_NAMES = {
     "pod_rbf": "POD-RBF",
     "pod_gpr": "POD-GPR",
     "fpca_gpr": "FPCA-GPR",
+    "thin_plate_spline": "Thin-plate spline",
+    "response_surface": "Response surface",
+    "grid_spline": "Grid spline",
 }
 
 

@@ -19,7 +19,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.solvers import METHODS, solve
-from cmgai_fem.states import Array, Field, StateSet
+from cmgai_fem.states import Array, Field, States, StateSet
 from cmgai_fem.study_file import CalibrationTable, FieldTable, Split
 from cmgai_fem.transport import Superposition, TransportProblem
 
@@ -157,7 +157,7 @@ def run_rival(rival: str, known: StateSet, name: str, values: Array) -> Array:
     return predictor(values).reshape(len(values), labels, components)
 
 
-def derive(states: StateSet, fields: Mapping[str, FieldTable]) -> StateSet:
+def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:
     """`states` with the derived scalars of each field, computed from its components."""
     added = dict(states.fields)
     for name, table in fields.items():
@@ -192,7 +192,7 @@ def _as_states(known: StateSet, values: Array, fields: Mapping[str, Array], requ
     return derive(StateSet(known.labels, known.coordinate, values, made), request.fields)
 
 
-def measured(states: StateSet, index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:
+def measured(states: States[Any], index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:
     """What is measured at one state: each field (L, n), its components (L,) if asked, and its derived scalars."""
     figures: dict[str, Array] = {}
     for name, table in fields.items():

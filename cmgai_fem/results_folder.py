@@ -12,6 +12,7 @@ from typing import Any
 
 import cmgai_fem
 from cmgai_fem.comparison import Row, Verdict, best_rival
+from cmgai_fem.errors import InputError
 from cmgai_fem.export import write_paraview
 from cmgai_fem.generation import Generation, training_history
 from cmgai_fem.results import COLUMNS
@@ -20,6 +21,19 @@ from cmgai_fem.states import StateSet
 from cmgai_fem.study_file import Study
 
 PACKAGES = ("dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a results folder, or refuse one that cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write results there ({error.strerror}); choose another with --out"
+        ) from None
 
 
 def write_metrics(path: Path, rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> None:
@@ -66,16 +80,7 @@ def run_info(
             "deformed": study.deformed,
         },
         "fields": {name: table.model_dump() for name, table in study.fields.items()},
-        "tolerances": [
-            {
-                "name": verdict.name,
-                "limit": verdict.limit,
-                "value": verdict.worst,
-                "passed": verdict.passed,
-                "text": "; ".join(verdict.failures[:5]),
-            }
-            for verdict in verdicts
-        ],
+        "tolerances": verdict_rows(verdicts),
         "calibration": {
             f"{name}, {split}": calibration.describe() for (split, name), calibration in generation.calibrations.items()
         },
@@ -100,6 +105,20 @@ def run_info(
         },
         "notes": [],
     }
+
+
+def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """The verdicts as plain data."""
+    return [
+        {
+            "name": verdict.name,
+            "limit": verdict.limit,
+            "value": verdict.worst,
+            "passed": verdict.passed,
+            "text": "; ".join(verdict.failures[:5]),
+        }
+        for verdict in verdicts
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -11,12 +11,11 @@ import numpy as np
 
 from cmgai_fem.ablation import ablate
 from cmgai_fem.comparison import Row, Verdict, admissibility, compare, judge
-from cmgai_fem.errors import InputError
 from cmgai_fem.generation import Generation, Report, Request, derive, generate
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.report import write_report
 from cmgai_fem.results import AblationRow
-from cmgai_fem.results_folder import run_info, write_fields, write_json, write_metrics
+from cmgai_fem.results_folder import make_folder, run_info, write_fields, write_json, write_metrics
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.states import Coordinate, StateSet
 from cmgai_fem.study_file import Study
@@ -56,7 +55,7 @@ def run_study(
     """
     start = time.perf_counter()
     model = load_model(study.kind, study.parameters)
-    _make_folder(folder)
+    make_folder(folder)
     coordinate = Coordinate(study.coordinate.name, study.coordinate.unit)
     values = sorted([*study.states.known, *study.states.held_out])
     report(f"{study.title}: {len(values)} reference states on {ranks} rank{'s' if ranks > 1 else ''}")
@@ -109,18 +108,6 @@ def admit(study: Study, model: ReferenceModel, generation: Generation) -> Genera
         made = {name: replace(field, values=np.array([row[name] for row in rows])) for name, field in fields.items()}
         admitted[method] = derive(replace(states, fields=made), study.fields)
     return replace(generation, states=admitted)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot write results there ({error.strerror}); choose another with --out"
-        ) from None
 
 
 def default_ranks() -> int:

@@ -120,6 +120,7 @@ class ToleranceTable(Table):
         rivals: the rivals it looks at; all if empty.
         rival_factor: the NRMSE must also be at most this times the best rival's at the same state and field.
         rival_floor: an NRMSE below this passes whatever the rivals reach.
+        mean: the bounds are on the mean over the states of the splits, not on every state.
     """
 
     name: str
@@ -132,6 +133,7 @@ class ToleranceTable(Table):
     rivals: list[str] = []
     rival_factor: float | None = None
     rival_floor: float = 0.0
+    mean: bool = False
 
 
 class Study(Table):
@@ -200,6 +202,11 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         InputError: not TOML, unknown key, wrong type, or states that contradict each other; one line.
     """
+    return validated(Study, path, read_study(path, overrides))
+
+
+def read_study(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a study file says, with overrides, before it is validated; see `load_study`."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -208,8 +215,13 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         raise InputError(f"{path}: not a TOML file: {error}") from None
     for override in overrides:
         _override(data, override)
+    return data
+
+
+def validated[S: Table](kind: type[S], path: Path, data: dict[str, Any]) -> S:
+    """The study of a kind that a file's data are."""
     try:
-        return Study(**data)
+        return kind(**data)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from None
 

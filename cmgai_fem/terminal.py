@@ -40,15 +40,21 @@ def show_study(result: "StudyResult") -> None:
 
 
 def _study_table(field: str, rows: "Sequence[Row]") -> Table:
+    from cmgai_fem.comparison import state_text
+
     states = [
         (split, state)
         for split in ("interpolation", "extrapolation")
-        for state in sorted({row["state"] for row in rows if row["split"] == split})
+        for state in dict.fromkeys(row["state"] for row in rows if row["split"] == split)
     ]
+    # States of several coordinates have no order to read a trend from: their mean stands beside them.
+    inside = [state for split, state in states if split == "interpolation" and isinstance(state, str)]
     table = Table(title=f"{field}: NRMSE in %", caption="* beyond the known states")
     table.add_column("method")
     for split, state in states:
-        table.add_column(f"{state:g}" + ("*" if split == "extrapolation" else ""), justify="right")
+        table.add_column(state_text(state) + ("*" if split == "extrapolation" else ""), justify="right")
+    if inside:
+        table.add_column("mean inside", justify="right")
     for method, against in dict.fromkeys((row["method"], row["against"]) for row in rows):
         figures = {
             row["state"]: row["nrmse"]
@@ -57,7 +63,9 @@ def _study_table(field: str, rows: "Sequence[Row]") -> Table:
         }
         name = method if against == "reference" else f"{method} against {against}"
         style = "bold" if method in ("fem", "pinn") and against == "reference" else None
-        table.add_row(name, *[f"{100 * figures[state]:.3g}" for _, state in states], style=style)
+        cells = [figures[state] for _, state in states]
+        cells += [sum(figures[state] for state in inside) / len(inside)] if inside else []
+        table.add_row(name, *[f"{100 * cell:.3g}" for cell in cells], style=style)
     return table
 
 

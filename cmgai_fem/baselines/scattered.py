@@ -88,7 +88,7 @@ class ThinPlateSpline(ScatteredBaseline):
 class ResponseSurface(ScatteredBaseline):
     """Polynomial of total degree 0 to 5 by least squares in each entry, its degree chosen by left-out states."""
 
-    name = "polynomial"
+    name = "response_surface"
 
     def _predict(
         self, known: Array, snapshots: Array, targets: Array, trials: IntArray, weights: Array | None

@@ -73,6 +73,7 @@ class Scattered:
     def describe(self) -> dict[str, Any]:
         """The choice as plain data."""
         return {
+            "text": str(self),
             "kind": "scattered",
             "order": self.order,
             "pseudo_times": None if self.kinds is None else [kind_text(kind) for kind in self.kinds],
@@ -152,7 +153,7 @@ class Grid:
 
     def describe(self) -> dict[str, Any]:
         """The choice as plain data."""
-        return {"kind": "grid", "lines": [line.describe() for line in self.lines]}
+        return {"text": str(self), "kind": "grid", "lines": [line.describe() for line in self.lines]}
 
     def __str__(self) -> str:
         return "grid " + " x ".join(str(line) for line in self.lines)
