@@ -42,18 +42,19 @@ class Mix:
     local: Array | None
 
 
-def superpose(errors: Array, labels: Labels, local: bool) -> Mix:
+def superpose(errors: Array, labels: Labels, local: bool, most: int | None = None) -> Mix:
     """The convex superposition of least left-out error.
 
     Args:
         errors: (m, T, L, n) left-out errors of the members, scaled so that squares add up to those of the mean.
         labels: the labels.
         local: let the weights vary over the body, where it has labels enough.
+        most: the most members to keep; as many as have weight by default.
     """
     if local and labels.count > FEW:
-        rows, weights = stack_locally(errors, labels.positions, labels.weights)
+        rows, weights = stack_locally(errors, labels.positions, labels.weights, most)
     else:
-        rows, weights = stack_globally(errors.reshape(len(errors), -1))
+        rows, weights = stack_globally(errors.reshape(len(errors), -1), most)
     everywhere = weights if weights.ndim == 2 else weights[:, None]
     mixed = np.einsum("ml,mtlc->tlc", np.broadcast_to(everywhere, (len(rows), labels.count)), errors[rows])
     shares = labels.weights / labels.weights.sum()
@@ -65,11 +66,12 @@ def superpose(errors: Array, labels: Labels, local: bool) -> Mix:
     )
 
 
-def stack_globally(errors: Array) -> tuple[IntArray, Array]:
+def stack_globally(errors: Array, most: int | None = None) -> tuple[IntArray, Array]:
     """One weight a member.
 
     Args:
         errors: (m, R) left-out errors of the members.
+        most: the most members to keep.
 
     Returns:
         Rows of the members that are kept, best first, and their weights (kept,), adding up to one.
@@ -79,17 +81,18 @@ def stack_globally(errors: Array) -> tuple[IntArray, Array]:
         chosen = errors[rows]
         return least_on_simplex((chosen @ chosen.T)[None])[0][:, None]
 
-    rows, weights = _prune(np.arange(len(errors)), fit, np.ones(1))
+    rows, weights = _prune(np.arange(len(errors)), fit, np.ones(1), most)
     return rows, weights[:, 0]
 
 
-def stack_locally(errors: Array, points: Array, volumes: Array) -> tuple[IntArray, Array]:
+def stack_locally(errors: Array, points: Array, volumes: Array, most: int | None = None) -> tuple[IntArray, Array]:
     """One weight a member and label.
 
     Args:
         errors: (m, T, L, n) left-out errors of the members: trials, labels, components.
         points: (L, g) positions of the labels.
         volumes: (L,) volumes of the labels.
+        most: the most members to keep.
 
     Returns:
         Rows of the members that are kept, of greatest mean weight first, and their weights (kept, L), adding up to one
@@ -105,7 +108,7 @@ def stack_locally(errors: Array, points: Array, volumes: Array) -> tuple[IntArra
         near = kernel @ local + WHOLE_SHARE * mean
         return least_on_simplex(near.reshape(-1, count, count)).T
 
-    return _prune(np.arange(len(errors)), fit, volumes / volumes.sum())
+    return _prune(np.arange(len(errors)), fit, volumes / volumes.sum(), most)
 
 
 def least_on_simplex(grams: Array) -> Array:
@@ -143,11 +146,15 @@ def project_on_simplex(points: Array) -> Array:
     return np.maximum(points - excess[np.arange(len(points)), last][:, None], 0.0)
 
 
-def _prune(rows: IntArray, fit: Callable[[IntArray], Array], shares: Array) -> tuple[IntArray, Array]:
+def _prune(rows: IntArray, fit: Callable[[IntArray], Array], shares: Array, most: int | None) -> tuple[IntArray, Array]:
     weights = fit(rows)
     mean = weights @ shares
-    while np.any(mean < LEAST_WEIGHT):
-        rows = rows[mean >= LEAST_WEIGHT]
+    while np.any(mean < LEAST_WEIGHT) or (most is not None and len(rows) > most):
+        kept = mean >= LEAST_WEIGHT
+        if kept.all():
+            # One at a time: members that are much alike share a weight that one of them would have.
+            kept[np.argmin(mean)] = False
+        rows = rows[kept]
         weights = fit(rows)
         mean = weights @ shares
     order = np.argsort(-mean, kind="stable")

@@ -1,8 +1,11 @@
-"""The least force in a state space by networks: one for each state's weight function, with m inputs.
+"""The least force in a state space by networks with m inputs.
 
-    w_k(s) = N_k(s) + sum_j l_j(s) (delta_jk - N_k(s_j)),
+Data U at the states split into those of a motion without energy, a polynomial, and the rest, `sum_j b_j Q_j` with
+orthonormal Q_j. The motion of each Q_j is learnt,
 
-where l_j are the cardinal functions of Gaussians at the states: hard states hold whatever the weights. The inputs are
+    v_j(s) = N_j(s) + sum_k l_k(s) (Q_kj - N_j(s_k)),
+
+where l_k are the cardinal functions of Gaussians at the states: hard states hold whatever the weights. The inputs are
 polynomials and the Green's functions at the states (their kinks, as in `networks.TimeFeatures`), in the combinations
 whose energy is finite. Trained is the energy over all of R^m. A rotation-invariant energy of order q is a mean over
 directions of the q-th derivative along each, so jets along lines are all that is needed; the integral is taken in polar
@@ -78,7 +81,7 @@ def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) 
 
 
 def trained_weights(solution: SpaceSolution) -> Array:
-    """(K, size) weights of the networks of a scattered solution."""
+    """(K - M, size) weights of the networks of a scattered solution."""
     assert isinstance(solution.motion, MappedSmoother) and isinstance(solution.motion.smoother, TrainedMotion)
     return np.array(solution.motion.smoother.weights_of)
 
@@ -88,8 +91,9 @@ def motion_from_weights(choice: Scattered, coordinates: Coordinates, values: Arr
     axes = choice.axes(coordinates, values)
     training = SpaceTraining.of(axes(values), choice)
     network = Network(training.features(training.nodes[:1], np.eye(values.shape[1])[0], 0).shape[2], HIDDEN, 1)
-    if weights.shape != (len(values), network.size):
-        raise InputError(f"networks of {weights.shape} weights do not fit {(len(values), network.size)}")
+    wanted = (training.combination.shape[1], network.size)
+    if weights.shape != wanted:
+        raise InputError(f"networks of {weights.shape} weights do not fit {wanted}")
     return MappedSmoother(axes, TrainedMotion(training, network, tuple(weights), ()))
 
 
@@ -160,22 +164,33 @@ class SpaceTraining:
         return self.order + 2
 
     @cached_property
-    def _combination(self) -> Array:
-        """(K, K - M) combinations of kinks whose energy is finite."""
+    def combination(self) -> Array:
+        """(K, K - M) orthonormal combinations of states that no motion without energy is seen by.
+
+        They are the data that are learnt, and the combinations of kinks whose energy is finite.
+        """
         tail = monomials(self.nodes, self._degree)
         return np.asarray(linalg.qr(tail)[0])[:, tail.shape[1] :]
+
+    def without_energy(self, points: Array) -> Array:
+        """(T, K) map from data to the polynomial of least squares, at points (T, m)."""
+        return np.asarray(monomials(points, self._degree) @ np.linalg.pinv(monomials(self.nodes, self._degree)))
 
     @property
     def _degree(self) -> int:
         return self.order if self.tension else self.order + 1
 
-    def raw(self, points: Array, direction: Array, order: int) -> Array:
+    def kinks(self, points: Array, order: int) -> Array:
+        """(order + 1, T, K) derivatives of the Green's functions at the states in the squared distance."""
+        return green_derivatives(
+            squared_distances(points, self.nodes), self.highest, points.shape[1], self.tension, order
+        )
+
+    def raw(self, points: Array, direction: Array, order: int, kinks: Array | None = None) -> Array:
         """Jets (order + 1, T, K - M + P) of kinks and monomials along a direction at points (T, m)."""
-        apart = points[:, None] - self.nodes
-        squares = np.maximum(np.sum(apart**2, axis=2), 1e-24)
-        derivatives = green_derivatives(squares, self.highest, points.shape[1], self.tension, order)
-        kinks = direction_jets(derivatives, apart @ direction, order) @ self._combination
-        return np.concatenate([kinks, _monomial_jets(points, direction, self._degree, order)], axis=2)
+        derivatives = self.kinks(points, order) if kinks is None else kinks
+        jets = direction_jets(derivatives, (points[:, None] - self.nodes) @ direction, order) @ self.combination
+        return np.concatenate([jets, _monomial_jets(points, direction, self._degree, order)], axis=2)
 
     @cached_property
     def _mix(self) -> tuple[Array, Array]:
@@ -191,10 +206,10 @@ class SpaceTraining:
         kept = singular > KEPT * singular[0]
         return mean, (right[kept].T / singular[kept]) / scale[:, None]
 
-    def features(self, points: Array, direction: Array, order: int) -> Array:
+    def features(self, points: Array, direction: Array, order: int, kinks: Array | None = None) -> Array:
         """Jets (order + 1, T, f) of the network's inputs along a direction."""
         mean, mix = self._mix
-        raw = self.raw(points, direction, order)
+        raw = self.raw(points, direction, order, kinks)
         raw[0] -= mean
         return np.asarray(raw @ mix)
 
@@ -214,12 +229,12 @@ class SpaceTraining:
 
 
 class SpaceResidual:
-    """Residual rows of one weight function: the energy, and the misfit of soft states.
+    """Residual rows of one motion: the energy, and the misfit of soft states.
 
     Args:
         training: what is trained.
         network: the network.
-        wanted: (K,) the weight function at the states.
+        wanted: (K,) the motion at the states.
     """
 
     def __init__(self, training: SpaceTraining, network: Network, tables: "Tables", wanted: Array) -> None:
@@ -232,7 +247,7 @@ class SpaceResidual:
         rows = []
         for part in self._tables.parts:
             jets = self.network(weights, part.features)[:, :, 0]
-            rows += part.rows(jets if self.training.softness is not None else jets + part.cardinals @ held)
+            rows += part.rows(jets, None if self.training.softness is not None else held)
         if self._tables.stiffness is not None:
             rows.append(self._tables.stiffness * held)
         return torch.cat(rows)
@@ -243,7 +258,7 @@ class SpaceResidual:
         rows = []
         for part in self._tables.parts:
             jets = self.network.jacobian(weights, part.features)[:, :, 0]
-            rows += part.rows(jets if self.training.softness is not None else jets + part.cardinals @ held)
+            rows += part.rows(jets, None if self.training.softness is not None else held)
         if self._tables.stiffness is not None:
             rows.append(self._tables.stiffness[:, None] * held)
         return torch.cat(rows)
@@ -255,18 +270,22 @@ class DirectionTable:
 
     Args:
         features: (q + 1, T, f) jets of the inputs.
-        cardinals: (q + 1, T, K) jets of the cardinal functions.
+        cardinals: derivatives (T, K) of the cardinal functions, by their order.
         roots: root of each point's weight (T,), by the order of the derivative it multiplies.
     """
 
     features: Tensor
-    cardinals: Tensor
+    cardinals: dict[int, Tensor]
     roots: dict[int, Tensor]
 
-    def rows(self, jets: Tensor) -> list[Tensor]:
-        """Weighted derivatives of jets (q + 1, T, ...)."""
-        trailing = (1,) * (jets.dim() - 2)
-        return [root.view(-1, *trailing) * derivative(jets, order) for order, root in self.roots.items()]
+    def rows(self, jets: Tensor, held: Tensor | None) -> list[Tensor]:
+        """Weighted derivatives of jets (q + 1, T, ...), corrected by what hard states (K, ...) still lack."""
+        found = []
+        for order, root in self.roots.items():
+            values = derivative(jets, order)
+            values = values if held is None else values + self.cardinals[order] @ held
+            found.append(root.view(-1, *(1,) * (values.dim() - 1)) * values)
+        return found
 
 
 @dataclass(frozen=True)
@@ -290,14 +309,15 @@ class Tables:
         points, weights = fuzzy_cells(training.nodes)
         directions, shares = even_directions(dimension, order)
         orders = {order: 1.0} | ({order - 1: training.tension} if training.tension else {})
-        parts = []
+        parts, kinks = [], training.kinks(points, order)
         for direction, share in zip(directions, shares, strict=True):
             roots = {
                 k: torch.as_tensor(factor * np.sqrt(weights * share / mean_power(k, dimension)))
                 for k, factor in orders.items()
             }
-            features = torch.as_tensor(training.features(points, direction, order))
-            parts.append(DirectionTable(features, torch.as_tensor(training.cardinals(points, direction, order)), roots))
+            features = torch.as_tensor(training.features(points, direction, order, kinks))
+            jets = torch.as_tensor(training.cardinals(points, direction, order))
+            parts.append(DirectionTable(features, {k: derivative(jets, k) for k in roots}, roots))
         at_states = torch.as_tensor(training.features(training.nodes, directions[0], 0))
         soft = training.softness
         return cls(tuple(parts), at_states, None if soft is None else torch.as_tensor(1.0 / soft))
@@ -310,12 +330,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class TrainedMotion:
-    """Trained weight functions of K states.
+    """Trained motions of K states.
 
     Args:
         training: what was trained.
-        network: the network, the same for every state.
-        weights_of: the weights of each state's network.
+        network: the network, the same for every motion.
+        weights_of: the weights of each motion's network.
         history: one row a training step.
     """
 
@@ -326,20 +346,19 @@ class TrainedMotion:
 
     @classmethod
     def train(cls, training: SpaceTraining, seed: int) -> Self:
-        """Train the weight function of every state.
+        """Train every motion.
 
         Raises:
             ConvergenceError: an energy did not come to rest.
         """
         tables = Tables.of(training)
-        count = len(training.nodes)
         network = Network(tables.at_states.shape[2], HIDDEN, 1)
         generator = torch.Generator().manual_seed(seed)
         start = time.perf_counter()
         found: list[Array] = []
         rows: list[dict[str, float]] = []
-        for state in range(count):
-            residual = SpaceResidual(training, network, tables, np.eye(count)[state])
+        for number, wanted in enumerate(training.combination.T):
+            residual = SpaceResidual(training, network, tables, wanted)
             optimiser = LevenbergMarquardt(residual, residual.jacobian, network.initial(generator))
             for _ in range(STEPS):
                 before = optimiser.loss
@@ -349,8 +368,8 @@ class TrainedMotion:
                     break
             else:
                 raise ConvergenceError(
-                    f"state space of order {training.order}: the energy of state {state + 1} still falls by more than "
-                    f"{STALL:g} of itself after {STEPS} steps"
+                    f"state space of order {training.order}: the energy of motion {number + 1} still falls by more "
+                    f"than {STALL:g} of itself after {STEPS} steps"
                 )
             found.append(optimiser.weights.numpy())
         return cls(training, network, tuple(found), tuple(rows))
@@ -362,14 +381,16 @@ class TrainedMotion:
         line = np.eye(scaled.shape[1])[0]
         places = np.vstack([scaled, training.nodes])
         features = torch.as_tensor(training.features(places, line, 0))
+        if not self.weights_of:
+            return training.without_energy(scaled)
         with torch.no_grad():
             raw = np.stack(
                 [self.network(torch.as_tensor(w), features)[0, :, 0].numpy() for w in self.weights_of], axis=1
             )
         values, at_states = raw[: len(scaled)], raw[len(scaled) :]
-        if training.softness is not None:
-            return np.asarray(values)
-        return np.asarray(values + training.cardinals(scaled, line, 0)[0] @ (np.eye(len(at_states)) - at_states))
+        if training.softness is None:
+            values = values + training.cardinals(scaled, line, 0)[0] @ (training.combination - at_states)
+        return np.asarray(training.without_energy(scaled) + values @ training.combination.T)
 
 
 def _monomial_jets(points: Array, direction: Array, degree: int, order: int) -> Array:

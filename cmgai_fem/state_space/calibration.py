@@ -29,6 +29,8 @@ SOFTNESSES = (0.0, 0.1, 0.3)
 DAMPINGS = (0.0, 1.0, 4.0)
 # Orders beyond this fit polynomials of degree 5 and more in several coordinates: more than any states call for.
 HIGHEST_ORDER = 3
+# Members of the superposition: each is a training where networks are asked for.
+MOST = 4
 # Choices along each coordinate of a grid that are combined.
 LINES = 6
 
@@ -117,7 +119,9 @@ def calibrate_space(
     table = tuple(sorted(sizes.items(), key=lambda item: item[1]))
     members = _shortlist(table)
     errors = np.array([np.einsum("tk,klc->tlc", maps[member], known) for member in members])
-    mix = superpose(errors * np.sqrt(shares)[:, None], labels, local and len(labels.weights) == states.labels.count)
+    mix = superpose(
+        errors * np.sqrt(shares)[:, None], labels, local and len(labels.weights) == states.labels.count, MOST
+    )
     left = tuple(tuple(float(part) for part in states.values[row]) for row in rows)
     return SpaceCalibration(tuple(members[row] for row in mix.rows), mix.weights, mix.error, table, left, mix.local)
 

@@ -91,7 +91,7 @@ def test_the_energy_of_the_exact_motion_is_its_bending(tension):
     training = SpaceTraining.of(nodes, choice)
     spline = choice.smoother(nodes)
     blows = spline.bending * training.size ** (2 * training.highest - 2)
-    combined = training._combination.T @ blows
+    combined = training.combination.T @ blows
     points, weights = fuzzy_cells(training.nodes)
     energy = np.zeros_like(blows)
     directions, shares = even_directions(2, training.highest)
