@@ -10,7 +10,8 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import FieldError, field_error
 from cmgai_fem.own_states.answers import Generator
 from cmgai_fem.own_states.completion import complete
-from cmgai_fem.own_states.file_states import FromFiles, same_mesh, value_text
+from cmgai_fem.own_states.file_states import FromFiles, same_mesh
+from cmgai_fem.own_states.file_values import value_text
 from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, joined
 from cmgai_fem.own_states.mapping import map_field
 from cmgai_fem.own_states.model_file import check_model_path, load_model

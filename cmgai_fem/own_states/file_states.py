@@ -1,6 +1,5 @@
 """States from files: snapshots of one body, their state values, and the label mesh that they share."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.own_states.file_values import state_points, state_values, value_text
 from cmgai_fem.own_states.mapping import MappingReport, map_field
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.snapshot import (
@@ -87,11 +86,6 @@ class ScatteredFileStates(FromFiles[Coordinates], ScatteredStates):
     """`ScatteredStates` from files."""
 
 
-def value_text(value: ArrayLike) -> str:
-    """A state value, or several, as it stands in names: "325", "325_3"."""
-    return "_".join(f"{part:g}" for part in np.atleast_1d(np.asarray(value, dtype=float)))
-
-
 def read_states(
     paths: Sequence[str | Path] | str | Path,
     *,
@@ -121,8 +115,8 @@ def read_states(
         InputError: a file is not readable, a value or field is missing, or the geometries differ.
     """
     read = _gather(paths, field, [coordinate])
-    state_values = _state_values(read, coordinate, values, values_from)
-    return read.states(Coordinate(coordinate, unit), state_values, field_unit)
+    found = state_values(read.snapshots, read.own_values, coordinate, values, values_from)
+    return read.states(Coordinate(coordinate, unit), found, field_unit)
 
 
 def read_scattered_states(
@@ -153,7 +147,7 @@ def read_scattered_states(
     if len(set(coordinates)) < len(coordinates):
         raise InputError(f"state coordinates must differ in name, not {', '.join(map(printable, coordinates))}")
     read = _gather(paths, field, coordinates)
-    points = _state_points(read, coordinates, values, values_from)
+    points = state_points(read.snapshots, read.own_values, coordinates, values, values_from)
     each = tuple(
         Coordinate(name, unit) for name, unit in zip(coordinates, units or [""] * len(coordinates), strict=True)
     )
@@ -281,86 +275,3 @@ def _differing(one: Grid, other: Grid) -> set[str]:
     for mine, theirs in ((one.point_data, other.point_data), (one.cell_data, other.cell_data)):
         names |= {name for name in mine if name not in theirs or not np.array_equal(mine[name], theirs[name])}
     return names
-
-
-def _state_values(read: _Gathered, coordinate: str, values: Sequence[float] | None, values_from: str | None) -> Array:
-    snapshots = read.snapshots
-    if values is not None and values_from is not None:
-        raise InputError("give --values or --values-from, not both")
-    if values is not None:
-        if len(values) != len(snapshots):
-            raise InputError(f"{len(values)} values of {coordinate} for {len(snapshots)} snapshots: give one each")
-        found = [float(value) for value in values]
-    elif values_from is not None:
-        found = [_value_in_name(snapshot, values_from) for snapshot in snapshots]
-    else:
-        found = []
-        for snapshot, (own,) in zip(snapshots, read.own_values, strict=True):
-            if own is None:
-                raise InputError(
-                    f"{snapshot.name}: holds neither a time nor data called {printable(coordinate)!r}; "
-                    "give --values or --values-from"
-                )
-            found.append(own)
-    for snapshot, value in zip(snapshots, found, strict=True):
-        if not np.isfinite(value):
-            raise InputError(f"{snapshot.name}: {coordinate} = {value} is no finite number")
-    return np.array(found)
-
-
-def _state_points(
-    read: _Gathered,
-    coordinates: Sequence[str],
-    values: Sequence[Sequence[float]] | None,
-    values_from: str | None,
-) -> Array:
-    snapshots, names = read.snapshots, ", ".join(map(printable, coordinates))
-    if values is not None and values_from is not None:
-        raise InputError("give --values or --values-from, not both")
-    if values is not None:
-        if len(values) != len(snapshots):
-            raise InputError(f"{len(values)} values of {names} for {len(snapshots)} snapshots: give one each")
-        found = [list(point) for point in values]
-    elif values_from is not None:
-        found = [_values_in_name(snapshot, values_from, len(coordinates)) for snapshot in snapshots]
-    else:
-        found = []
-        for snapshot, own in zip(snapshots, read.own_values, strict=True):
-            missing = [name for name, value in zip(coordinates, own, strict=True) if value is None]
-            if missing:
-                raise InputError(
-                    f"{snapshot.name}: holds no data called {printable(missing[0])!r}; give --values or --values-from"
-                )
-            found.append([value for value in own if value is not None])
-    for snapshot, point in zip(snapshots, found, strict=True):
-        if len(point) != len(coordinates):
-            raise InputError(f"{snapshot.name}: {len(point)} values for the coordinates {names}: give one each")
-        if not np.all(np.isfinite(point)):
-            raise InputError(f"{snapshot.name}: {names} = {value_text(point)} are no finite numbers")
-    return np.array(found, dtype=float)
-
-
-def _value_in_name(snapshot: Snapshot, pattern: str) -> float:
-    return _values_in_name(snapshot, pattern, 1)[0]
-
-
-def _values_in_name(snapshot: Snapshot, pattern: str, count: int) -> list[float]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"--values-from {printable(pattern)!r}: not a regular expression: {error}") from None
-    if compiled.groups != count:
-        needs = "one group, e.g. 'T=(\\d+)'" if count == 1 else f"{count} groups, e.g. 'T=(\\d+)_F=(\\d+)'"
-        raise InputError(f"--values-from {printable(pattern)!r}: needs {needs}")
-    match = compiled.search(snapshot.path.name)
-    if match is None:
-        raise InputError(f"{snapshot.name}: --values-from {printable(pattern)!r} does not match the name")
-    found = []
-    for text in match.groups():
-        try:
-            found.append(float(text))
-        except (TypeError, ValueError):
-            raise InputError(
-                f"{snapshot.name}: --values-from found {printable(str(text))!r}, which is no number"
-            ) from None
-    return found
