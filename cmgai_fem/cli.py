@@ -76,7 +76,7 @@ def verify(
     space = load_space_study(path, set_ or [])
     if space is not None:
         if ablate:
-            raise InputError(f"--ablate {ablate[0]}: a study of several state coordinates has none yet")
+            raise InputError(f"--ablate {ablate[0]}: a study of several state coordinates is not ablated")
         from cmgai_fem.state_space.study import run_space_study
         from cmgai_fem.study import default_ranks
 

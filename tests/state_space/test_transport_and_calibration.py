@@ -9,7 +9,7 @@ from cmgai_fem.feature_space import Admissible
 from cmgai_fem.forces import Least
 from cmgai_fem.scattered_states import Coordinates, ScatteredStates
 from cmgai_fem.solvers import solve
-from cmgai_fem.state_space.calibration import calibrate_space, inside_hull, seen_states, trials_for
+from cmgai_fem.state_space.calibration import calibrate_space, inside_hull, trials_for
 from cmgai_fem.state_space.choices import Grid, GridMotion, Line, Scattered, grid_axes, make_choice
 from cmgai_fem.state_space.transport import SpaceProblem, solve_space
 from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_points
@@ -160,21 +160,21 @@ def test_a_state_of_the_wrong_size_is_refused():
         solve_space(solution.problem, "magic")
 
 
-def test_the_hull_and_the_faces_that_a_point_sees():
+def test_what_lies_inside_the_hull():
     square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.5]])
     assert inside_hull(square, np.array([0.3, 0.4]))
     assert inside_hull(square, np.array([1.0, 0.4]))
-    assert seen_states(square, np.array([2.0, 0.5])).tolist() == [1, 2]
-    assert seen_states(square, np.array([2.0, 2.0])).tolist() == [1, 2, 3]
+    assert not inside_hull(square, np.array([1.01, 0.4]))
     # In any units of the coordinates.
-    assert seen_states(square * [1e6, 1e-3], np.array([2e6, 5e-4])).tolist() == [1, 2]
+    assert inside_hull(square * [1e6, 1e-3], np.array([1e6, 5e-4]))
+    assert not inside_hull(square * [1e6, 1e-3], np.array([1.01e6, 5e-4]))
 
 
-def test_inner_states_are_left_out_for_targets_inside_and_seen_ones_for_targets_outside():
+def test_inner_states_are_left_out_for_targets_inside_and_all_for_targets_outside():
     places = np.vstack([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], 0.2 + 0.6 * scattered(5)])
     states = known(places)
     assert trials_for(states, [LOW + SPAN * 0.5]).tolist() == [4, 5, 6, 7, 8]
-    assert trials_for(states, [LOW + SPAN * [1.2, 0.5]]).tolist() == [1, 2]
+    assert trials_for(states, [LOW + SPAN * [1.2, 0.5]]).tolist() == list(range(9))
     # Too few inside: all states are left out.
     assert trials_for(known(places[:6]), [LOW + SPAN * 0.5]).tolist() == [0, 1, 2, 3, 4, 5]
     with pytest.raises(InputError, match="at least 4 states in 2 coordinates"):
