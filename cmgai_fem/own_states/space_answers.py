@@ -57,8 +57,7 @@ def errors_left_out(problem: SpaceProblem, calibration: SpaceCalibration, rows: 
     """Errors of the calibrated choice at every left-out state, at all labels; see `answers.errors_left_out`."""
     states, known = problem.states, problem.known.values
     errors: list[Array] = [
-        np.tensordot(member.motion(states.coordinate, states.values).left_out[rows], known, axes=1)
-        for member in calibration.members
+        np.tensordot(problem.with_choice(member).motion.left_out[rows], known, axes=1) for member in calibration.members
     ]
     values = tuple(tuple(float(part) for part in states.values[row]) for row in rows)
     return LeftOut(values, signed_sizes(errors, calibration.weights))

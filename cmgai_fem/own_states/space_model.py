@@ -80,7 +80,7 @@ def space_members(
     for index, (solution, weight) in enumerate(
         zip(generator.solution.members, generator.solution.weights, strict=True)
     ):
-        choice = solution.problem.choice
+        choice = solution.problem.carried_by
         member = {"method": solution.method, "weight": weight, "choice": choice.describe()}
         if solution.method == "pinn" and isinstance(choice, Scattered) and choice.order >= 0:
             from cmgai_fem.pinn.state_space import trained_weights

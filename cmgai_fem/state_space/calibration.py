@@ -104,7 +104,7 @@ def calibrate_space(
     sizes: dict[SpaceChoice, float] = {}
     maps: dict[SpaceChoice, Array] = {}
     for choice in candidates(states, asked, rows, gram, kinds):
-        left_out = _left_out(choice, states, rows)
+        left_out = _left_out(problem.with_choice(choice), rows)
         if left_out is not None:
             squares = np.einsum("ti,ij,tj->t", left_out, gram, left_out)
             sizes[choice], maps[choice] = float(np.sqrt(max(np.mean(squares), 0.0))), left_out
@@ -175,10 +175,10 @@ def _grids(
     return [Grid(lines) for lines in product(*best)]
 
 
-def _left_out(choice: SpaceChoice, states: ScatteredStates, rows: IntArray) -> Array | None:
+def _left_out(problem: SpaceProblem, rows: IntArray) -> Array | None:
     """(T, K) map from the data to the errors of the states left out; None where the choice cannot answer."""
     try:
-        found = choice.motion(states.coordinate, states.values).left_out[rows]
+        found = problem.motion.left_out[rows]
     except (InputError, np.linalg.LinAlgError):
         return None
     return found if np.all(np.isfinite(found)) else None

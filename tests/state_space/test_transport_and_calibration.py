@@ -16,6 +16,7 @@ from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_points
 from cmgai_fem.transport import TransportProblem
 
 LOW, SPAN = np.array([100.0, 2.0]), np.array([600.0, 6.0])
+LINEAR = (("linear", 1.0),)
 GRID = np.array([[x, y] for x in (0.0, 0.3, 0.6, 1.0) for y in (0.0, 0.4, 0.7, 1.0)])
 
 
@@ -149,6 +150,30 @@ def test_known_states_that_break_their_bounds_are_named():
         SpaceProblem(known(places, fields), admissible=Admissible(None, (True, False)))
     with pytest.raises(InputError, match="say for each of the 2 coordinates"):
         SpaceProblem(known(places, fields), admissible=Admissible(None, True))
+
+
+def test_tolerances_make_states_soft_as_in_one_coordinate():
+    """One coordinate, the same states and tolerances: the transport of `TransportProblem`."""
+    values = np.array([0.0, 0.2, 0.45, 0.7, 1.0])
+    field = Field(np.random.default_rng(0).random((5, 30, 1)), "Pa", ("",))
+    labels = labels_on_points(np.linspace(0.0, 1.0, 30)[:, None])
+    tolerance = (0.01, 0.03, 0.02, 0.05, 0.01)
+    one = TransportProblem(
+        StateSet(labels, Coordinate("load"), values, {"f": field}), force=Least(0), tolerance=tolerance
+    )
+    axis = Coordinates((Coordinate("load"),))
+    several = SpaceProblem(ScatteredStates(labels, axis, values[:, None], {"f": field}), tolerance=tolerance)
+    for value in (0.1, 0.45, 0.9):
+        np.testing.assert_allclose(solve_space(several).at([value]), solve(one).at(value), atol=1e-8)
+    with pytest.raises(InputError, match="soft states need a least force of order 0"):
+        solve_space(several.with_choice(Scattered(-1)))
+    with pytest.raises(InputError, match="must not be negative"):
+        solve_space(SpaceProblem(several.states, tolerance=-1.0))
+
+
+def test_calibration_of_soft_states_leaves_hard_choices_away():
+    calibration = calibrate_space(SpaceProblem(known(scattered(10)), tolerance=0.05), [LOW + SPAN * 0.5], kinds=LINEAR)
+    assert all(isinstance(choice, Scattered) and choice.order >= 0 for choice, _ in calibration.table)
 
 
 def test_a_state_of_the_wrong_size_is_refused():
