@@ -175,7 +175,9 @@ def _measured(
     errors = [
         field_error(solution.at(float(value)), field.values[reference.index(value)], weights).nrmse for value in targets
     ]
+    members = len(calibration.members)
+    choice = str(calibration) if members < 3 else f"superposition of {members}"
     return AblationRow(
-        problem.field, split, "calibrated", str(calibration), True, calibration.error,
+        problem.field, split, "calibrated", choice, True, calibration.error,
         float(np.mean(errors)), float(np.max(errors)), solution.seconds, "",
     )  # fmt: skip

@@ -37,6 +37,15 @@ def test_errors_of_opposite_sign_cancel_and_useless_members_go():
     assert weights == pytest.approx([0.75, 0.25], abs=1e-6)
 
 
+def test_no_more_members_are_kept_than_asked_for():
+    errors = np.random.default_rng(5).normal(size=(6, 300))
+    assert len(stack_globally(errors)[0]) == 6
+    rows, weights = stack_globally(errors, most=2)
+    assert len(rows) == 2
+    assert weights.sum() == pytest.approx(1.0)
+    assert np.sum((weights @ errors[rows]) ** 2) < min(np.sum(errors**2, axis=1))
+
+
 def test_weights_follow_the_body():
     """Member 0 is good on the left, member 1 on the right: each side takes its own."""
     x = np.linspace(0.0, 1.0, 400)

@@ -92,7 +92,7 @@ class Generator[P: Statement]:
         solution: ask it for fields.
         calibration: how order, damping and pseudo-time were chosen; None with two states, which leave no choice.
         left_out: errors at the left-out states; None with two states.
-        side: in a state space, the states on the faces of the hull that the targets see; empty inside.
+        inside: whether the targets lie between the known states.
     """
 
     problem: P
@@ -100,7 +100,7 @@ class Generator[P: Statement]:
     solution: Superposition[Any]
     calibration: Chosen[Any] | None
     left_out: LeftOut | None
-    side: tuple[int, ...] = ()
+    inside: bool = True
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""

@@ -17,7 +17,7 @@ from cmgai_fem.own_states.file_states import FileStates, ScatteredFileStates, re
 from cmgai_fem.own_states.space_answers import make_space_generator
 from cmgai_fem.own_states.trust import check_readable, printable
 from cmgai_fem.scattered_states import ScatteredStates
-from cmgai_fem.state_space.calibration import seen_states
+from cmgai_fem.state_space.calibration import inside_hull
 from cmgai_fem.state_space.transport import SpaceProblem
 from cmgai_fem.states import StateSet
 from cmgai_fem.study_file import CoordinateTable, Table, first_problem
@@ -153,11 +153,11 @@ class ScatteredInputs:
         return [tuple(point) for point in at]
 
     def sides(self, states: ScatteredFileStates, targets: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
-        """Targets that leave the same states out: those inside the hull, and those that see the same faces of it."""
-        groups: dict[tuple[int, ...], list[tuple[float, ...]]] = {}
+        """Targets inside the hull of the known states, and outside: each side is calibrated for itself."""
+        groups: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
         for target in targets:
-            groups.setdefault(tuple(seen_states(states.values, np.array(target))), []).append(target)
-        return list(groups.values())
+            groups[inside_hull(states.values, np.array(target))].append(target)
+        return [group for group in groups.values() if group]
 
     def generator(
         self,

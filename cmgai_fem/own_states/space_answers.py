@@ -7,7 +7,7 @@ import numpy as np
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.own_states.answers import Generator, LeftOut, signed_sizes
 from cmgai_fem.scattered_states import ScatteredStates
-from cmgai_fem.state_space.calibration import SpaceCalibration, calibrate_space, seen_states, trials_for
+from cmgai_fem.state_space.calibration import SpaceCalibration, calibrate_space, inside_hull, trials_for
 from cmgai_fem.state_space.choices import Scattered
 from cmgai_fem.state_space.polyharmonic import highest_order
 from cmgai_fem.state_space.transport import SpaceProblem, solve_space
@@ -24,12 +24,12 @@ def make_space_generator(
     admissible: Admissible | None = None,
     seed: int = 0,
 ) -> Generator[SpaceProblem]:
-    """Calibrate and solve the transport of one field, for targets on one side of the states' hull, or inside it.
+    """Calibrate and solve the transport of one field, for targets that all lie inside the states' hull or all outside.
 
     Args:
         states: the known states.
         field: name of the field.
-        targets: states (m,) that will be asked for, all of which see the same faces of the hull, or none.
+        targets: states (m,) that will be asked for.
         method: "fem" or "pinn".
         admissible: bounds of the field.
         seed: of the networks, for "pinn".
@@ -42,23 +42,22 @@ def make_space_generator(
     problem = SpaceProblem(states.only(field), admissible=admissible or Admissible())
     count, dimension = states.values.shape
     points = [np.asarray(target, dtype=float) for target in targets]
-    side = tuple(int(row) for row in seen_states(states.values, points[0]))
+    inside = all(inside_hull(states.values, point) for point in points)
     if count < dimension + 2:
         # A plane through m + 1 states is all that they tell.
         plane = solve_space(problem.with_choice(Scattered(0)), method, **({"seed": seed} if method == "pinn" else {}))
-        return Generator(problem, method, Superposition((plane,), (1.0,)), None, None, side)
+        return Generator(problem, method, Superposition((plane,), (1.0,)), None, None, inside)
     calibration = calibrate_space(problem, points)
     solution = calibration.solve(problem, method, seed)
     left_out = errors_left_out(problem, calibration, trials_for(states, points))
-    return Generator(problem, method, solution, calibration, left_out, side)
+    return Generator(problem, method, solution, calibration, left_out, inside)
 
 
 def errors_left_out(problem: SpaceProblem, calibration: SpaceCalibration, rows: IntArray) -> LeftOut:
     """Errors of the calibrated choice at every left-out state, at all labels; see `answers.errors_left_out`."""
     states, known = problem.states, problem.known.values
     errors: list[Array] = [
-        np.tensordot(member.motion(states.coordinate, states.values).left_out[rows], known, axes=1)
-        for member in calibration.members
+        np.tensordot(problem.with_choice(member).motion.left_out[rows], known, axes=1) for member in calibration.members
     ]
     values = tuple(tuple(float(part) for part in states.values[row]) for row in rows)
     return LeftOut(values, signed_sizes(errors, calibration.weights))

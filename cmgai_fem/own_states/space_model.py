@@ -13,7 +13,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.own_states.answers import Generator
 from cmgai_fem.own_states.file_states import ScatteredFileStates
-from cmgai_fem.state_space.calibration import seen_states
+from cmgai_fem.state_space.calibration import inside_hull
 from cmgai_fem.state_space.choices import Scattered, make_choice
 from cmgai_fem.state_space.smoothers import Smoother
 from cmgai_fem.state_space.transport import SpaceProblem
@@ -28,7 +28,7 @@ class SpaceModel:
         states: the known states and their mesh.
         field: name of the generated field.
         members: weight and motion of each member.
-        side: states on the faces of the hull that the targets see; none for targets inside.
+        inside: whether the targets lay inside the hull of the known states.
         spread: (L, n) error estimate; None where the states left none.
         admissible: bounds of the field.
         facts: how it was made.
@@ -37,7 +37,7 @@ class SpaceModel:
     states: ScatteredFileStates
     field: str
     members: tuple[tuple[float, Smoother], ...]
-    side: tuple[int, ...]
+    inside: bool
     spread: Array | None
     admissible: Admissible
     facts: Mapping[str, Any]
@@ -56,8 +56,8 @@ class SpaceModel:
             InputError: the state lies outside what the model was calibrated for.
         """
         point = np.asarray(value, dtype=float)
-        if tuple(seen_states(self.states.values, point)) != self.side:
-            where = "beyond the same faces of the known states" if self.side else "between the known states"
+        if inside_hull(self.states.values, point) != self.inside:
+            where = "between the known states" if self.inside else "beyond the known states"
             raise InputError(
                 f"{self.states.coordinate.label(point)} does not lie {where} as this model's targets did: generate it "
                 "from the files anew"
@@ -80,7 +80,7 @@ def space_members(
     for index, (solution, weight) in enumerate(
         zip(generator.solution.members, generator.solution.weights, strict=True)
     ):
-        choice = solution.problem.choice
+        choice = solution.problem.carried_by
         member = {"method": solution.method, "weight": weight, "choice": choice.describe()}
         if solution.method == "pinn" and isinstance(choice, Scattered) and choice.order >= 0:
             from cmgai_fem.pinn.state_space import trained_weights
@@ -90,7 +90,7 @@ def space_members(
             raise InputError("--save-model: networks along the lines of a grid are not kept; use --method fem")
         members.append(member)
     states = generator.problem.states
-    further = {"coordinates": [[one.name, one.unit] for one in states.coordinate], "side": list(generator.side)}
+    further = {"coordinates": [[one.name, one.unit] for one in states.coordinate], "inside": generator.inside}
     return members, arrays, further
 
 
@@ -111,5 +111,5 @@ def space_model(
     lower, monotone = facts["admissible"]
     rises = tuple(bool(one) for one in monotone) if isinstance(monotone, list) else bool(monotone)
     admissible = Admissible(None if lower is None else float(lower), rises)
-    side = tuple(int(row) for row in facts["side"])
-    return SpaceModel(states, name, tuple(members), side, arrays.get("spread"), admissible, dict(facts["made"]))
+    inside = bool(facts["inside"])
+    return SpaceModel(states, name, tuple(members), inside, arrays.get("spread"), admissible, dict(facts["made"]))

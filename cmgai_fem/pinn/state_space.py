@@ -62,19 +62,19 @@ def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) 
         ConvergenceError: the energy did not come to rest.
     """
     start = time.perf_counter()
-    exact = problem.motion
+    exact, choice = problem.motion, problem.carried_by
     info: dict[str, Any] = {"seed": seed}
     history: tuple[dict[str, float], ...] = ()
     motion: Any = exact
     with torch_threads(threads):
         if isinstance(exact, GridMotion):
-            assert isinstance(problem.choice, Grid)
-            lines = tuple(TrainedLine(line, seed) for line in problem.choice.lines)
+            assert isinstance(choice, Grid)
+            lines = tuple(TrainedLine(line, seed) for line in choice.lines)
             motion = GridMotion(exact.axes, exact.places, lines)
         elif isinstance(exact, MappedMotion) and not isinstance(exact.smoother, StateSimplices):
-            assert isinstance(problem.choice, Scattered)
+            assert isinstance(choice, Scattered)
             nodes = exact.axes(problem.states.values)
-            trained = TrainedMotion.train(SpaceTraining.of(nodes, problem.choice), seed)
+            trained = TrainedMotion.train(SpaceTraining.of(nodes, choice), seed)
             motion, history = MappedSmoother(exact.axes, trained), trained.history
             info |= {"weights": sum(len(weights) for weights in trained.weights_of), "steps": len(history)}
     return SpaceSolution(problem, "pinn", motion, time.perf_counter() - start, history, info)

@@ -48,21 +48,16 @@ class SpaceCalibration(Chosen[SpaceChoice]):
 
 def inside_hull(values: Array, point: Array) -> bool:
     """Whether a point (m,) lies in the convex hull of states at (K, m), its boundary included."""
-    return not len(seen_states(values, point))
-
-
-def seen_states(values: Array, point: Array) -> IntArray:
-    """Rows of the states on those faces of the hull that the point (m,) sees; none where it lies inside."""
-    corners, equations = _hull(values)
-    height = equations @ np.append(_scaled(values, np.asarray(point, dtype=float)), 1.0)
-    return np.unique(corners[height > 1e-9])
+    _, equations = _hull(values)
+    return bool(np.all(equations @ np.append(_scaled(values, point), 1.0) <= 1e-9))
 
 
 def trials_for(states: ScatteredStates, targets: Sequence[Array]) -> IntArray:
     """Rows of the states to leave out, one at a time, for targets that all lie inside the hull or all outside it.
 
-    Inside: the states inside the hull; where there are fewer than three, all. Outside: the states on those faces of the
-    hull that a target sees, the states nearest to it in any scale of the coordinates.
+    Inside: the states that are no corners of the hull; where there are fewer than three, all. Outside: all. Leaving out
+    the states on the faces that a target sees is nearer to the task, but those are two or three, too few to choose
+    among thousands of motions by.
 
     Raises:
         InputError: too few states to leave one out.
@@ -74,11 +69,9 @@ def trials_for(states: ScatteredStates, targets: Sequence[Array]) -> IntArray:
             f"calibration leaves states out: it needs at least {dimension + 2} states in {dimension} coordinates, "
             f"there are {count}"
         )
-    seen = sorted({int(row) for target in targets for row in seen_states(values, target)})
-    if seen:
-        return np.array(seen)
     inner = np.setdiff1d(np.arange(count), _hull(values)[0].ravel())
-    return inner if len(inner) >= 3 else np.arange(count)
+    inside = all(inside_hull(values, target) for target in targets)
+    return inner if inside and len(inner) >= 3 else np.arange(count)
 
 
 def calibrate_space(
@@ -87,6 +80,7 @@ def calibrate_space(
     *,
     kinds: Sequence[Kind] = KINDS,
     local: bool = False,
+    trials: IntArray | None = None,
 ) -> SpaceCalibration:
     """Choose order, axes, ratio, tension, softness, grid or scattered, by left-out states; superpose the best few.
 
@@ -95,12 +89,14 @@ def calibrate_space(
         targets: states that will be asked for, all inside the hull of the known ones or all outside.
         kinds: pseudo-times to try for each coordinate.
         local: let the weights of the superposition vary over the body.
+        trials: rows of the states to leave out; those of `trials_for` by default.
 
     Raises:
         InputError: too few states, or states on one line.
         ConvergenceError: no choice can answer for the states that are left out.
     """
-    states, rows = problem.states, trials_for(problem.states, targets)
+    states = problem.states
+    rows = trials_for(states, targets) if trials is None else trials
     asked = np.vstack([states.values, *targets])
     labels, known = _sampled(problem)
     shares = labels.weights / labels.weights.sum() / known.shape[2] / (float(np.ptp(known)) or 1.0) ** 2
@@ -108,7 +104,7 @@ def calibrate_space(
     sizes: dict[SpaceChoice, float] = {}
     maps: dict[SpaceChoice, Array] = {}
     for choice in candidates(states, asked, rows, gram, kinds):
-        left_out = _left_out(choice, states, rows)
+        left_out = _left_out(problem.with_choice(choice), rows)
         if left_out is not None:
             squares = np.einsum("ti,ij,tj->t", left_out, gram, left_out)
             sizes[choice], maps[choice] = float(np.sqrt(max(np.mean(squares), 0.0))), left_out
@@ -179,10 +175,10 @@ def _grids(
     return [Grid(lines) for lines in product(*best)]
 
 
-def _left_out(choice: SpaceChoice, states: ScatteredStates, rows: IntArray) -> Array | None:
+def _left_out(problem: SpaceProblem, rows: IntArray) -> Array | None:
     """(T, K) map from the data to the errors of the states left out; None where the choice cannot answer."""
     try:
-        found = choice.motion(states.coordinate, states.values).left_out[rows]
+        found = problem.motion.left_out[rows]
     except (InputError, np.linalg.LinAlgError):
         return None
     return found if np.all(np.isfinite(found)) else None

@@ -40,8 +40,9 @@ class Scattered:
         kinds: pseudo-time of each coordinate; None for linear ones.
         ratios: scale of each coordinate; None for 1.
         tension: tau, per known range of a coordinate of ratio 1.
-        softness: relative softness of all states: 0 for hard ones; 1 lets a state off at the energy that its unit
-            datum alone would cost, on the mean.
+        softness: relative softness of all states: 0 for hard ones; 1 lets a state off at the energy that its unit datum
+            alone would cost, on the mean.
+        allowed: misfit allowed at each state on top, in features; None for none.
     """
 
     order: int = 0
@@ -49,6 +50,7 @@ class Scattered:
     ratios: tuple[float, ...] | None = None
     tension: float = 0.0
     softness: float = 0.0
+    allowed: tuple[float, ...] | None = None
 
     def axes(self, coordinates: Coordinates, values: Array) -> StateAxes:
         """The map from coordinates to the state space."""
@@ -61,9 +63,10 @@ class Scattered:
     def soft(self, nodes: Array) -> Array | None:
         """(K,) softness of states at points (K, m) of the state space; None for hard states."""
         if self.softness == 0.0:
-            return None
+            return None if self.allowed is None else np.array(self.allowed)
         bending = PolyharmonicSpline(nodes, self.order, tension=self.tension).bending
-        return np.full(len(nodes), self.softness / np.sqrt(float(np.mean(np.diag(bending))) or 1.0))
+        relative = self.softness / np.sqrt(float(np.mean(np.diag(bending))) or 1.0)
+        return np.hypot(relative, np.zeros(len(nodes)) if self.allowed is None else np.array(self.allowed))
 
     def motion(self, coordinates: Coordinates, values: Array) -> "MappedMotion":
         """See `SpaceChoice`."""
@@ -80,6 +83,7 @@ class Scattered:
             "ratios": None if self.ratios is None else list(self.ratios),
             "tension": self.tension,
             "softness": self.softness,
+            "allowed": None if self.allowed is None else list(self.allowed),
         }
 
     def __str__(self) -> str:
@@ -273,6 +277,7 @@ def make_choice(data: Mapping[str, Any]) -> SpaceChoice:
         None if ratios is None else tuple(float(ratio) for ratio in ratios),
         float(data["tension"]),
         float(data["softness"]),
+        None if data["allowed"] is None else tuple(float(misfit) for misfit in data["allowed"]),
     )
 
 

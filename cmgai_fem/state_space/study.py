@@ -22,7 +22,7 @@ from cmgai_fem.metrics import field_error
 from cmgai_fem.results_folder import make_folder, verdict_rows, versions, write_json, write_metrics
 from cmgai_fem.scattered_states import ScatteredStates
 from cmgai_fem.solvers import METHODS
-from cmgai_fem.state_space.calibration import SpaceCalibration, calibrate_space, seen_states, trials_for
+from cmgai_fem.state_space.calibration import SpaceCalibration, calibrate_space, inside_hull, trials_for
 from cmgai_fem.state_space.study_file import SpaceStudy
 from cmgai_fem.state_space.study_page import write_page
 from cmgai_fem.state_space.transport import SpaceProblem
@@ -114,9 +114,9 @@ def solve_reference_states(study: SpaceStudy, ranks: int, folder: Path, report: 
 def generate_states(known: ScatteredStates, study: SpaceStudy, report: Report) -> SpaceGeneration:
     """Generate what a study holds out, by both transports and all rivals. Nothing held out is in its hands."""
     asked = [np.array(state) for state in study.held_out]
-    groups: dict[tuple[int, ...], list[int]] = {}
+    groups: dict[bool, list[int]] = {}
     for row, state in enumerate(asked):
-        groups.setdefault(tuple(seen_states(known.values, state)), []).append(row)
+        groups.setdefault(inside_hull(known.values, state), []).append(row)
     made: dict[str, dict[str, Array]] = {}
     seconds: dict[tuple[str, str], float] = {}
     calibrations: dict[str, SpaceCalibration] = {}

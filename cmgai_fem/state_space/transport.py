@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from cmgai_fem.constitutive import Law, NoLaw
 from cmgai_fem.errors import InputError
-from cmgai_fem.feature_space import Admissible
+from cmgai_fem.feature_space import Admissible, Scaling
 from cmgai_fem.scattered_states import ScatteredStates
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.state_space.choices import Scattered, SpaceChoice
@@ -29,6 +29,8 @@ class SpaceProblem:
         field: name of the field to generate; the only one of `states` by default.
         choice: force, axes and softness.
         law: constitutive law of the feature space; for two coordinates or more there is none but `NoLaw`.
+        tolerance: root-mean-square misfit allowed at each known state, in the field's unit: 0 for hard states, one
+            number, or (K,) numbers. Soft states are carried by a scattered force of order 0 or more.
         admissible: bounds of the field, enforced by projection; `monotone` is a tuple, one a coordinate.
     """
 
@@ -36,6 +38,7 @@ class SpaceProblem:
     field: str = ""
     choice: SpaceChoice = attribute(default_factory=Scattered)
     law: Law = attribute(default_factory=NoLaw)
+    tolerance: float | tuple[float, ...] = 0.0
     admissible: Admissible = attribute(default_factory=Admissible)
 
     def __post_init__(self) -> None:
@@ -66,9 +69,28 @@ class SpaceProblem:
         return replace(self, choice=choice)
 
     @cached_property
+    def carried_by(self) -> SpaceChoice:
+        """The choice with the softness that the tolerance asks for.
+
+        Raises:
+            InputError: a negative tolerance, or a choice that holds states exactly.
+        """
+        allowed = np.broadcast_to(np.asarray(self.tolerance, dtype=float), (len(self.states),))
+        if not np.all(allowed >= 0.0):
+            raise InputError("state tolerances must not be negative")
+        if not np.any(allowed):
+            return self.choice
+        if not isinstance(self.choice, Scattered) or self.choice.order < 0:
+            raise InputError(
+                f"{self.choice} holds its states exactly: soft states need a least force of order 0 or more"
+            )
+        scale = Scaling.of(self.known).scale
+        return replace(self.choice, allowed=tuple(float(misfit / scale) for misfit in allowed))
+
+    @cached_property
     def motion(self) -> ExactSmoother:
         """The exact motion through the states."""
-        return self.choice.motion(self.states.coordinate, self.states.values)
+        return self.carried_by.motion(self.states.coordinate, self.states.values)
 
 
 @dataclass(frozen=True)

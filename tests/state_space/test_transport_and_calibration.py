@@ -9,13 +9,14 @@ from cmgai_fem.feature_space import Admissible
 from cmgai_fem.forces import Least
 from cmgai_fem.scattered_states import Coordinates, ScatteredStates
 from cmgai_fem.solvers import solve
-from cmgai_fem.state_space.calibration import calibrate_space, inside_hull, seen_states, trials_for
+from cmgai_fem.state_space.calibration import calibrate_space, inside_hull, trials_for
 from cmgai_fem.state_space.choices import Grid, GridMotion, Line, Scattered, grid_axes, make_choice
 from cmgai_fem.state_space.transport import SpaceProblem, solve_space
 from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_points
 from cmgai_fem.transport import TransportProblem
 
 LOW, SPAN = np.array([100.0, 2.0]), np.array([600.0, 6.0])
+LINEAR = (("linear", 1.0),)
 GRID = np.array([[x, y] for x in (0.0, 0.3, 0.6, 1.0) for y in (0.0, 0.4, 0.7, 1.0)])
 
 
@@ -151,6 +152,30 @@ def test_known_states_that_break_their_bounds_are_named():
         SpaceProblem(known(places, fields), admissible=Admissible(None, True))
 
 
+def test_tolerances_make_states_soft_as_in_one_coordinate():
+    """One coordinate, the same states and tolerances: the transport of `TransportProblem`."""
+    values = np.array([0.0, 0.2, 0.45, 0.7, 1.0])
+    field = Field(np.random.default_rng(0).random((5, 30, 1)), "Pa", ("",))
+    labels = labels_on_points(np.linspace(0.0, 1.0, 30)[:, None])
+    tolerance = (0.01, 0.03, 0.02, 0.05, 0.01)
+    one = TransportProblem(
+        StateSet(labels, Coordinate("load"), values, {"f": field}), force=Least(0), tolerance=tolerance
+    )
+    axis = Coordinates((Coordinate("load"),))
+    several = SpaceProblem(ScatteredStates(labels, axis, values[:, None], {"f": field}), tolerance=tolerance)
+    for value in (0.1, 0.45, 0.9):
+        np.testing.assert_allclose(solve_space(several).at([value]), solve(one).at(value), atol=1e-8)
+    with pytest.raises(InputError, match="soft states need a least force of order 0"):
+        solve_space(several.with_choice(Scattered(-1)))
+    with pytest.raises(InputError, match="must not be negative"):
+        solve_space(SpaceProblem(several.states, tolerance=-1.0))
+
+
+def test_calibration_of_soft_states_leaves_hard_choices_away():
+    calibration = calibrate_space(SpaceProblem(known(scattered(10)), tolerance=0.05), [LOW + SPAN * 0.5], kinds=LINEAR)
+    assert all(isinstance(choice, Scattered) and choice.order >= 0 for choice, _ in calibration.table)
+
+
 def test_a_state_of_the_wrong_size_is_refused():
     solution = solve_space(SpaceProblem(known(scattered(9))))
     for value in ([300.0], [300.0, 2.0, 3.0], [np.nan, 3.0]):
@@ -160,21 +185,21 @@ def test_a_state_of_the_wrong_size_is_refused():
         solve_space(solution.problem, "magic")
 
 
-def test_the_hull_and_the_faces_that_a_point_sees():
+def test_what_lies_inside_the_hull():
     square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.5]])
     assert inside_hull(square, np.array([0.3, 0.4]))
     assert inside_hull(square, np.array([1.0, 0.4]))
-    assert seen_states(square, np.array([2.0, 0.5])).tolist() == [1, 2]
-    assert seen_states(square, np.array([2.0, 2.0])).tolist() == [1, 2, 3]
+    assert not inside_hull(square, np.array([1.01, 0.4]))
     # In any units of the coordinates.
-    assert seen_states(square * [1e6, 1e-3], np.array([2e6, 5e-4])).tolist() == [1, 2]
+    assert inside_hull(square * [1e6, 1e-3], np.array([1e6, 5e-4]))
+    assert not inside_hull(square * [1e6, 1e-3], np.array([1.01e6, 5e-4]))
 
 
-def test_inner_states_are_left_out_for_targets_inside_and_seen_ones_for_targets_outside():
+def test_inner_states_are_left_out_for_targets_inside_and_all_for_targets_outside():
     places = np.vstack([[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], 0.2 + 0.6 * scattered(5)])
     states = known(places)
     assert trials_for(states, [LOW + SPAN * 0.5]).tolist() == [4, 5, 6, 7, 8]
-    assert trials_for(states, [LOW + SPAN * [1.2, 0.5]]).tolist() == [1, 2]
+    assert trials_for(states, [LOW + SPAN * [1.2, 0.5]]).tolist() == list(range(9))
     # Too few inside: all states are left out.
     assert trials_for(known(places[:6]), [LOW + SPAN * 0.5]).tolist() == [0, 1, 2, 3, 4, 5]
     with pytest.raises(InputError, match="at least 4 states in 2 coordinates"):
