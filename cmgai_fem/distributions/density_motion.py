@@ -21,7 +21,8 @@ from sklearn.covariance import oas
 from torch import Tensor
 
 from cmgai_fem.distributions.digits import CLASSES, Folds
-from cmgai_fem.distributions.networks import Budget, StackedPerceptron, Training, draw_rows, train_stacked
+from cmgai_fem.distributions.networks import StackedPerceptron
+from cmgai_fem.distributions.training import Budget, Training, draw_rows, train_stacked
 
 Array = NDArray[np.float64]
 
@@ -183,7 +184,7 @@ def fit_motion(
         direction = torch.zeros_like(at)
         drawn = torch.randn(budget.batch, dimension, generator=generator, dtype=at.dtype)
         direction[..., :dimension] = drawn.to(at.device)
-        return misfit + stiffness * network.slope(at, direction).square().mean(dim=(1, 2))
+        return misfit + stiffness * network.derivatives(at, direction)[0].square().mean(dim=(1, 2))
 
     def unseen() -> Tensor:
         at = check.inputs.expand(count * members, -1, -1)

@@ -12,8 +12,8 @@ from torch import Tensor
 from cmgai_fem.distributions.density_motion import ClassNormals, fit_motion
 from cmgai_fem.distributions.digits import CLASSES, Digits, Folds, ImageSpace, dealt_back, one_hot
 from cmgai_fem.distributions.flow_matching import fit_flows, integrate
-from cmgai_fem.distributions.networks import Budget
 from cmgai_fem.distributions.probability_flow import fit_scores
+from cmgai_fem.distributions.training import Budget
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

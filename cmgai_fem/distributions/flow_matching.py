@@ -12,15 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cmgai_fem.distributions.networks import (
-    Budget,
-    StackedPerceptron,
-    Standardisation,
-    Training,
-    draw_rows,
-    train_stacked,
-)
+from cmgai_fem.distributions.networks import StackedPerceptron, Standardisation
 from cmgai_fem.distributions.physics_priors import jacobian
+from cmgai_fem.distributions.training import Budget, Training, train_on_draws
 from cmgai_fem.errors import InputError
 
 
@@ -119,7 +113,6 @@ def fit_flows(
     """
     matcher = _matcher()
     network = FlowNetwork(training[0], training[1], hidden, seeds)
-    generator = torch.Generator().manual_seed(seeds[0])
 
     def misfit(x: Tensor, u: Tensor, draws: torch.Generator) -> Tensor:
         noise = torch.randn(u.shape, generator=draws, dtype=u.dtype).to(u.device)
@@ -131,17 +124,7 @@ def fit_flows(
         predicted = network.velocity(network.condition.apply(x), point.view_as(u), time.view(*u.shape[:2], 1))
         return (predicted - velocity.view_as(u)).square().mean(dim=(1, 2))
 
-    def loss() -> Tensor:
-        x, u = draw_rows(training, budget.batch, generator)
-        return misfit(x, u, generator)
-
-    repeats = max(1, 1024 // validation[0].shape[1])
-    repeated = [tensor.repeat(1, repeats, 1) for tensor in validation]
-
-    def unseen() -> Tensor:
-        return misfit(repeated[0], repeated[1], torch.Generator().manual_seed(seeds[0] + 1))
-
-    return network, train_stacked(network, loss, unseen, budget)
+    return network, train_on_draws(network, misfit, training, validation, seeds[0], budget)
 
 
 def _matcher() -> Any:

@@ -1,12 +1,11 @@
 """Interpolation between two grey images as densities (mass mode): grey is mass, and mass moves, never fades."""
 
-import warnings
-
 import numpy as np
 import ot
 from numpy.typing import NDArray
 
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.distributions.optimal_transport import exact_plan
+from cmgai_fem.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -39,14 +38,7 @@ def interpolate_images(first: Array, second: Array, times: Array) -> Array:
             raise InputError(f"the {name} image must be non-negative and not empty to be a density")
     rows, columns = np.indices(first.shape)
     places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(float)
-    with warnings.catch_warnings():
-        # POT warns of what is raised as an error just below.
-        warnings.simplefilter("ignore")
-        plan, log = ot.emd(
-            first.ravel() / first.sum(), second.ravel() / second.sum(), ot.dist(places, places), log=True
-        )
-    if log["warning"] is not None:
-        raise ConvergenceError(f"optimal transport between two images: {log['warning']}")
+    plan = exact_plan(ot.dist(places, places), first.ravel() / first.sum(), second.ravel() / second.sum())
     source, target = np.nonzero(plan)
     mass = plan[source, target]
     return np.stack([_share((1.0 - s) * places[source] + s * places[target], mass, first.shape) for s in times])

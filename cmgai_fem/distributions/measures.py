@@ -1,14 +1,13 @@
 """Distances between samples, and how well a conditional law's modes were found."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-import ot
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.distributions.optimal_transport import exact_plan
+from cmgai_fem.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -44,13 +43,7 @@ def wasserstein(left: Array, right: Array) -> Wasserstein:
 
 
 def _transport_cost(cost: Array) -> float:
-    with warnings.catch_warnings():
-        # POT warns of what is raised as an error just below.
-        warnings.simplefilter("ignore")
-        plan, log = ot.emd([], [], cost, numItermax=2_000_000, log=True)
-    if log["warning"] is not None:
-        raise ConvergenceError(f"optimal transport of {cost.shape[0]} to {cost.shape[1]} points: {log['warning']}")
-    return float((plan * cost).sum())
+    return float((exact_plan(cost) * cost).sum())
 
 
 def energy_distance(left: Array, right: Array) -> float:

@@ -192,16 +192,24 @@ class MixtureNetwork(nn.Module):
             scale = (factor + lower) * unit.unsqueeze(-1)
         return Mixture(torch.log_softmax(logits, dim=-1), means, scale)
 
-    def slope(self, x: Tensor, mixture: Mixture, axis: int) -> Slope:
-        """Exact derivative along one condition of the mixtures at x (M, B, p), which are given."""
-        components, dimension = self.shape.components, self.dimension
+    def slope(self, x: Tensor, mixture: Mixture, axis: int, order: int = 1) -> Slope:
+        """Exact first or second derivative along one condition of the mixtures at x (M, B, p), which are given."""
         direction = torch.zeros_like(x)
         direction[..., axis] = 1.0
-        raw = self.network.slope(self.condition.apply(x), direction / self.condition.scale)
-        logits, means = raw[..., :components], raw[..., components : components * (1 + dimension)]
-        mean_logit = (mixture.log_shares.exp() * logits).sum(dim=-1, keepdim=True)
-        unit = self.value.scale.unsqueeze(-2)
-        return Slope(logits - mean_logit, means.unflatten(-1, (components, dimension)) * unit)
+        first, second = self.network.derivatives(
+            self.condition.apply(x), direction / self.condition.scale, curvature=order == 2
+        )
+        shares = mixture.log_shares.exp()
+        components, dimension = self.shape.components, self.dimension
+        logits = first[..., :components]
+        logits = logits - (shares * logits).sum(dim=-1, keepdim=True)
+        raw = first
+        if second is not None:
+            raw = second
+            bent = second[..., :components]
+            logits = bent - (shares * (bent + logits.square())).sum(dim=-1, keepdim=True)
+        means = raw[..., components : components * (1 + dimension)].unflatten(-1, (components, dimension))
+        return Slope(logits, means * self.value.scale.unsqueeze(-2))
 
 
 def _slices(values: Tensor, regime: Tensor | None, components: int) -> list[Tensor]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples
-from cmgai_fem.distributions.networks import Budget, Training, draw_rows, train_stacked
 from cmgai_fem.distributions.physics_priors import Prior, Slope
+from cmgai_fem.distributions.training import Budget, Training, draw_rows, train_stacked
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def prior_penalty(network: MixtureNetwork, prior: PriorTerm, generator: torch.Ge
     mixture = network(x)
 
     @cache
-    def slope_along(axis: int) -> Slope:
-        return network.slope(x, mixture, axis)
+    def slope_along(axis: int, order: int = 1) -> Slope:
+        return network.slope(x, mixture, axis, order)
 
     each = torch.stack([item.penalty(x, mixture, slope_along) for item in prior.priors]).sum(dim=0)
     return (mixture.log_shares.detach().exp() * each).sum(dim=-1).mean(dim=1)

@@ -12,8 +12,9 @@ from torch import Tensor
 from cmgai_fem.distributions.flow_matching import fit_flows
 from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples
 from cmgai_fem.distributions.mixture_training import PriorTerm, fit_mixtures
-from cmgai_fem.distributions.networks import Budget, parameter_count, width_for
+from cmgai_fem.distributions.networks import parameter_count, width_for
 from cmgai_fem.distributions.problems import Problem
+from cmgai_fem.distributions.training import Budget
 
 Array = NDArray[np.float64]
 

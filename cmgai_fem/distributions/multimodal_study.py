@@ -26,7 +26,6 @@ from cmgai_fem.distributions.multimodal_fits import (
     fit_mixture,
     fit_mixture_with_priors,
 )
-from cmgai_fem.distributions.networks import Budget
 from cmgai_fem.distributions.problems import PROBLEMS, Problem
 from cmgai_fem.distributions.results import (
     Check,
@@ -38,6 +37,7 @@ from cmgai_fem.distributions.results import (
     write_page,
     write_provenance,
 )
+from cmgai_fem.distributions.training import Budget
 
 Array = NDArray[np.float64]
 Report = Callable[[object], None]

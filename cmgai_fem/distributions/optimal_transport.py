@@ -76,13 +76,38 @@ def couple(
             f"{max(len(source), len(target))} points are too many for an exact plan (limit {EXACT_LIMIT}): "
             "give a regularisation, or draw fewer points"
         )
-    plan = _exact_plan(source, target, a, b)
+    plan = exact_plan(_squared_distances(source, target), a, b)
     if equal:
         permutation = np.asarray(plan.argmax(axis=1), dtype=np.int64)
         if len(np.unique(permutation)) == len(permutation):
             images = target[permutation]
             return Coupling(images, float(np.mean(np.sum((images - source) ** 2, axis=1))), permutation)
     return Coupling(plan @ target / a[:, None], float(np.sum(plan * _squared_distances(source, target))), None)
+
+
+def exact_plan(cost: Array, source_weights: Array | None = None, target_weights: Array | None = None) -> Array:
+    """Optimal plan (N, M) for any cost, by the network simplex.
+
+    Args:
+        cost: (N, M) cost of a unit of mass from each source point to each target point.
+        source_weights: (N,) masses that add up to one, equal by default.
+        target_weights: (M,) the same of the target points.
+
+    Raises:
+        ConvergenceError: POT stopped before the plan was optimal.
+    """
+    a, b = (
+        np.full(count, 1.0 / count) if weights is None else weights
+        for weights, count in zip((source_weights, target_weights), cost.shape, strict=True)
+    )
+    # Scaled to one: the network simplex compares costs with an absolute tolerance.
+    scale = cost.max() or 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # POT's own warning is the error raised below
+        plan, log = ot.emd(a, b, cost / scale, numItermax=10_000_000, log=True)
+    if log["warning"]:
+        raise ConvergenceError(f"exact transport of {len(a)} to {len(b)} points: {log['warning']}")
+    return np.asarray(plan)
 
 
 def label_clouds(clouds: Sequence[Array], regularisation: float | None = None) -> Array:
@@ -191,18 +216,6 @@ def _monotone(source: Array, target: Array, a: Array, b: Array, equal: bool) -> 
         return Coupling(images, float(np.mean((images - source) ** 2)), permutation)
     plan = ot.emd_1d(source, target, a, b, dense=False)
     return Coupling(np.asarray(plan @ target) / a[:, None], float(ot.emd2_1d(source, target, a, b)), None)
-
-
-def _exact_plan(source: Array, target: Array, a: Array, b: Array) -> Array:
-    distances = _squared_distances(source, target)
-    # Scaled to one: the network simplex compares costs with an absolute tolerance.
-    scale = distances.max() or 1.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # POT's own warning is the error raised below
-        plan, log = ot.emd(a, b, distances / scale, numItermax=10_000_000, log=True)
-    if log["warning"]:
-        raise ConvergenceError(f"exact transport of {len(source)} to {len(target)} points: {log['warning']}")
-    return plan
 
 
 def _entropic(source: Array, target: Array, a: Array, b: Array, regularisation: float) -> Coupling:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slope:
-    """Derivatives of a mixture's parameters along one condition.
+    """Derivatives of a mixture's parameters along one condition, of the first or the second order.
 
     Args:
         log_shares: (..., K).
@@ -28,7 +28,22 @@ class Slope:
     means: Tensor
 
 
-SlopeAlong = Callable[[int], Slope]
+class SlopeAlong(Protocol):
+    """Gives the exact slope of the mixtures at hand along a condition."""
+
+    def __call__(self, axis: int, order: int = 1) -> Slope:
+        """First or second derivative along the condition number `axis`."""
+        ...
+
+
+class MeanDerivative(Protocol):
+    """Gives an exact derivative of the component means along a condition."""
+
+    def __call__(self, axis: int, order: int = 1) -> Tensor:
+        """(..., K, d) first or second derivative along the condition number `axis`."""
+        ...
+
+
 Residual = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -41,7 +56,7 @@ class Prior(Protocol):
         Args:
             x: (..., p) conditions.
             mixture: the mixtures at x.
-            slope_along: maps the index of a condition to the exact slope of the mixtures along it.
+            slope_along: exact slopes of the mixtures along any condition.
 
         Returns:
             (..., K) penalties, zero where the physics holds.
@@ -91,22 +106,26 @@ class RegimeResidual:
 
 @dataclass(frozen=True)
 class DifferentialResidual:
-    """The component means, as functions of one condition (time, say), satisfy a differential equation.
+    """The component means, as functions of the conditions, satisfy a differential equation.
+
+    Ordinary along one condition (time), partial along several (time and place).
 
     Args:
-        residual: maps x (..., 1, p), u (..., K, d) and du/dx_axis (..., K, d) to residuals (..., K, m).
-        axis: which condition the derivative is along.
+        residual: maps x (..., 1, p), u (..., K, d) and the derivatives of u along any condition to (..., K, m); the
+            heat equation is `lambda x, u, derivative: derivative(0) - k * derivative(1, 2)` with x = (time, place).
         scale: size of a residual that counts as one.
     """
 
-    residual: Callable[[Tensor, Tensor, Tensor], Tensor]
-    axis: int = 0
+    residual: Callable[[Tensor, Tensor, MeanDerivative], Tensor]
     scale: float = 1.0
 
     def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
         """Mean square of the scaled residual (..., K)."""
-        slope = slope_along(self.axis).means
-        return (self.residual(x.unsqueeze(-2), mixture.means, slope) / self.scale).square().mean(dim=-1)
+
+        def derivative(axis: int, order: int = 1) -> Tensor:
+            return slope_along(axis, order).means
+
+        return (self.residual(x.unsqueeze(-2), mixture.means, derivative) / self.scale).square().mean(dim=-1)
 
 
 @dataclass(frozen=True)

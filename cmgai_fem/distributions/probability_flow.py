@@ -11,14 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cmgai_fem.distributions.flow_matching import integrate
-from cmgai_fem.distributions.networks import (
-    Budget,
-    StackedPerceptron,
-    Standardisation,
-    Training,
-    draw_rows,
-    train_stacked,
-)
+from cmgai_fem.distributions.networks import StackedPerceptron, Standardisation
+from cmgai_fem.distributions.training import Budget, Training, train_on_draws
 
 SLOWEST, FASTEST = 0.1, 20.0
 # The score grows without bound towards t = 0; the ODE stops where the noise left is 1 % of the data's width.
@@ -111,7 +105,6 @@ def fit_scores(
     Source: Vincent, Neural Comput. 23 (2011); Song et al., ICLR (2021), eqs 7, 13 and 29.
     """
     network = ScoreNetwork(training[0], training[1], hidden, seeds)
-    generator = torch.Generator().manual_seed(seeds[0])
 
     def misfit(x: Tensor, u: Tensor, draws: torch.Generator) -> Tensor:
         noise = torch.randn(u.shape, generator=draws, dtype=u.dtype).to(u.device)
@@ -120,14 +113,4 @@ def fit_scores(
         point = decay(time) * network.value.apply(u) + deviation(time) * noise
         return (network.noise(x, point, time) - noise).square().mean(dim=(1, 2))
 
-    def loss() -> Tensor:
-        x, u = draw_rows(training, budget.batch, generator)
-        return misfit(x, u, generator)
-
-    repeats = max(1, 1024 // validation[0].shape[1])
-    repeated = [tensor.repeat(1, repeats, 1) for tensor in validation]
-
-    def unseen() -> Tensor:
-        return misfit(repeated[0], repeated[1], torch.Generator().manual_seed(seeds[0] + 1))
-
-    return network, train_stacked(network, loss, unseen, budget)
+    return network, train_on_draws(network, misfit, training, validation, seeds[0], budget)

@@ -8,8 +8,8 @@ from cmgai_fem.distributions import digits_study
 from cmgai_fem.distributions.density_motion import ClassNormals, classwise_energy_distance, fit_motion
 from cmgai_fem.distributions.digits import Folds, ImageSpace, dealt_back, draw_digits, one_hot
 from cmgai_fem.distributions.digits_study import DigitsStudy, Plan, judge, run_digits
-from cmgai_fem.distributions.networks import Budget
 from cmgai_fem.distributions.results import read_study
+from cmgai_fem.distributions.training import Budget
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cmgai_fem.distributions.flow_matching import fit_flows, optional_module
-from cmgai_fem.distributions.networks import Budget
+from cmgai_fem.distributions.training import Budget
 from cmgai_fem.errors import InputError
 
 

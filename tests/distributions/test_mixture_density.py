@@ -5,7 +5,8 @@ from scipy import stats
 
 from cmgai_fem.distributions.mixture_density import Mixture, MixtureNetwork, MixtureShape, Samples
 from cmgai_fem.distributions.mixture_training import fit_mixtures
-from cmgai_fem.distributions.networks import Budget, StackedPerceptron, parameter_count, width_for
+from cmgai_fem.distributions.networks import StackedPerceptron, parameter_count, width_for
+from cmgai_fem.distributions.training import Budget
 from cmgai_fem.errors import ConvergenceError, InputError
 
 
@@ -69,6 +70,10 @@ def test_slope_of_the_network_is_its_derivative(covariance):
     up, down = network(x + step), network(x - step)
     torch.testing.assert_close(slope.means, (up.means - down.means) / 2e-5, rtol=1e-6, atol=1e-8)
     torch.testing.assert_close(slope.log_shares, (up.log_shares - down.log_shares) / 2e-5, rtol=1e-6, atol=1e-8)
+    bend = network.slope(x, network(x), axis=1, order=2)
+    above, below = network.slope(x + step, up, axis=1), network.slope(x - step, down, axis=1)
+    torch.testing.assert_close(bend.means, (above.means - below.means) / 2e-5, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(bend.log_shares, (above.log_shares - below.log_shares) / 2e-5, rtol=1e-6, atol=1e-8)
 
 
 def test_components_start_spread_over_the_data():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions.networks import Budget
 from cmgai_fem.distributions.probability_flow import decay, deviation, fit_scores
+from cmgai_fem.distributions.training import Budget
 
 
 def test_noise_and_data_share_unit_variance():

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmgai_fem.distributions.physics_priors import Bounds, DifferentialResidual, Prior
+from cmgai_fem.distributions.physics_priors import Bounds, DifferentialResidual, MeanDerivative, Prior
 from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
 
 DAMPING = 0.5
@@ -63,8 +63,8 @@ class Duffing(Problem):
     def priors(self) -> Sequence[Prior]:
         """Component means move by the equation of motion and keep within the energy."""
 
-        def motion(x: Tensor, u: Tensor, slope: Tensor) -> Tensor:
-            position, velocity = u[..., 0], u[..., 1]
+        def motion(x: Tensor, u: Tensor, derivative: MeanDerivative) -> Tensor:
+            position, velocity, slope = u[..., 0], u[..., 1], derivative(0)
             force = position - position**3 - DAMPING * velocity
             return torch.stack([slope[..., 0] - velocity, slope[..., 1] - force], dim=-1)
 
@@ -72,7 +72,7 @@ class Duffing(Problem):
             return (0.5 * u[..., 1] ** 2 - 0.5 * u[..., 0] ** 2 + 0.25 * u[..., 0] ** 4).unsqueeze(-1)
 
         return (
-            DifferentialResidual(motion, axis=0, scale=RESIDUAL_SCALE),
+            DifferentialResidual(motion, RESIDUAL_SCALE),
             Bounds(energy, upper=0.5 * (3.0 * self.speed_deviation) ** 2, scale=RESIDUAL_SCALE),
         )
 
