@@ -1,45 +1,31 @@
 """The digits study: images from noise by CM-GAI in density mode, by the probability-flow ODE and by their rivals."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from sklearn.svm import SVC
 
 from cmgai_fem.distributions.digits import CLASSES, SIDE, Digits, draw_digits
 from cmgai_fem.distributions.digits_figures import picture_grids, picture_interpolation, picture_ways, write_gif
 from cmgai_fem.distributions.digits_methods import Generated, Settings, generate_all
-from cmgai_fem.distributions.flow_matching import optional_module
 from cmgai_fem.distributions.image_interpolation import interpolate_images
 from cmgai_fem.distributions.measures import energy_distance, nearest_distances, sliced_wasserstein
-from cmgai_fem.distributions.results import (
-    Check,
-    Grid,
-    Measurement,
-    figure_data,
-    file_data,
-    read_study,
-    write_measurements,
-    write_page,
-    write_provenance,
-)
+from cmgai_fem.distributions.results import Grid, Measurement, file_data
+from cmgai_fem.distributions.study_run import BasePlan, Report, Study, StudyRun
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Report = Callable[[object], None]
 
 TRUTH = "other real images"
 
 
-class Plan(BaseModel):
+class Plan(BasePlan):
     """Sizes of one run of the study; every network of it sees every digit, so `generated` counts in 10 x folds."""
-
-    model_config = ConfigDict(extra="forbid")
 
     seeds: int = Field(ge=1)
     samples: list[int]
@@ -53,7 +39,6 @@ class Plan(BaseModel):
     stiffnesses: list[float]
     sharing: float = Field(ge=0.0)
     frames: int = Field(ge=2)
-    checks: list[Check]
 
     @model_validator(mode="after")
     def _whole_rounds(self) -> Self:
@@ -67,16 +52,6 @@ class Plan(BaseModel):
             self.components, tuple(self.hidden), self.steps, self.batch, self.learning_rate, self.folds,
             tuple(self.stiffnesses), self.sharing,
         )  # fmt: skip
-
-
-class DigitsStudy(BaseModel):
-    """The study file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    title: str
-    full: Plan
-    quick: Plan
 
 
 def judge(digits: Digits, images: Array, labels: IntArray, rng: np.random.Generator) -> dict[str, float]:
@@ -170,50 +145,27 @@ def run_digits(out: Path, quick: bool, device: str, seed: int, report: Report) -
     Raises:
         InputError: the study file is wrong, or an optional package is missing.
     """
-    started = time.time()
-    study, digest = read_study("digits", DigitsStudy)
-    plan = study.quick if quick else study.full
-    # Asked for first: better to stop here than after half of the run.
-    for name in ("torchcfm", "torchdiffeq"):
-        optional_module(name)
-    out.mkdir(parents=True, exist_ok=True)
-    rows: list[Measurement] = []
-    grids: list[Grid] = []
-    pictures: dict[str, list[str]] = {}
+    run = StudyRun.start("digits", Study[Plan], out, quick, device, seed, report)
+    plan = run.plan
     for count in plan.samples:
+        kept: list[str] = []
         for index in range(plan.seeds):
-            found, generated, digits = study_setting(count, seed + index, plan, torch.device(device), report)
-            rows += found
-            if index == 0:
-                kept = _picture(generated, digits, count, out)
-        grid = summary_grid(count, rows)
-        grids.append(grid)
-        pictures[grid.title] = kept
-        report(grid.rich())
-    moved, addresses = _interpolate(digits, out)
-    grids.append(moved)
-    pictures[moved.title] = addresses
-    verdicts = [check.evaluate(rows) for check in plan.checks]
-    for _, line in verdicts:
-        report(line)
-    write_measurements(out / "metrics.csv", rows)
-    facts: dict[str, Any] = {
-        "study": "digits", "study_hash": digest, "quick": quick, "seed": seed, "device": device,
-        "threads": torch.get_num_threads(), "tolerances": [line for _, line in verdicts],
-    }  # fmt: skip
-    write_provenance(out / "run.json", facts, started)
-    write_page(out / "report.html", study.title, introduction(plan), verdicts, grids, pictures)
-    return 0 if all(holds for holds, _ in verdicts) else 1
+            found, generated, digits = study_setting(count, seed + index, plan, run.device, report)
+            run.add(found)
+            kept = kept or _picture(generated, digits, count, run)
+        run.show(summary_grid(count, run.rows), kept)
+    run.show(*_interpolate(digits, run))
+    return run.finish(introduction(plan))
 
 
-def _picture(generated: Sequence[Generated], digits: Digits, count: int, out: Path) -> list[str]:
+def _picture(generated: Sequence[Generated], digits: Digits, count: int, run: StudyRun[Plan]) -> list[str]:
     order = [np.flatnonzero(digits.test_labels == label)[row] for row in range(6) for label in range(CLASSES)]
     grid = picture_grids(digits.test[order], generated, f"{count} training images, first seed")
     ways = picture_ways(generated, "From noise to digit")
-    return [figure_data(grid, out / f"digits_{count}.png"), figure_data(ways, out / f"ways_{count}.png")]
+    return [run.save(grid, f"digits_{count}"), run.save(ways, f"ways_{count}")]
 
 
-def _interpolate(digits: Digits, out: Path) -> tuple[Grid, list[str]]:
+def _interpolate(digits: Digits, run: StudyRun[Plan]) -> tuple[Grid, list[str]]:
     """A test image of a one moves to one of a nought, as mass; the fading of grey values beside it."""
     first, second = (
         digits.test[np.flatnonzero(digits.test_labels == label)[0]].reshape(SIDE, SIDE) for label in (1, 0)
@@ -221,9 +173,9 @@ def _interpolate(digits: Digits, out: Path) -> tuple[Grid, list[str]]:
     frames = interpolate_images(first, second, np.linspace(0.0, 1.0, 9))
     fade = np.linspace(0.0, 1.0, 9)[:, None, None]
     picture = picture_interpolation(frames, (1.0 - fade) * frames[0] + fade * frames[-1])
-    addresses = [figure_data(picture, out / "interpolation.png")]
-    write_gif(out / "interpolation.gif", interpolate_images(first, second, np.linspace(0.0, 1.0, 25)))
-    addresses.append(file_data(out / "interpolation.gif", "image/gif"))
+    addresses = [run.save(picture, "interpolation")]
+    write_gif(run.out / "interpolation.gif", interpolate_images(first, second, np.linspace(0.0, 1.0, 25)))
+    addresses.append(file_data(run.out / "interpolation.gif", "image/gif"))
     note = "Grey is mass: it moves straight from pixel to pixel by the optimal plan and its total stays the same."
     return Grid("Between two images as densities", [], [], note), addresses
 

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 DTYPE = torch.float32
 FLOW_STEPS = 12
+MIXTURE, PRIORS, REGIMES, FLOW = "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Fit:
 
     Args:
         method: name in tables.
-        parameters: weights and biases of one network.
+        parameters: numbers that are fitted; 0 for a method that only moves samples.
         seconds: training time of one network, its share of the stack it was trained in, with any sweep [s].
         draw: maps conditions (C, p), a count N and a generator to values (S, C, N, d).
-        log_prob: maps conditions (T, p) and values (T, d) to log densities (S, T).
+        log_prob: maps conditions (T, p) and values (T, d) to log densities (S, T); None where a method has no density.
         weights: (S,) chosen penalty weights, empty without priors.
     """
 
@@ -47,7 +48,7 @@ class Fit:
     parameters: int
     seconds: float
     draw: Callable[[Tensor, int, torch.Generator], Tensor]
-    log_prob: Callable[[Tensor, Tensor], Tensor]
+    log_prob: Callable[[Tensor, Tensor], Tensor] | None
     weights: tuple[float, ...] = ()
 
     def sample(self, conditions: Array, count: int, seed: int, device: torch.device) -> tuple[Array, float]:
@@ -58,8 +59,10 @@ class Fit:
             drawn = self.draw(at, count, torch.Generator().manual_seed(seed))
         return drawn.cpu().numpy().astype(np.float64), (time.perf_counter() - start) / len(drawn)
 
-    def negative_log_likelihood(self, x: Array, u: Array, device: torch.device) -> Array:
-        """(S,) mean negative log density of test samples (T, p), (T, d)."""
+    def negative_log_likelihood(self, x: Array, u: Array, device: torch.device) -> Array | None:
+        """(S,) mean negative log density of test samples (T, p), (T, d), for a method with a density."""
+        if self.log_prob is None:
+            return None
         at, value = (torch.as_tensor(part, dtype=DTYPE, device=device) for part in (x, u))
         with torch.no_grad():
             return (-self.log_prob(at, value).mean(dim=1)).cpu().numpy().astype(np.float64)
@@ -80,7 +83,7 @@ def fit_mixture(problem: Problem, split: Split, seeds: Sequence[int], hidden: tu
     """The mixture without priors and without regimes: likelihood alone."""
     training = Samples(split.training.x, split.training.u)
     network, record = fit_mixtures(_shape(problem, hidden), training, split.validation, seeds, budget)
-    return _mixture_fit("mixture", network, record.seconds / len(seeds), range(len(seeds)))
+    return _mixture_fit(MIXTURE, network, record.seconds / len(seeds), range(len(seeds)))
 
 
 def fit_mixture_with_priors(
@@ -111,7 +114,7 @@ def fit_mixture_with_priors(
         parts.append(Samples(x, u, tied))
     device = split.training.x.device
     term = PriorTerm(
-        problem.priors(),
+        problem.regime_priors() if regimes else problem.priors(),
         torch.tensor(list(weights) * len(seeds), dtype=DTYPE, device=device),
         torch.tensor(problem.card.low, dtype=DTYPE, device=device),
         torch.tensor(problem.card.high, dtype=DTYPE, device=device),
@@ -123,7 +126,7 @@ def fit_mixture_with_priors(
         unseen = network(parts[1].x).log_prob(parts[1].u).view(len(seeds), count, -1)
     best = [strongest_within_error(likelihoods) for likelihoods in unseen]
     rows = [seed * count + choice for seed, choice in enumerate(best)]
-    name = "mixture, priors, regimes" if regimes else "mixture, priors"
+    name = REGIMES if regimes else PRIORS
     return _mixture_fit(name, network, record.seconds / len(seeds), rows, tuple(weights[choice] for choice in best))
 
 
@@ -166,7 +169,24 @@ def fit_flow(problem: Problem, split: Split, seeds: Sequence[int], hidden: tuple
     def log_prob(x: Tensor, u: Tensor) -> Tensor:
         return network.log_prob(x.expand(members, -1, -1), u.expand(members, -1, -1), FLOW_STEPS)
 
-    return Fit("flow matching", network.network.parameters_per_member(), record.seconds / members, draw, log_prob)
+    return Fit(FLOW, network.network.parameters_per_member(), record.seconds / members, draw, log_prob)
+
+
+def fit_all(
+    problem: Problem,
+    split: Split,
+    seeds: Sequence[int],
+    hidden: tuple[int, ...],
+    budget: Budget,
+    weights: Sequence[float],
+) -> list[Fit]:
+    """Every method of networks on the same samples, with the same steps and batches."""
+    return [
+        fit_mixture(problem, split, seeds, hidden, budget),
+        fit_mixture_with_priors(problem, split, seeds, hidden, budget, weights),
+        fit_mixture_with_priors(problem, split, seeds, hidden, budget, weights, regimes=True),
+        fit_flow(problem, split, seeds, hidden, budget),
+    ]
 
 
 def _shape(problem: Problem, hidden: tuple[int, ...], components: int | None = None) -> MixtureShape:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions import digits_study
+from cmgai_fem.distributions import study_run
 from cmgai_fem.distributions.density_motion import ClassNormals, classwise_energy_distance, fit_motion
 from cmgai_fem.distributions.digits import Folds, ImageSpace, dealt_back, draw_digits, one_hot
-from cmgai_fem.distributions.digits_study import DigitsStudy, Plan, judge, run_digits
+from cmgai_fem.distributions.digits_study import Plan, judge, run_digits
 from cmgai_fem.distributions.results import read_study
+from cmgai_fem.distributions.study_run import Study
 from cmgai_fem.distributions.training import Budget
 
 CPU = torch.device("cpu")
@@ -121,7 +122,7 @@ TINY = {
 
 
 def test_shipped_study_states_the_targets_and_refuses_a_broken_round():
-    study, _ = read_study("digits", DigitsStudy)
+    study, _ = read_study("digits", Study[Plan])
     assert {50, 200, 1000} == set(study.full.samples)
     stated = {(check.samples, check.not_above) for check in study.full.checks if check.measure == "energy distance"}
     assert stated == {(50, "flow matching"), (200, "flow matching")}
@@ -134,8 +135,8 @@ def test_run_writes_its_folder_and_fails_where_a_tolerance_does(tmp_path, monkey
     pytest.importorskip("torchdiffeq")
     check = {"case": "digits", "samples": 50, "method": "CM-GAI", "measure": "sliced W2", "at_most": 0.0}
     plan = Plan.model_validate(TINY | {"checks": [check]})
-    study = DigitsStudy(title="A tiny study", full=plan, quick=plan)
-    monkeypatch.setattr(digits_study, "read_study", lambda name, model: (study, "0" * 64))
+    study = Study(title="A tiny study", full=plan, quick=plan)
+    monkeypatch.setattr(study_run, "read_study", lambda name, model: (study, "0" * 64))
     state = torch.get_rng_state()
     assert run_digits(tmp_path, True, "cpu", 0, lambda line: None) == 1
     assert torch.equal(state, torch.get_rng_state())

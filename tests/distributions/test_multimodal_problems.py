@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cmgai_fem.distributions.mixture_density import Mixture
 from cmgai_fem.distributions.problems import PROBLEMS
 from cmgai_fem.distributions.problems.bifurcations import GAUGE_ERROR, fixed_points
 from cmgai_fem.distributions.problems.chafee_infante import galerkin_rate
@@ -84,3 +85,25 @@ def test_galerkin_rate_is_the_projection_of_the_equation():
     cube = 2.0 / np.pi * np.trapezoid(field**3 * waves, s)
     expected = (load - np.array([1.0, 4.0, 9.0])) * a.numpy()[0] - load * cube
     np.testing.assert_allclose(galerkin_rate(torch.tensor([[load]]).double(), a)[0], expected, atol=1e-10)
+
+
+def test_each_regime_of_the_shock_has_its_own_equation():
+    problem = PROBLEMS["shock"]
+    impact = torch.tensor([[0.4]], dtype=torch.float64)
+    limit, fast, density = problem.elastic_limit, problem.elastic_speed, problem.density
+    elastic = torch.tensor([limit, limit / (density * fast), limit / (density * fast**2)], dtype=torch.float64)
+    speed = 5.35 + 1.34 * 0.4
+    rise = 0.4 - elastic[1]
+    plastic = elastic + torch.stack([density * speed * rise, rise, rise / speed])
+    means = torch.stack([elastic, plastic])[None]
+    (prior,) = problem.regime_priors()
+
+    def penalty(at: torch.Tensor) -> torch.Tensor:
+        mixture = Mixture(torch.zeros(1, 2, dtype=torch.float64), at, torch.ones_like(at))
+        return prior.penalty(impact, mixture, lambda axis, order=1: pytest.fail("no slope is needed"))[0]
+
+    torch.testing.assert_close(penalty(means), torch.zeros(2, dtype=torch.float64), atol=1e-20, rtol=0.0)
+    assert (penalty(means.flip(dims=(1,))) > 1.0).all()
+    torch.testing.assert_close(
+        problem._jumps(impact, means), torch.zeros(1, 2, 3, dtype=torch.float64), atol=1e-12, rtol=0.0
+    )

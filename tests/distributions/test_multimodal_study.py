@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions import multimodal_study
+from cmgai_fem.distributions import study_run
+from cmgai_fem.distributions.law_comparison import judge
 from cmgai_fem.distributions.multimodal_fits import strongest_within_error
-from cmgai_fem.distributions.multimodal_study import MultimodalStudy, Plan, judge, make_reference, run_multimodal
+from cmgai_fem.distributions.multimodal_study import Plan, make_reference, run_multimodal
 from cmgai_fem.distributions.problems import PROBLEMS
 from cmgai_fem.distributions.results import Check, Measurement, read_study
+from cmgai_fem.distributions.study_run import Study
 from cmgai_fem.errors import InputError
 
 TINY = {
@@ -23,7 +25,7 @@ def tiny_plan(*checks: dict[str, object]) -> Plan:
 
 
 def test_the_shipped_study_file_is_valid_and_states_the_targets():
-    study, digest = read_study("multimodal", MultimodalStudy)
+    study, digest = read_study("multimodal", Study[Plan])
     assert len(digest) == 64
     assert set(study.full.samples) == set(PROBLEMS) == set(study.quick.samples)
     assert all({60, 500, 5000} <= set(sizes) for sizes in study.full.samples.values())
@@ -46,8 +48,8 @@ def test_run_writes_its_folder_and_succeeds_where_all_tolerances_hold(tmp_path, 
     pytest.importorskip("torchdiffeq")
     check = {"case": "pitchfork", "samples": 120, "method": "mixture, priors", "measure": "W1", "at_most": 10.0}
     plan = tiny_plan(check)
-    study = MultimodalStudy(title="A tiny study", full=plan, quick=plan)
-    monkeypatch.setattr(multimodal_study, "read_study", lambda name, model: (study, "0" * 64))
+    study = Study(title="A tiny study", full=plan, quick=plan)
+    monkeypatch.setattr(study_run, "read_study", lambda name, model: (study, "0" * 64))
     state = torch.get_rng_state()
     lines: list[object] = []
     assert run_multimodal(tmp_path / "out", True, "cpu", 4, lines.append) == 0

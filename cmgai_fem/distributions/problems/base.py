@@ -73,6 +73,10 @@ class Problem(ABC):
     def priors(self) -> Sequence[Prior]:
         """Priors for a mixture whose components are free to take any regime."""
 
+    def regime_priors(self) -> Sequence[Prior]:
+        """Priors for a mixture whose component k is tied to regime k; the free ones unless a problem knows more."""
+        return self.priors()
+
     def trapped(self, x: Array, u: Array) -> IntArray | None:
         """Whether values (n, d) sit on an unstable branch: 1, 0, or -1 at conditions (n, p) without one.
 

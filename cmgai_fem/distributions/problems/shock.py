@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior
+from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, RegimeResidual
 from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
 
 # The window after first arrival in which the gauge is read, as a fraction of the elastic travel time.
@@ -78,7 +78,7 @@ class ElasticPlasticShock(Problem):
         limit = self.elastic_limit * (1.0 + 0.05 * rng.normal(size=count))
         speed = self.sound_speed * (1.0 + 0.01 * rng.normal(size=count)) + self.slope * x[:, 0]
         fast = self.elastic_speed
-        elastic = np.stack([limit, limit / (self.density * fast), limit / (self.density * fast**2)], axis=1)
+        elastic = np.stack(self._behind_precursor(limit), axis=1)
         rise = x[:, 0] - elastic[:, 1]
         plastic = elastic + np.stack([self.density * speed * rise, rise, rise / speed], axis=1)
         between = np.maximum(fast / speed - 1.0, 0.0) / WINDOW
@@ -106,14 +106,32 @@ class ElasticPlasticShock(Problem):
         """Mass and momentum are kept across the plastic wave, which takes the material to the impact velocity."""
         return (AlgebraicResidual(self._jumps),)
 
+    def regime_priors(self) -> Sequence[Prior]:
+        """The elastic component is the precursor's state, the plastic one satisfies the jump conditions."""
+        return (RegimeResidual((self._precursor, self._plastic_jumps)),)
+
+    def _behind_precursor[Number: (float, Array)](self, limit: Number) -> tuple[Number, Number, Number]:
+        """Stress [GPa], particle velocity [km/s] and compression at an elastic limit [GPa]."""
+        fast = self.elastic_speed
+        return limit, limit / (self.density * fast), limit / (self.density * fast**2)
+
+    def _precursor(self, x: Tensor, u: Tensor) -> Tensor:
+        """Scaled distances (..., 3) from the elastic limit."""
+        scales = torch.tensor(RESIDUAL_SCALES, dtype=u.dtype, device=u.device)
+        limit = torch.tensor(self._behind_precursor(self.elastic_limit), dtype=u.dtype, device=u.device)
+        return (u - limit) / scales
+
+    def _plastic_jumps(self, x: Tensor, u: Tensor) -> Tensor:
+        """The jump conditions without the elastic way out: the material moves at the impact velocity."""
+        momentum, _, mass = self._jumps(x, u).unbind(dim=-1)
+        return torch.stack([momentum, (u[..., 1] - x[..., 0]) / RESIDUAL_SCALES[1], mass], dim=-1)
+
     def _jumps(self, x: Tensor, u: Tensor) -> Tensor:
         """Scaled residuals (..., 3), zero both at the elastic limit and behind the plastic wave."""
-        fast, limit = self.elastic_speed, self.elastic_limit
+        limit, velocity, strain = self._behind_precursor(self.elastic_limit)
         impact = x[..., 0]
         speed = self.sound_speed + self.slope * impact
-        stress = u[..., 0] - limit
-        rise = u[..., 1] - limit / (self.density * fast)
-        compression = u[..., 2] - limit / (self.density * fast**2)
+        stress, rise, compression = u[..., 0] - limit, u[..., 1] - velocity, u[..., 2] - strain
         momentum = (stress - self.density * speed * rise) / RESIDUAL_SCALES[0]
         either = rise * (u[..., 1] - impact) / (impact * RESIDUAL_SCALES[1])
         mass = (compression - rise / speed) / RESIDUAL_SCALES[2]

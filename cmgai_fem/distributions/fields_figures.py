@@ -1,0 +1,61 @@
+"""Picture of random fields: the 5, 50 and 95 % fields of every method beside those of the Monte Carlo."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.tri import Triangulation
+
+from cmgai_fem.states import Array, IntArray
+
+TITLES = ("5 %", "50 %", "95 %")
+
+
+@dataclass(frozen=True)
+class FieldsPicture:
+    """Quantile fields on a triangulation.
+
+    Args:
+        title: heading.
+        nodes: (N, 2) [m].
+        triangles: (C, 3).
+        fields: by method, (3, N) fields of 5, 50 and 95 %; the reference first.
+    """
+
+    title: str
+    nodes: Array
+    triangles: IntArray
+    fields: Mapping[str, Array]
+
+    def figure(self) -> Figure:
+        """A column a method, a row a level; every row has one scale, that of the reference."""
+        figure = Figure(figsize=(2.0 * len(self.fields) + 0.6, 4.4), layout="constrained")
+        axes = figure.subplots(len(TITLES), len(self.fields))
+        mesh = Triangulation(self.nodes[:, 0] * 1e3, self.nodes[:, 1] * 1e3, self.triangles)
+        reference = next(iter(self.fields.values()))
+        window = self._window(reference[-1]) * 1e3
+        for row, (title, true) in enumerate(zip(TITLES, reference, strict=True)):
+            top = float(true.max()) or 1.0
+            for column, (method, fields) in enumerate(self.fields.items()):
+                axis = axes[row, column]
+                drawn = axis.tricontourf(mesh, fields[row], levels=np.linspace(0.0, top, 13), extend="max")
+                axis.set_aspect("equal")
+                axis.set(xlim=window[0], ylim=window[1])
+                axis.set_axis_off()
+                if row == 0:
+                    axis.set_title(method.replace(", ", ",\n"), fontsize=8)
+            bar = figure.colorbar(drawn, ax=list(axes[row]), fraction=0.02, pad=0.01, ticks=[0.0, top])
+            bar.ax.set_yticklabels(["0", f"{top:.2g}"])
+            bar.ax.set_title(title, fontsize=9)
+        figure.suptitle(self.title, fontsize=10)
+        return figure
+
+    def _window(self, field: Array) -> Array:
+        """(2, 2) ranges of x and y [m] that hold what is not nearly zero, with a margin, within the body."""
+        low, high = self.nodes.min(axis=0), self.nodes.max(axis=0)
+        busy = self.nodes[field > 0.02 * field.max()]
+        margin = 0.1 * (high - low)
+        return np.stack(
+            [np.maximum(busy.min(axis=0) - margin, low), np.minimum(busy.max(axis=0) + margin, high)], axis=1
+        )
