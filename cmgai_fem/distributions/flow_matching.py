@@ -6,7 +6,8 @@ not see the condition breaks conditional laws.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -96,6 +97,7 @@ def fit_flows(
     validation: Sequence[Tensor],
     seeds: Sequence[int],
     budget: Budget,
+    check: Callable[[FlowNetwork], Tensor] | None = None,
 ) -> tuple[FlowNetwork, Training]:
     """Fit M conditional flows at once.
 
@@ -105,6 +107,7 @@ def fit_flows(
         validation: the same for the samples that choose the weights, by their flow matching loss with fixed draws.
         seeds: (M,) seeds of initial weights; the first also seeds the draws.
         budget: steps, batch and patience, the same as a mixture's.
+        check: maps the network to (M,) figures by which weights are kept instead of the validation misfit.
 
     Returns:
         The networks with their best weights, and the record of the training.
@@ -124,7 +127,8 @@ def fit_flows(
         predicted = network.velocity(network.condition.apply(x), point.view_as(u), time.view(*u.shape[:2], 1))
         return (predicted - velocity.view_as(u)).square().mean(dim=(1, 2))
 
-    return network, train_on_draws(network, misfit, training, validation, seeds[0], budget)
+    own = None if check is None else partial(check, network)
+    return network, train_on_draws(network, misfit, training, validation, seeds[0], budget, own)
 
 
 def _matcher() -> Any:

@@ -137,6 +137,7 @@ def train_on_draws(
     validation: Sequence[Tensor],
     seed: int,
     budget: Budget,
+    check: Callable[[], Tensor] | None = None,
 ) -> Training:
     """Train by a regression whose target is drawn afresh each step: flow matching, denoising score matching.
 
@@ -147,6 +148,7 @@ def train_on_draws(
         validation: the same for the samples that choose the weights, by their misfit with fixed draws.
         seed: of batches and draws.
         budget: steps, batch and patience.
+        check: returns (M,) figures by which weights are kept instead of the misfit of the validation samples.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -156,4 +158,8 @@ def train_on_draws(
 
     repeats = max(1, CHECKED_DRAWS // validation[0].shape[1])
     x, u = (tensor.repeat(1, repeats, 1) for tensor in validation)
-    return train_stacked(module, loss, lambda: misfit(x, u, torch.Generator().manual_seed(seed + 1)), budget)
+
+    def unseen() -> Tensor:
+        return misfit(x, u, torch.Generator().manual_seed(seed + 1))
+
+    return train_stacked(module, loss, check or unseen, budget)
