@@ -94,8 +94,9 @@ def study_all(plan: Plan, seed: int, device: torch.device) -> Iterator[Findings]
         return
     with ProcessPoolExecutor(plan.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         # The longest, the last, is begun first.
-        waiting: list[Future[Findings]] = [pool.submit(task) for task in reversed(tasks)]
-        yield from (item.result() for item in reversed(waiting))
+        last: Future[Findings] = pool.submit(tasks[-1])
+        waiting = [pool.submit(task) for task in tasks[:-1]]
+        yield from (item.result() for item in (*waiting, last))
 
 
 def make_reference(problem: Problem, plan: Plan, rng: np.random.Generator) -> Reference:
