@@ -132,8 +132,8 @@ def _pairs(folds: Folds) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
 def _left_out_distance(folds: Folds, seed: int) -> Callable[[Carry], Tensor]:
     """Energy distance (M,) of what a method carries to the images left out, by which CM-GAI is stopped, too.
 
-    By its own loss on few images flow matching stops before it has learnt the digit. So does the score network, but that
-    comes out far worse in energy distance when stopped by this.
+    By its own loss on few images flow matching stops before it has learnt the digit. So does the score network, but
+    that comes out far worse in energy distance when stopped by this.
     """
     kinds = torch.eye(CLASSES, dtype=folds.u.dtype).repeat(CHECKED // CLASSES, 1).expand(folds.members, -1, -1)
     generator = torch.Generator().manual_seed(seed + 211)
