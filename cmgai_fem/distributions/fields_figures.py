@@ -30,11 +30,13 @@ class FieldsPicture:
 
     def figure(self) -> Figure:
         """A column a method, a row a level; every row has one scale, that of the reference."""
-        figure = Figure(figsize=(2.0 * len(self.fields) + 0.6, 4.4), layout="constrained")
-        axes = figure.subplots(len(TITLES), len(self.fields))
         mesh = Triangulation(self.nodes[:, 0] * 1e3, self.nodes[:, 1] * 1e3, self.triangles)
         reference = next(iter(self.fields.values()))
         window = self._window(reference[-1]) * 1e3
+        wide, high = np.ptp(window, axis=1)
+        width = max(1.2, 1.25 * wide / high + 0.1) * len(self.fields) + 0.8
+        figure = Figure(figsize=(width, 1.25 * len(TITLES) + 0.8), layout="constrained")
+        axes = figure.subplots(len(TITLES), len(self.fields))
         for row, (title, true) in enumerate(zip(TITLES, reference, strict=True)):
             top = float(true.max()) or 1.0
             for column, (method, fields) in enumerate(self.fields.items()):
