@@ -16,7 +16,7 @@ Source: A. D. Becke, J. Chem. Phys. 88 (1988) 2547 (fuzzy cells about each centr
 
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -40,7 +40,7 @@ from cmgai_fem.state_space.polyharmonic import monomials, normalisation
 from cmgai_fem.state_space.simplices import StateSimplices
 from cmgai_fem.state_space.transport import SpaceProblem, SpaceSolution
 from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport import TransportProblem, TransportSolution
 
 HIDDEN = (4,)
 STEPS, ATTEMPTS = 12, 2
@@ -111,22 +111,29 @@ class TrainedLine:
 
     def weights(self, known: Array, asked: Array) -> Array:
         """(T, k) weights of the states at increasing values (k,) in the motion at values (T,)."""
-        labels = labels_on_points(np.arange(float(len(known)))[:, None])
-        units = StateSet(labels, Coordinate("line"), known, {"unit": Field(np.eye(len(known))[:, :, None], "", ("",))})
-        kind, exponent = self.line.kind
-        problem = TransportProblem(
-            units,
-            force=Least(min(self.line.order, len(known) - 2)),
-            damping=self.line.damping,
-            pseudo_time=kind,
-            exponent=exponent,
-        ).with_reach(*(float(value) for value in asked))
-        solution = solve_pinn(problem, seed=self.seed)
+        reach = (min(float(known[0]), float(asked.min())), max(float(known[-1]), float(asked.max())))
+        solution = _solve_line(self.line, self.seed, tuple(float(value) for value in known), reach)
         return np.array([solution.at(float(value))[:, 0] for value in asked])
 
     def left_out(self, known: Array) -> Array:
         """See `Line.left_out`: of the exact motion."""
         return self.line.left_out(known)
+
+
+@lru_cache(maxsize=64)
+def _solve_line(line: Line, seed: int, known: tuple[float, ...], reach: tuple[float, float]) -> TransportSolution:
+    """The unit states of a line, carried once for all that is asked within a reach."""
+    labels = labels_on_points(np.arange(float(len(known)))[:, None])
+    units = Field(np.eye(len(known))[:, :, None], "", ("",))
+    kind, exponent = line.kind
+    problem = TransportProblem(
+        StateSet(labels, Coordinate("line"), np.array(known), {"unit": units}),
+        force=Least(min(line.order, len(known) - 2)),
+        damping=line.damping,
+        pseudo_time=kind,
+        exponent=exponent,
+    )
+    return solve_pinn(problem.with_reach(*reach), seed=seed)
 
 
 @dataclass(frozen=True)
