@@ -135,6 +135,16 @@ def test_files_that_hold_their_own_values(tmp_path):
     assert grid.n_points == block().n_points
 
 
+def test_states_may_be_negative(files, tmp_path):
+    out = tmp_path / "out.vtu"
+    some = [files[0], files[1], files[4]]
+    assert run("generate", *some, *two("--values", "-100:-2,100:7,400:6"), "--at", "-20:-3", "--out", str(out)) == 0
+    assert read_provenance(out)["value"] == [-20.0, -3.0]
+    single = ["--field", "stress", "--values", "-100,100", "--at", "-20"]
+    assert run("generate", *some[:2], *single, "--out", str(out)) == 0
+    assert read_provenance(out)["value"] == -20.0
+
+
 def test_three_states_of_two_coordinates_are_a_plane(files, tmp_path, capsys):
     out = tmp_path / "out.vtu"
     some = [files[0], files[1], files[4]]
