@@ -21,6 +21,8 @@ app = App(
     version=cmgai_fem.__version__,
 )
 Repeated = Parameter(negative="", consume_multiple=False)
+# A state may be negative: "-20" and "-20:3" are no options.
+States = Parameter(negative="", consume_multiple=False, allow_leading_hyphen=True)
 Positive = Parameter(validator=validators.Number(gte=1))
 
 
@@ -99,14 +101,17 @@ def generate(
     inputs: Annotated[list[Path], Parameter(negative="")],
     /,
     *,
-    at: Annotated[list[str] | None, Repeated] = None,
+    at: Annotated[list[str] | None, States] = None,
     out: Path,
     field: str | None = None,
     coordinate: Annotated[list[str] | None, Repeated] = None,
     unit: Annotated[list[str] | None, Repeated] = None,
     values: Annotated[
         str | None,
-        Parameter(help="State values of the files, e.g. 100,250,400, or 100:2,250:2,400:5 of two coordinates."),
+        Parameter(
+            help="State values of the files, e.g. 100,250,400, or 100:2,250:2,400:5 of two coordinates.",
+            allow_leading_hyphen=True,
+        ),
     ] = None,
     values_from: str | None = None,
     lower: float | None = None,

@@ -121,37 +121,54 @@ def generate_states(known: ScatteredStates, study: SpaceStudy, report: Report) -
     seconds: dict[tuple[str, str], float] = {}
     calibrations: dict[str, SpaceCalibration] = {}
     training: list[dict[str, Any]] = []
-    for name, table in study.fields.items():
-        rises = tuple(axis.name in table.monotone for axis in study.coordinates)
-        problem = SpaceProblem(known.only(name), admissible=Admissible(table.lower, rises if any(rises) else False))
-        shape = (len(asked), *problem.known.values.shape[1:])
-
-        def keep(method: str, rows: list[int], fields: Array, start: float) -> None:
-            made.setdefault(method, {}).setdefault(name, np.empty(shape))[rows] = fields  # noqa: B023
-            seconds[method, name] = seconds.get((method, name), 0.0) + time.perf_counter() - start  # noqa: B023
-
+    for name in study.fields:
         for rows in groups.values():
             targets = [asked[row] for row in rows]
             where = "; ".join(known.coordinate.label(target) for target in targets)
-            calibration = calibrate_space(problem, targets, local=True)
+            found = _generate_group(known, study, name, targets)
+            calibration = found.calibration
             calibrations[f"{name} at {where}"] = calibration
+            training += [{"field": name, "states": where, **row} for row in found.training]
+            for method, fields in found.fields.items():
+                empty = np.empty((len(asked), *fields.shape[1:]))
+                made.setdefault(method, {}).setdefault(name, empty)[rows] = fields
+                seconds[method, name] = seconds.get((method, name), 0.0) + found.seconds[method]
             report(f"{name} at {where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
-            for method in METHODS:
-                start = time.perf_counter()
-                solution = calibration.solve(problem, method, study.pinn.seed)
-                keep(method, rows, np.array([solution.at(target) for target in targets]), start)
-                training += [
-                    {"field": name, "states": where, **row} for row in solution.members[0].history if method == "pinn"
-                ]
-            snapshots = problem.known.values.reshape(len(known), -1)
-            weights, trials = np.repeat(known.labels.weights, shape[2]), trials_for(known, targets)
-            for rival in rivals_for(known.values):
-                start = time.perf_counter()
-                fields = SCATTERED_BASELINES[rival].predict(known.values, snapshots, np.array(targets), trials, weights)
-                keep(rival, rows, fields.reshape(len(rows), *shape[1:]), start)
-        report(f"{name}: networks trained in {seconds['pinn', name]:.1f} s")
+            report(f"{name} at {where}: networks trained in {found.seconds['pinn']:.1f} s")
     states = {method: _as_states(known, np.array(asked), fields, study) for method, fields in made.items()}
     return SpaceGeneration(states, seconds, calibrations, tuple(training))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One field at states that all lie inside the hull, or all outside: by method (T, L, n), and how it was made."""
+
+    fields: Mapping[str, Array]
+    seconds: Mapping[str, float]
+    calibration: SpaceCalibration
+    training: tuple[Mapping[str, float], ...]
+
+
+def _generate_group(known: ScatteredStates, study: SpaceStudy, name: str, targets: list[Array]) -> _Group:
+    table = study.fields[name]
+    rises = tuple(axis.name in table.monotone for axis in study.coordinates)
+    problem = SpaceProblem(known.only(name), admissible=Admissible(table.lower, rises if any(rises) else False))
+    calibration = calibrate_space(problem, targets, local=True)
+    fields: dict[str, Array] = {}
+    seconds: dict[str, float] = {}
+    for method in METHODS:
+        start = time.perf_counter()
+        solution = calibration.solve(problem, method, study.pinn.seed)
+        fields[method] = np.array([solution.at(target) for target in targets])
+        seconds[method] = time.perf_counter() - start
+    shape = problem.known.values.shape[1:]
+    snapshots, weights = problem.known.values.reshape(len(known), -1), np.repeat(known.labels.weights, shape[1])
+    trials = trials_for(known, targets)
+    for rival in rivals_for(known.values):
+        start = time.perf_counter()
+        flat = SCATTERED_BASELINES[rival].predict(known.values, snapshots, np.array(targets), trials, weights)
+        fields[rival], seconds[rival] = flat.reshape(len(targets), *shape), time.perf_counter() - start
+    return _Group(fields, seconds, calibration, solution.members[0].history)
 
 
 def admit(study: SpaceStudy, generation: SpaceGeneration) -> SpaceGeneration:

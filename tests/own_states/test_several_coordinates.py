@@ -14,6 +14,7 @@ from cmgai_fem.own_states.inputs import ScatteredInputs, load_states_file
 from cmgai_fem.own_states.provenance import read_provenance
 from cmgai_fem.own_states.readers import read_snapshots
 from cmgai_fem.own_states.writers import write_grid
+from cmgai_fem.state_space import calibration
 
 STATES = [
     (100.0, 2.0), (100.0, 7.0), (250.0, 4.0), (300.0, 1.0), (400.0, 6.0), (450.0, 3.0),
@@ -42,6 +43,14 @@ def write_state(path: Path, state: tuple[float, float], own: bool = False) -> Pa
 def files(tmp_path_factory) -> list[str]:
     folder = tmp_path_factory.mktemp("states")
     return [str(write_state(folder / f"T={a:g}_F={b:g}.vtu", (a, b))) for a, b in STATES]
+
+
+@pytest.fixture(autouse=True)
+def few_choices(monkeypatch):
+    """What is tested is the way from files to files, not the choice."""
+    monkeypatch.setattr(calibration, "RATIOS", (1.0,))
+    monkeypatch.setattr(calibration, "TENSIONS", (0.0,))
+    monkeypatch.setattr(calibration, "SOFTNESSES", (0.0,))
 
 
 def run(*arguments: str) -> int:
@@ -133,6 +142,16 @@ def test_files_that_hold_their_own_values(tmp_path):
     np.testing.assert_array_equal(states.values, STATES[:5])
     grid = states.grid(stress=states.fields["stress"].values[0])
     assert grid.n_points == block().n_points
+
+
+def test_states_may_be_negative(files, tmp_path):
+    out = tmp_path / "out.vtu"
+    some = [files[0], files[1], files[4]]
+    assert run("generate", *some, *two("--values", "-100:-2,100:7,400:6"), "--at", "-20:-3", "--out", str(out)) == 0
+    assert read_provenance(out)["value"] == [-20.0, -3.0]
+    single = ["--field", "stress", "--values", "-100,100", "--at", "-20"]
+    assert run("generate", *some[:2], *single, "--out", str(out)) == 0
+    assert read_provenance(out)["value"] == -20.0
 
 
 def test_three_states_of_two_coordinates_are_a_plane(files, tmp_path, capsys):

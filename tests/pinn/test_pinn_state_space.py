@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from cmgai_fem.pinn import state_space as networks
+from cmgai_fem.pinn import space_training as networks
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power
-from cmgai_fem.pinn.state_space import SpaceTraining, solve_pinn_space
+from cmgai_fem.pinn.space_training import SpaceTraining
+from cmgai_fem.pinn.state_space import solve_pinn_space
 from cmgai_fem.scattered_states import Coordinates, ScatteredStates
 from cmgai_fem.state_space.choices import Grid, Line, Scattered
 from cmgai_fem.state_space.transport import SpaceProblem, solve_space
