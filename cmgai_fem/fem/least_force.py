@@ -6,24 +6,14 @@ f(u) - M g)` with f the internal and g a known force, and `Least(p)` is the leas
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import linalg, sparse
 
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.state_splines import StateElements
+from cmgai_fem.forces import KnownForce
 from cmgai_fem.states import Array
-
-
-class KnownForce(Protocol):
-    """A body force per mass that is known as a function of the displacement and the pseudo-time."""
-
-    def __call__(self, displacement: Array, s: float) -> Array:
-        """Force (D,) at a displacement (D,) in degrees of freedom."""
-
-    def slope(self, displacement: Array, s: float) -> Array:
-        """Its derivative (D,), entry by entry: each force depends on its own displacement alone."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +24,7 @@ class Statement:
         mass: mass matrix (D, D).
         internal: internal force of the law; None for no law.
         damping: eta per mass.
-        known_force: force g that acts besides the least one (p <= 0); None for none.
+        known_force: force g that acts besides the least one (p <= 0), on degrees of freedom (D,); None for none.
     """
 
     mass: sparse.csr_matrix

@@ -8,6 +8,7 @@ depends on how far the labels are strained, not on how fine the mesh or the elem
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import linalg, sparse
@@ -17,16 +18,17 @@ from scipy.sparse import linalg as sparse_linalg
 from cmgai_fem.density import SIMPLICES, jacobians
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce, to_scipy
-from cmgai_fem.fem.least_force import KnownForce, LeastForce, Linearisation, RestOperator, Statement
+from cmgai_fem.fem.least_force import LeastForce, Linearisation, RestOperator, Statement
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Least
+from cmgai_fem.forces import KnownForce, Least
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 NEWTON_STEPS = 40
 INNER_STEPS = 400
+FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
 Progress = Callable[[Mapping[str, float]], None]
 Reorder = Callable[[Array], Array]
 
@@ -43,10 +45,26 @@ class SplineAmplitudes:
         return np.asarray(splines(s, nu=derivative))
 
 
+@dataclass(frozen=True)
+class ForceOnDofs:
+    """A known force of label values as one of degrees of freedom."""
+
+    force: KnownForce
+    to_dofs: Reorder
+    to_labels: Reorder
+
+    def __call__(self, displacement: Array, s: float) -> Array:
+        """Force (D,) at a displacement (D,)."""
+        return self.to_dofs(self.force(self.to_labels(displacement), s))
+
+    def slope(self, displacement: Array, s: float) -> Array:
+        """Its derivative (D,), entry by entry."""
+        return self.to_dofs(self.force.slope(self.to_labels(displacement), s))
+
+
 def solve_nonlinear(
     problem: TransportProblem,
     *,
-    known_force: KnownForce | None = None,
     tolerance: float = 1e-9,
     refine: float = 1.0,
     progress: Progress | None = None,
@@ -58,7 +76,6 @@ def solve_nonlinear(
 
     Args:
         problem: the statement; its force must be `Least(p)` with p = -1, 0 or 1 and its states hard.
-        known_force: a force that acts besides the least one, in the field's unit (p <= 0).
         tolerance: last Newton step, relative to the largest displacement, at which the solve ends.
         refine: factor on the number of elements in s.
         progress: takes one row a Newton step.
@@ -68,9 +85,9 @@ def solve_nonlinear(
         ConvergenceError: Newton's method or its linear solver failed, or labels cross (J <= 0).
     """
     start = time.perf_counter()
-    order = _check(problem, known_force)
+    order = _check(problem)
     scale, origin = problem.scaling.scale, problem.modes.origin
-    statement, to_dofs, to_labels = _statement(problem, known_force)
+    statement, to_dofs, to_labels = _statement(problem)
     states = np.array([to_dofs(row) for row in scale * (problem.scaling.encode(problem.known.values) - origin)])
     rest = statement.internal.tangent(np.zeros_like(states[0])) if statement.internal else None
     eigenvalues, vectors = slow_modes(statement.mass, rest, float(np.diff(problem.nodes).max()))
@@ -88,6 +105,8 @@ def solve_nonlinear(
         tolerance * float(np.abs(modal).max() or 1.0),
         progress,
     )
+    if order < 0:
+        _check_forceless(functional, amplitudes)
     coefficients = functional.coefficients(amplitudes)
     _check_labels(problem, functional, coefficients, to_labels)
     shapes = np.array([to_labels(row) for row in coefficients]) / scale
@@ -107,11 +126,9 @@ def solve_nonlinear(
     )
 
 
-def _check(problem: TransportProblem, known_force: KnownForce | None) -> int:
+def _check(problem: TransportProblem) -> int:
     if not isinstance(problem.force, Least) or problem.force.order > 1:
         raise InputError(f"law {problem.law.name!r}: the nonlinear transport knows least(-1), least(0) and least(1)")
-    if known_force is not None and problem.force.order > 0:
-        raise InputError("a known force goes with least(-1) or least(0)")
     if np.any(problem.softness > 0.0):
         raise InputError(
             f"law {problem.law.name!r}: the nonlinear transport takes hard states, set their tolerance to 0"
@@ -125,15 +142,19 @@ def _check(problem: TransportProblem, known_force: KnownForce | None) -> int:
     return problem.force.order
 
 
-def _statement(problem: TransportProblem, known_force: KnownForce | None) -> tuple[Statement, Reorder, Reorder]:
+def _statement(problem: TransportProblem) -> tuple[Statement, Reorder, Reorder]:
     """What pushes the labels, and the maps between labels and degrees of freedom."""
     labels, components = problem.modes.origin.shape
-    if problem.law.stiffness == 0.0:
-        mass = sparse.identity(labels * components, format="csr")
-        return Statement(mass, None, problem.damping, known_force), np.ravel, lambda row: row.reshape(labels, -1)
-    space = LabelSpace(problem.states.labels, components, problem.density)
-    internal = InternalForce(space, problem.law)
-    return Statement(to_scipy(space.mass), internal, problem.damping, known_force), space.to_dofs, space.to_labels
+    mass: sparse.csr_matrix = sparse.identity(labels * components, format="csr")
+    internal: InternalForce | None = None
+    to_dofs: Reorder = np.ravel
+    to_labels: Reorder = partial(np.reshape, shape=(labels, components))
+    if problem.law.stiffness > 0.0:
+        space = LabelSpace(problem.states.labels, components, problem.density)
+        mass, internal = to_scipy(space.mass), InternalForce(space, problem.law)
+        to_dofs, to_labels = space.to_dofs, space.to_labels
+    known = None if problem.known_force is None else ForceOnDofs(problem.known_force, to_dofs, to_labels)
+    return Statement(mass, internal, problem.damping, known), to_dofs, to_labels
 
 
 def _newton(
@@ -196,6 +217,18 @@ def _conjugate_gradients(
         f"nonlinear transport: {INNER_STEPS} conjugate gradient iterations left {np.sqrt(product / first):.1e} of the "
         "residual; lower the stiffness of the law"
     )
+
+
+def _check_forceless(functional: LeastForce, amplitudes: Array) -> None:
+    """Least(-1): Newton's method may end at a least force that is not zero, where no motion without one exists."""
+    inertia = 0.5 * float(functional.weights @ np.sum((functional.inertia @ amplitudes) ** 2, axis=1))
+    share = float(np.sqrt(functional.value(amplitudes) / inertia)) if inertia > 0.0 else 0.0
+    if share > FORCELESS:
+        raise ConvergenceError(
+            f"least force of order -1: no motion between the states is free of force, the least one is {share:.1e} of "
+            "the inertia; an eigenmode of the strained label mesh swings through half a period: raise the order or "
+            "lower the stiffness"
+        )
 
 
 def _check_labels(problem: TransportProblem, functional: LeastForce, coefficients: Array, to_labels: Reorder) -> None:

@@ -71,7 +71,12 @@ Progress = Callable[[Mapping[str, float]], None]
 
 
 def solve_fem(
-    problem: TransportProblem, *, tolerance: float = 1e-6, blocks: int = 30, progress: Progress | None = None
+    problem: TransportProblem,
+    *,
+    tolerance: float = 1e-6,
+    blocks: int = 30,
+    refine: float = 1.0,
+    progress: Progress | None = None,
 ) -> TransportSolution:
     """Solve a transport problem by finite elements.
 
@@ -80,7 +85,8 @@ def solve_fem(
         tolerance: change of the motion, relative to the largest known displacement, at which the Krylov space of a
             law with stiffness is large enough.
         blocks: the most Krylov blocks to build.
-        progress: takes one row a Krylov block.
+        refine: factor on the number of elements in s under a nonlinear law or a known force.
+        progress: takes one row a Krylov block or Newton step.
 
     Raises:
         InputError: the force model, or the labels for a law with stiffness, are not for this solver.
@@ -91,12 +97,13 @@ def solve_fem(
         raise InputError(
             f"the finite-element transport knows the force model 'least', not {problem.force.name!r}: use pinn"
         )
-    if problem.law.stiffness == 0.0:
+    nonlinear = not problem.law.is_linear or problem.known_force is not None
+    if not nonlinear and problem.law.stiffness == 0.0:
         return _without_law(problem, start)
-    if not problem.law.is_linear:
+    if nonlinear:
         from cmgai_fem.fem.nonlinear import solve_nonlinear
 
-        return solve_nonlinear(problem, progress=progress)
+        return solve_nonlinear(problem, refine=refine, progress=progress)
     return _with_linear_law(problem, tolerance, blocks, progress, start)
 
 
