@@ -6,7 +6,8 @@ The problem: five states of a stress that depends on temperature as a heated bod
 as calibration chooses for the thermal-stress study. Errors are root mean squares over the labels at four states between
 the known ones, over the range, against the finite elements. The rival has the same hidden layer, hard states by an
 output transform, float64, and the force eliminated, so that it has one loss and no weight to tune; it is run with our
-inputs that know the states and without, warmed up by Adam and not, and its best run counts. SECONDS is its budget a run.
+inputs that know the states and without, warmed up by Adam and not, and its best run counts. SECONDS is the budget of a
+run.
 """
 
 import os
@@ -26,7 +27,6 @@ from cmgai_fem.transport import TransportProblem, TransportSolution
 TEMPERATURES = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 BETWEEN = (175.0, 325.0, 475.0, 625.0)
 HIDDEN = 8
-TARGET = 5e-4
 ORDER = 2
 
 
@@ -67,7 +67,7 @@ def train_ours(problem: TransportProblem, exact: TransportSolution) -> tuple[flo
 
 
 def train_deepxde(
-    problem: TransportProblem, exact: TransportSolution, budget: float, kinks: bool, warm_up: int, chunk: int = 200
+    problem: TransportProblem, exact: TransportSolution, budget: float, kinks: bool, warm_up: int, chunk: int = 10
 ) -> list[tuple[float, float]]:
     """(seconds, error) along a training by DeepXDE's L-BFGS.
 
@@ -122,11 +122,12 @@ def train_deepxde(
     def amplitudes(s: float) -> Array:
         return np.asarray(model.predict(np.array([[s]]))[0]) * scale
 
-    spent, rows = 0.0, []
+    # Before any training: what the hard states alone give.
+    model.compile("adam", lr=1e-3, verbose=0)
+    spent, rows = 0.0, [(0.0, error(amplitudes, problem, exact))]
     deepxde.optimizers.set_LBFGS_options(maxcor=100, ftol=0, gtol=0, maxiter=chunk, maxfun=2 * chunk, maxls=50)
     if warm_up:
         start = time.perf_counter()
-        model.compile("adam", lr=1e-3, verbose=0)
         model.train(iterations=warm_up, display_every=10**9, verbose=0)
         spent += time.perf_counter() - start
     model.compile("L-BFGS", verbose=0)
@@ -146,28 +147,21 @@ def main(budget: float) -> None:
     train_ours(problem, exact)  # first use of torch
     seconds, ours = train_ours(problem, exact)
     print(f"ours: {seconds:.2f} s to {100 * ours:.2g} % of the finite elements (asked: 0.05 % in 20 s)")
-    best, soonest, runs = np.inf, np.inf, 0
+    trained: list[tuple[float, float]] = []
     for kinks in (True, False):
         for warm_up in (0, 2000):
-            rows = train_deepxde(problem, exact, budget, kinks, warm_up)
-            reached = [at for at, value in rows if value <= TARGET]
-            soonest = min([soonest, *reached])
-            best, runs = min([best, *(value for _, value in rows)]), runs + 1
-            inputs = "our inputs" if kinks else "plain input"
-            said = f"0.05 % after {reached[0]:.1f} s" if reached else "0.05 % not reached"
+            (_, untrained), *rows = train_deepxde(problem, exact, budget, kinks, warm_up)
+            trained.append(min(rows, key=lambda row: row[1]))
             print(
-                f"DeepXDE L-BFGS, {inputs}, {warm_up} Adam steps: {said}; best {100 * min(r[1] for r in rows):.2g} % "
-                f"in {rows[-1][0]:.0f} s",
+                f"DeepXDE L-BFGS, {'our inputs' if kinks else 'plain input'}, {warm_up} Adam steps: "
+                f"{100 * untrained:.2g} % untrained, {100 * trained[-1][1]:.2g} % after {trained[-1][0]:.1f} s "
+                f"of {rows[-1][0]:.1f} s",
                 flush=True,
             )
-    if np.isfinite(soonest):
-        print(f"time to 0.05 %: DeepXDE's best of {runs} over ours (our whole training) {soonest / seconds:.1f}")
-    else:
-        print(
-            f"time to 0.05 %: more than {budget / seconds:.0f} times ours, where DeepXDE's best of {runs} was stopped"
-        )
-    if best > ours:
-        print(f"time to our error: more than {budget / seconds:.0f} times ours")
+    # Our whole training counts against the time in which the rival's best run got as far as it ever did.
+    spent, reached = min(trained, key=lambda row: row[1])
+    sense = "at least" if ours <= reached else "NOT AT EQUAL ERROR:"
+    print(f"time to equal error ({100 * reached:.2g} %), DeepXDE's best run over ours: {sense} {spent / seconds:.0f}")
 
 
 if __name__ == "__main__":
