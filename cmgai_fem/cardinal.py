@@ -51,8 +51,8 @@ class CardinalSolver:
     _solved: dict[Hashable, TransportSolution] = field(default_factory=dict)
 
     def __call__(self, problem: TransportProblem) -> TransportSolution:
-        """Solve `problem`; one with a law or with soft states goes to the solver as it is."""
-        if problem.law.stiffness > 0.0 or np.any(problem.softness > 0.0):
+        """Solve `problem`; one with a law, a known force or soft states goes to the solver as it is."""
+        if problem.law.stiffness > 0.0 or problem.known_force is not None or np.any(problem.softness > 0.0):
             return self.solve(problem)
         start = time.perf_counter()
         key = (tuple(problem.nodes), problem.span, problem.force, problem.damping)

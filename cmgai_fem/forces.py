@@ -7,9 +7,23 @@ restriction by network size alone that the CM-GAI paper describes (arXiv 2601.20
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.states import Array
+
+
+class KnownForce(Protocol):
+    """A body force per mass that acts besides the restricted one, and is known: a pull, a weight, a field.
+
+    It acts on the displacement from the first state, in the field's unit, each label value by itself.
+    """
+
+    def __call__(self, displacement: Array, s: float) -> Array:
+        """Force (L, n) at a displacement (L, n) and pseudo-time s."""
+
+    def slope(self, displacement: Array, s: float) -> Array:
+        """Derivative (L, n) of each entry of the force in its own displacement."""
 
 
 @dataclass(frozen=True)

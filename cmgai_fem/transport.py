@@ -19,7 +19,7 @@ import numpy as np
 from cmgai_fem.constitutive import Law, NoLaw
 from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible, Modes, Scaling
-from cmgai_fem.forces import ForceModel, Least
+from cmgai_fem.forces import ForceModel, KnownForce, Least
 from cmgai_fem.pseudo_time import PseudoTime
 from cmgai_fem.states import Array, Field, StateSet
 
@@ -44,6 +44,7 @@ class TransportProblem:
         transform: what the field's states are carried as instead of themselves (`mass_mode.MassTransform`), made from
             these very states; None carries the field values label by label.
         density: (L,) rho0 of the labels, None for 1; the damping acts per mass, eta = damping * rho0 (our choice).
+        known_force: a force that acts besides the restricted one, with `Least(-1)` or `Least(0)`; None for none.
     """
 
     states: StateSet
@@ -59,6 +60,7 @@ class TransportProblem:
     admissible: Admissible = attribute(default_factory=Admissible)
     transform: "Transform | None" = None
     density: Array | None = None
+    known_force: KnownForce | None = None
 
     def __post_init__(self) -> None:
         if not self.field:
@@ -73,6 +75,8 @@ class TransportProblem:
             self.density.shape != (self.states.labels.count,) or self.density.min() <= 0.0
         ):
             raise InputError(f"the density must be one positive number a label, {self.states.labels.count} in all")
+        if self.known_force is not None and not (isinstance(self.force, Least) and self.force.order <= 0):
+            raise InputError(f"a known force goes with least(-1) or least(0), not with {self.force}")
         self.admissible.check_known(self.field, self.states.values, self.known.values)
 
     @property

@@ -9,7 +9,7 @@ from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -19,17 +19,8 @@ from scipy import linalg
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import Columns, products, sum_over
 from cmgai_fem.fem.state_splines import StateElements
+from cmgai_fem.forces import KnownForce
 from cmgai_fem.states import Array
-
-
-class KnownForce(Protocol):
-    """A body force per mass that is known as a function of the displacement and the pseudo-time."""
-
-    def __call__(self, displacement: Array, s: float) -> Array:
-        """Force (D,) at a displacement (D,) in degrees of freedom."""
-
-    def slope(self, displacement: Array, s: float) -> Array:
-        """Its derivative (D,), entry by entry: each force depends on its own displacement alone."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,7 @@ class Statement:
         mass: mass matrix (D, D), maybe distributed over MPI ranks, each of which then holds its part of every vector.
         internal: internal force of the law; None for no law.
         damping: eta per mass.
-        known_force: force g that acts besides the least one (p <= 0); None for none.
+        known_force: force g that acts besides the least one (p <= 0), on degrees of freedom (D,); None for none.
     """
 
     mass: PETSc.Mat

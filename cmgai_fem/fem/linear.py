@@ -65,7 +65,11 @@ def solve_linear(
         problem,
         "fem",
         ModalMotion(modes.origin, shapes, amplitudes),
-        ModalMotion(np.zeros_like(modes.origin), shapes, ModalForce(amplitudes, problem.damping, found.eigenvalues)),
+        ModalMotion(
+            np.zeros_like(modes.origin),
+            shapes,
+            ModalForce(amplitudes, problem.damping, felt(found.eigenvalues, problem.nodes)),
+        ),
         time.perf_counter() - start,
         tuple(watch.history),
         {

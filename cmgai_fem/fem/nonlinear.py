@@ -10,6 +10,7 @@ from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from mpi4py import MPI
@@ -18,17 +19,18 @@ from scipy.interpolate import BSpline
 
 from cmgai_fem.density import SIMPLICES, jacobians
 from cmgai_fem.eigenmodes import to_petsc
-from cmgai_fem.errors import InputError
+from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
-from cmgai_fem.fem.least_force import KnownForce, LeastForce, RestOperator, Statement
+from cmgai_fem.fem.least_force import LeastForce, RestOperator, Statement
 from cmgai_fem.fem.newton import Progress, minimise
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Least
+from cmgai_fem.forces import KnownForce, Least
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
+FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
 Reorder = Callable[[Array], Array]
 
 
@@ -44,10 +46,26 @@ class SplineAmplitudes:
         return np.asarray(splines(s, nu=derivative))
 
 
+@dataclass(frozen=True)
+class ForceOnDofs:
+    """A known force of label values as one of degrees of freedom."""
+
+    force: KnownForce
+    to_dofs: Reorder
+    to_labels: Reorder
+
+    def __call__(self, displacement: Array, s: float) -> Array:
+        """Force (D,) at a displacement (D,)."""
+        return self.to_dofs(self.force(self.to_labels(displacement), s))
+
+    def slope(self, displacement: Array, s: float) -> Array:
+        """Its derivative (D,), entry by entry."""
+        return self.to_dofs(self.force.slope(self.to_labels(displacement), s))
+
+
 def solve_nonlinear(
     problem: TransportProblem,
     *,
-    known_force: KnownForce | None = None,
     comm: MPI.Comm | None = None,
     tolerance: float = 1e-9,
     refine: float = 1.0,
@@ -60,7 +78,6 @@ def solve_nonlinear(
 
     Args:
         problem: the statement; its force must be `Least(p)` with p = -1, 0 or 1 and its states hard.
-        known_force: a force that acts besides the least one, in the field's unit (p <= 0); on one rank.
         comm: MPI communicator whose ranks share the label mesh; this process alone by default.
         tolerance: last Newton step, relative to the largest displacement, at which the solve ends.
         refine: factor on the number of elements in s.
@@ -71,9 +88,9 @@ def solve_nonlinear(
         ConvergenceError: Newton's method or its linear solver failed, or labels cross (J <= 0).
     """
     start = time.perf_counter()
-    order = _check(problem, known_force, comm)
+    order = _check(problem)
     scale, origin = problem.scaling.scale, problem.modes.origin
-    statement, to_dofs, to_labels = _statement(problem, known_force, comm)
+    statement, to_dofs, to_labels = _statement(problem, comm)
     states = np.array([to_dofs(row) for row in scale * (problem.scaling.encode(problem.known.values) - origin)])
     rest = statement.internal.tangent(np.zeros_like(states[0])) if statement.internal else None
     eigenvalues, vectors = slow_modes(statement.mass, rest, problem.nodes)
@@ -92,6 +109,8 @@ def solve_nonlinear(
         tolerance * float(np.abs(modal).max() or 1.0),
         progress if statement.comm.rank == 0 else None,
     )
+    if order < 0:
+        _check_forceless(functional, amplitudes)
     coefficients = functional.coefficients(amplitudes)
     _check_labels(problem, functional, coefficients, to_labels)
     shapes = np.array([to_labels(row) for row in coefficients]) / scale
@@ -111,13 +130,9 @@ def solve_nonlinear(
     )
 
 
-def _check(problem: TransportProblem, known_force: KnownForce | None, comm: MPI.Comm | None) -> int:
+def _check(problem: TransportProblem) -> int:
     if not isinstance(problem.force, Least) or problem.force.order > 1:
         raise InputError(f"law {problem.law.name!r}: the nonlinear transport knows least(-1), least(0) and least(1)")
-    if known_force is not None and problem.force.order > 0:
-        raise InputError("a known force goes with least(-1) or least(0)")
-    if known_force is not None and comm is not None and comm.size > 1:
-        raise InputError("a known force is given label by label: solve this problem on one rank")
     if np.any(problem.softness > 0.0):
         raise InputError(
             f"law {problem.law.name!r}: the nonlinear transport takes hard states, set their tolerance to 0"
@@ -131,17 +146,32 @@ def _check(problem: TransportProblem, known_force: KnownForce | None, comm: MPI.
     return problem.force.order
 
 
-def _statement(
-    problem: TransportProblem, known_force: KnownForce | None, comm: MPI.Comm | None
-) -> tuple[Statement, Reorder, Reorder]:
+def _statement(problem: TransportProblem, comm: MPI.Comm | None) -> tuple[Statement, Reorder, Reorder]:
     """What pushes the labels, and the maps between labels and degrees of freedom."""
     labels, components = problem.modes.origin.shape
-    if problem.law.stiffness == 0.0:
+    internal: InternalForce | None = None
+    to_dofs: Reorder = np.ravel
+    to_labels: Reorder = partial(np.reshape, shape=(labels, components))
+    if problem.law.stiffness > 0.0:
+        space = LabelSpace(problem.states.labels, components, problem.density, comm)
+        mass, internal = space.mass, InternalForce(space, problem.law)
+        to_dofs, to_labels = space.to_dofs, space.to_labels
+    else:
         mass = to_petsc(sparse.identity(labels * components, format="csr"))
-        return Statement(mass, None, problem.damping, known_force), np.ravel, lambda row: row.reshape(labels, -1)
-    space = LabelSpace(problem.states.labels, components, problem.density, comm)
-    internal = InternalForce(space, problem.law)
-    return Statement(space.mass, internal, problem.damping, known_force), space.to_dofs, space.to_labels
+    known = None if problem.known_force is None else ForceOnDofs(problem.known_force, to_dofs, to_labels)
+    return Statement(mass, internal, problem.damping, known), to_dofs, to_labels
+
+
+def _check_forceless(functional: LeastForce, amplitudes: Array) -> None:
+    """Least(-1): Newton's method may end at a least force that is not zero, where no motion without one exists."""
+    inertia = 0.5 * float(functional.weights @ np.sum((functional.inertia @ amplitudes) ** 2, axis=1))
+    share = float(np.sqrt(functional.value(amplitudes) / inertia)) if inertia > 0.0 else 0.0
+    if share > FORCELESS:
+        raise ConvergenceError(
+            f"least force of order -1: no motion between the states is free of force, the least one is {share:.1e} of "
+            "the inertia; an eigenmode of the strained label mesh swings through half a period: raise the order or "
+            "lower the stiffness"
+        )
 
 
 def _check_labels(problem: TransportProblem, functional: LeastForce, coefficients: Array, to_labels: Reorder) -> None:

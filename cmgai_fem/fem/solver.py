@@ -27,6 +27,7 @@ def solve_fem(
     *,
     tolerance: float = 1e-6,
     blocks: int = 60,
+    refine: float = 1.0,
     comm: "MPI.Comm | None" = None,
     progress: Progress | None = None,
 ) -> TransportSolution:
@@ -37,9 +38,10 @@ def solve_fem(
         tolerance: change of the motion, relative to the largest known displacement, at which the Krylov space of a
             law with stiffness is large enough.
         blocks: the most Krylov blocks to build.
+        refine: factor on the number of elements in s under a nonlinear law or a known force.
         comm: MPI communicator whose ranks share the label mesh of a law with stiffness; all of them give the same
             problem and get the same solution. This process alone by default.
-        progress: takes one row a Krylov block, on the first rank.
+        progress: takes one row a Krylov block or Newton step, on the first rank.
 
     Raises:
         InputError: the force model, or the labels for a law with stiffness, are not for this solver.
@@ -50,12 +52,13 @@ def solve_fem(
         raise InputError(
             f"the finite-element transport knows the force model 'least', not {problem.force.name!r}: use pinn"
         )
-    if problem.law.stiffness == 0.0:
+    nonlinear = not problem.law.is_linear or problem.known_force is not None
+    if not nonlinear and problem.law.stiffness == 0.0:
         return _without_law(problem, start)
-    if not problem.law.is_linear:
+    if nonlinear:
         from cmgai_fem.fem.nonlinear import solve_nonlinear
 
-        return solve_nonlinear(problem, comm=comm, progress=progress)
+        return solve_nonlinear(problem, comm=comm, refine=refine, progress=progress)
     from cmgai_fem.fem.linear import solve_linear
 
     return solve_linear(problem, tolerance=tolerance, blocks=blocks, comm=comm, progress=progress)

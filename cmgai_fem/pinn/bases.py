@@ -13,6 +13,8 @@ from cmgai_fem.transport import TransportProblem
 
 # The most eigenmodes of the label mesh that one network pair carries.
 MOST = 32
+# The most label values that a known force may move one by one.
+MOST_VALUES = 2000
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class ModalBasis:
         amplitudes: (K, m) known amplitudes.
         eigenvalues: (m,) stiffness per mass that each mode feels, 0 where it moves without the law.
         free: number of modes, the first ones, that the law acts on.
+        tests: (free, L, n) mass times the free modes, which takes the components of a field; None where no field acts.
     """
 
     origin: Array
@@ -32,6 +35,7 @@ class ModalBasis:
     amplitudes: Array
     eigenvalues: Array
     free: int
+    tests: Array | None = None
 
     @property
     def count(self) -> int:
@@ -43,7 +47,8 @@ def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
     """The modes that hold the motion of a problem.
 
     Without a law those are the modes of the known states; a linear law adds what its stiffness makes of them, mode by
-    mode; a nonlinear one couples modes, so it takes all slow eigenmodes of the label mesh.
+    mode; a nonlinear one couples modes, so it takes all slow eigenmodes of the label mesh. A known force moves what
+    the states do not hold: with a law it takes all slow eigenmodes too, without one every label value.
 
     Args:
         problem: the statement.
@@ -53,12 +58,15 @@ def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
         InputError: the labels are no simplex mesh for a law with stiffness, or too many modes are slow.
     """
     modes = problem.modes
+    known = problem.known_force is not None
+    if known and problem.law.stiffness == 0.0:
+        return _label_basis(problem)
     if problem.law.stiffness == 0.0 or modes.count == 0:
         return ModalBasis(modes.origin, modes.shapes, modes.amplitudes, np.zeros(modes.count), modes.count)
     mesh = LabelMesh.of(problem.states.labels, problem.density)
     displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
     limit = slow_limit(problem.nodes)
-    if not problem.law.is_linear:
+    if known or not problem.law.is_linear:
         return _slow_basis(problem, mesh, displacements, limit)
     stiff = stiff_modes(mesh, problem.law, displacements, float(1.0 / np.sqrt(limit)), blocks)
     free = int(np.sum(stiff.eigenvalues < limit))
@@ -85,4 +93,19 @@ def _slow_basis(problem: TransportProblem, mesh: LabelMesh, displacements: Array
         np.hstack([amplitudes, remaining.amplitudes[:, kept]]),
         np.concatenate([values, np.zeros(int(kept.sum()))]),
         len(values),
+        weighted,
     )
+
+
+def _label_basis(problem: TransportProblem) -> ModalBasis:
+    """Every label value by itself."""
+    labels, components = problem.modes.origin.shape
+    count = labels * components
+    if count > MOST_VALUES:
+        raise InputError(
+            f"a known force without a law moves every label value by itself, {count} of them; the PINN takes "
+            f"{MOST_VALUES} at most: use the finite elements"
+        )
+    unit = np.eye(count).reshape(count, labels, components)
+    amplitudes = np.tensordot(problem.modes.amplitudes, problem.modes.shapes, axes=1).reshape(-1, count)
+    return ModalBasis(problem.modes.origin, unit, amplitudes, np.zeros(count), count, unit)

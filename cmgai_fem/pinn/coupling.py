@@ -1,10 +1,10 @@
-"""What couples the modes: the stress of a nonlinear law, and forces that depend on the state.
+"""What couples the modes: the stress of a nonlinear law, forces that depend on the state, and known forces.
 
-Both are functions of the amplitudes at one pseudo-time alone. `ModalResidual` asks for their value and, for its
-Jacobian, for their slopes at every Gauss point; both come from automatic differentiation, batched over the points.
+All are functions of the amplitudes at one pseudo-time. `ModalResidual` asks for their value and, for its Jacobian, for
+their slopes at every point; stress and trained forces get them by automatic differentiation, batched over the points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,9 +13,14 @@ import torch
 from torch import Tensor
 
 from cmgai_fem.constitutive import Law
+from cmgai_fem.forces import Autonomous, Free, Potential
 from cmgai_fem.label_mesh import LabelMesh
+from cmgai_fem.pinn.bases import ModalBasis
+from cmgai_fem.pinn.known_force import KnownForceCoupling
+from cmgai_fem.pinn.state_force import StateForceTerm
 from cmgai_fem.pinn.torch_ops import OPERATIONS
 from cmgai_fem.states import Array
+from cmgai_fem.transport import TransportProblem
 
 
 class PointTerm(Protocol):
@@ -32,9 +37,26 @@ class PointTerm(Protocol):
         """(m,) term of amplitudes (m,) in features, with weights (size,) of its own."""
 
 
+class Coupling(Protocol):
+    """What couples the modes at the points of a residual: added to the left of the balance."""
+
+    @property
+    def size(self) -> int:
+        """Number of weights of its own."""
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Starting weights of its own."""
+
+    def value(self, amplitudes: Tensor, own: Tensor) -> Tensor:
+        """(points, m) term of amplitudes (points, m), in units of the scale."""
+
+    def slopes(self, amplitudes: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """(points, m, m) slope in the amplitudes and (points, m, size) slope in the own weights."""
+
+
 @dataclass(frozen=True)
-class Coupling:
-    """A point term at the Gauss points of a residual.
+class PointCoupling:
+    """A point term at the points of a residual, differentiated by torch.
 
     Args:
         term: the term, added to the left of the balance.
@@ -52,6 +74,10 @@ class Coupling:
     def size(self) -> int:
         """Number of the term's own weights."""
         return self.term.size
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Starting weights of the term's own."""
+        return self.term.initial(generator)
 
     def value(self, amplitudes: Tensor, own: Tensor) -> Tensor:
         """(points, m) term, in units of the scale."""
@@ -103,100 +129,78 @@ class StressTerm:
         return torch.func.grad(self.energy)(amplitudes)
 
 
-class StateForceTerm:
-    """Minus the modal components of a force of the feature point, `b(x)` or `b = -grad V(x)`.
+class SumCoupling:
+    """Several couplings, the own weights one after another.
 
     Args:
-        origin: (L, n) features of the first state.
-        shapes: (m, L, n) modes.
-        weights: (L,) volumes of the labels.
-        width: hidden units in each of two layers.
-        potential: whether the force has a potential.
-        labels: the most labels to integrate over; evenly picked ones where there are more.
-        device: of the tensors.
+        parts: the couplings.
     """
 
-    def __init__(
-        self,
-        origin: Array,
-        shapes: Array,
-        weights: Array,
-        width: int,
-        potential: bool,
-        labels: int,
-        device: torch.device,
-    ) -> None:
-        picked = np.unique(np.linspace(0, len(weights) - 1, min(labels, len(weights))).round().astype(int))
-        at, moved = origin[picked], shapes[:, picked]
-        share = weights[picked] / weights[picked].sum()
-        flat = moved.reshape(len(shapes), -1)
-        # On the picked labels the modes are no longer orthonormal: project by least squares.
-        weighted = flat * np.repeat(share, at.shape[1])
-        projector = np.linalg.pinv(weighted @ flat.T, rcond=1e-12) @ weighted
-        self._potential, self._width = potential, width
-        self._inputs, self._outputs = at.shape[1], 1 if potential else at.shape[1]
-        self.size = (self._inputs + 1) * width + (width + 1) * width + (width + 1) * self._outputs
-        self._origin, self._flat, self._projector = (
-            torch.as_tensor(array, dtype=torch.float64, device=device) for array in (at, flat, projector)
-        )
-
-    def initial(self, generator: torch.Generator) -> Tensor:
-        """Starting weights of the force network: hidden layers bent within the data, output small."""
-        parts, fan_in = [], self._inputs
-        for width, size in ((self._width, 1.5), (self._width, 1.5), (self._outputs, 0.1)):
-            parts.append(size / np.sqrt(fan_in) * torch.randn(fan_in * width, generator=generator, dtype=torch.float64))
-            parts.append(size * torch.randn(width, generator=generator, dtype=torch.float64))
-            fan_in = width
-        return torch.cat(parts)
-
-    def field(self, points: Tensor, own: Tensor) -> Tensor:
-        """Force (q, n) at feature points (q, n)."""
-        if not self._potential:
-            return self._network(points, own)
-        return -torch.func.grad(lambda place: self._network(place, own).sum())(points)
-
-    def __call__(self, amplitudes: Tensor, own: Tensor) -> Tensor:
-        """(m,) minus the modal force."""
-        points = self._origin + (amplitudes @ self._flat).view(self._origin.shape)
-        return -self._projector @ self.field(points, own).reshape(-1)
-
-    def _network(self, points: Tensor, own: Tensor) -> Tensor:
-        layer, start = points, 0
-        for width in (self._width, self._width, self._outputs):
-            fan_in = layer.shape[1]
-            matrix = own[start : start + fan_in * width].view(fan_in, width)
-            start += fan_in * width
-            layer = layer @ matrix + own[start : start + width]
-            start += width
-            if start < self.size:
-                layer = torch.tanh(layer)
-        return layer
-
-
-@dataclass(frozen=True)
-class SumTerm:
-    """Several terms, the own weights one after another.
-
-    Args:
-        terms: the terms.
-    """
-
-    terms: tuple[PointTerm, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of own weights."""
-        return sum(term.size for term in self.terms)
+    def __init__(self, parts: Sequence[Coupling]) -> None:
+        self._parts, self._sizes = tuple(parts), [part.size for part in parts]
+        self.size = sum(self._sizes)
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Starting weights."""
-        return torch.cat([term.initial(generator) for term in self.terms])
+        return torch.cat([part.initial(generator) for part in self._parts])
 
-    def __call__(self, amplitudes: Tensor, own: Tensor) -> Tensor:
-        """(m,) sum of the terms."""
-        parts = torch.split(own, [term.size for term in self.terms])
-        values = [term(amplitudes, part) for term, part in zip(self.terms, parts, strict=True)]
+    def value(self, amplitudes: Tensor, own: Tensor) -> Tensor:
+        """(points, m) sum of the parts."""
+        values = [part.value(amplitudes, share) for part, share in self._with_weights(own)]
         return sum(values[1:], start=values[0])
+
+    def slopes(self, amplitudes: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """Slopes of the sum in the amplitudes and in all own weights."""
+        pairs = [part.slopes(amplitudes, share) for part, share in self._with_weights(own)]
+        return sum((pair[0] for pair in pairs[1:]), start=pairs[0][0]), torch.cat([pair[1] for pair in pairs], dim=-1)
+
+    def _with_weights(self, own: Tensor) -> Iterator[tuple[Coupling, Tensor]]:
+        return zip(self._parts, torch.split(own, self._sizes), strict=True)
 
 
 CouplingAt = Callable[[Array], Coupling]
+
+
+def coupling_at(
+    problem: TransportProblem,
+    basis: ModalBasis,
+    which: slice,
+    held: Callable[[float], Array],
+    size: float,
+    labels: int,
+    device: torch.device,
+) -> CouplingAt | None:
+    """What couples some free modes of a problem, given pseudo-times; None for nothing.
+
+    Args:
+        problem: the statement.
+        basis: its modes.
+        which: the modes that are coupled.
+        held: maps a pseudo-time to the amplitudes of the modes after the free ones.
+        size: unit of the amplitudes.
+        labels: the most labels that a force of the state is integrated over.
+        device: of the tensors.
+    """
+    force, unit = problem.force, problem.scaling.scale
+    shapes = np.concatenate([basis.shapes[which], basis.shapes[basis.free :]])
+    terms: list[PointTerm] = []
+    if not problem.law.is_linear:
+        mesh = LabelMesh.of(problem.states.labels, problem.density)
+        terms.append(StressTerm(problem.law, mesh, shapes, unit, device))
+    if isinstance(force, Potential) and not isinstance(force, Free):
+        potential = not isinstance(force, Autonomous)
+        weights = problem.states.labels.weights
+        terms.append(StateForceTerm(basis.origin, shapes, weights, force.width, potential, labels, device))
+    known = problem.known_force
+    if not terms and known is None:
+        return None
+
+    def at(s: Array) -> Coupling:
+        given = torch.as_tensor(np.array([held(float(t)) for t in s]).reshape(len(s), -1) / size, device=device)
+        parts: list[Coupling] = [PointCoupling(term, size, given) for term in terms]
+        if known is not None:
+            assert basis.tests is not None
+            parts.append(KnownForceCoupling(known, s, shapes, basis.tests[which], unit, size, given))
+        return parts[0] if len(parts) == 1 else SumCoupling(parts)
+
+    return at

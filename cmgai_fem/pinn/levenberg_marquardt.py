@@ -4,11 +4,14 @@ Source: Moré, The Levenberg-Marquardt algorithm: implementation and theory (197
 Damping parameter in Marquardt's method, IMM-REP-1999-05 (1999).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from cmgai_fem.states import Array
 
 Residual = Callable[[Tensor], Tensor]
 
@@ -38,6 +41,20 @@ class LevenbergMarquardt:
         """Take the residual anew: call it when the residual function itself has changed."""
         self.value = self.residual(self.weights)
         self.loss = 0.5 * float(self.value @ self.value)
+
+    def state(self) -> dict[str, Array]:
+        """Everything that the next step depends on, beside the residual."""
+        tensors = {"weights": self.weights, "largest": self._largest}
+        numbers = {"damping": np.array(self.damping), "growth": np.array(self._growth)}
+        return {name: value.cpu().numpy() for name, value in tensors.items()} | numbers
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a `state`, under the residual that it belongs to."""
+        device = self.weights.device
+        self.weights = torch.as_tensor(state["weights"], device=device)
+        self._largest = torch.as_tensor(state["largest"], device=device)
+        self.damping, self._growth = float(state["damping"]), float(state["growth"])
+        self.restart()
 
     def step(self, attempts: int = 12) -> bool:
         """One accepted step.

@@ -143,7 +143,7 @@ class ModalResidual:
         if self.problem.has_force_network:
             parts.append(self.curves[1].network.initial(generator))
         if self._coupling:
-            parts.append(self._coupling.term.initial(generator))
+            parts.append(self._coupling.initial(generator))
         return torch.cat(parts).to(self._root.device)
 
     def balance(self, weights: Tensor) -> tuple[Tensor, Tensor]:

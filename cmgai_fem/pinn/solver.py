@@ -3,20 +3,22 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.interpolate import make_interp_spline
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.forces import Autonomous, Free, Least, Potential
-from cmgai_fem.label_mesh import LabelMesh
+from cmgai_fem.forces import Free, Least
 from cmgai_fem.pinn.bases import ModalBasis, modal_basis
-from cmgai_fem.pinn.coupling import Coupling, PointTerm, StateForceTerm, StressTerm, SumTerm
-from cmgai_fem.pinn.curves import Curve, GroupedCurve, TrainedCurve, WindowedCurve, ZeroCurve
+from cmgai_fem.pinn.checkpoint import Checkpoint, training_key
+from cmgai_fem.pinn.coupling import coupling_at
+from cmgai_fem.pinn.curves import Curve, GroupedCurve, NetworkCurve, TrainedCurve, WindowedCurve, ZeroCurve
+from cmgai_fem.pinn.field_network import FieldForce, train_field
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings, torch_threads
 from cmgai_fem.pinn.training import History, train
-from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 # Modes that share one network pair.
@@ -30,6 +32,8 @@ def solve_pinn(
     device: str = "cpu",
     seed: int = 0,
     progress: Callable[[dict[str, float]], None] | None = None,
+    checkpoint: Path | None = None,
+    save_every: float = 10.0,
 ) -> TransportSolution:
     """Solve a transport problem by two networks, one of the displacement and one of the body force.
 
@@ -39,18 +43,26 @@ def solve_pinn(
         device: torch device, e.g. "cpu" or "cuda".
         seed: of the networks' starting weights.
         progress: takes one row {step, loss, momentum_residual, seconds} a step.
+        checkpoint: .safetensors file from which an interrupted training of the same problem goes on, to the same
+            digits, and to which this one is saved; None for none.
+        save_every: least time between two saves within one network pair [s].
 
     Raises:
-        InputError: the device is not there.
+        InputError: the device is not there, or the checkpoint belongs to another training.
         ConvergenceError: the momentum residual stayed above `settings.tolerance`.
     """
     settings = settings or TrainingSettings()
     place = _device(device)
-    history = History(progress)
+    if settings.encoding != "spectral":
+        if checkpoint is not None:
+            raise InputError(f"encoding {settings.encoding!r} keeps no checkpoint: use 'spectral'")
+        return _solve_field(problem, settings, place, seed, progress)
+    kept = Checkpoint(checkpoint, training_key(problem, settings, seed) if checkpoint else "", save_every)
+    history = History(progress, kept.rows)
     start = time.perf_counter()
     with torch_threads(settings.threads):
         basis = modal_basis(problem, settings.blocks)
-        training = Training(settings, place, torch.Generator().manual_seed(seed), history)
+        training = Training(settings, place, torch.Generator().manual_seed(seed), history, kept)
         motion, force = _solve_modes(problem, basis, training)
     info: dict[str, object] = {
         "encoding": settings.encoding,
@@ -72,6 +84,29 @@ def solve_pinn(
     )
 
 
+def _solve_field(
+    problem: TransportProblem,
+    settings: TrainingSettings,
+    device: torch.device,
+    seed: int,
+    progress: Callable[[dict[str, float]], None] | None,
+) -> TransportSolution:
+    """One network of label and pseudo-time."""
+    start, history = time.perf_counter(), History(progress)
+    with torch_threads(settings.threads):
+        motion = train_field(problem, settings, device, torch.Generator().manual_seed(seed), seed, history)
+    info = {
+        "encoding": settings.encoding,
+        "optimiser": settings.optimiser,
+        "weights": len(motion.weights),
+        "momentum_residual": 0.0,
+        "seed": seed,
+        "device": str(device),
+    }
+    force = FieldForce(motion, problem.damping)
+    return TransportSolution(problem, "pinn", motion, force, time.perf_counter() - start, tuple(history.rows), info)
+
+
 @dataclass
 class Training:
     """What all network pairs of one solve share, and what they report.
@@ -81,6 +116,7 @@ class Training:
         device: where.
         generator: of the starting weights.
         history: takes a row a step.
+        checkpoint: keeps what is trained.
         weights: weights trained so far.
         worst: largest momentum residual so far.
     """
@@ -89,6 +125,7 @@ class Training:
     device: torch.device
     generator: torch.Generator
     history: History
+    checkpoint: Checkpoint
     weights: int = 0
     worst: float = 0.0
 
@@ -97,7 +134,7 @@ def _solve_modes(problem: TransportProblem, basis: ModalBasis, training: Trainin
     """Motion and force of all modes: together where something couples them, else in groups of like stiffness."""
     if basis.count == 0:
         return ZeroCurve(0), ZeroCurve(0)
-    if isinstance(problem.force, Least) and problem.law.is_linear:
+    if isinstance(problem.force, Least) and problem.law.is_linear and problem.known_force is None:
         return _solve_alone(problem, basis, slice(None), training)
     held: tuple[Curve, Curve] = (ZeroCurve(0), ZeroCurve(0))
     if basis.free < basis.count:
@@ -131,37 +168,46 @@ def _solve_alone(problem: TransportProblem, basis: ModalBasis, which: slice, tra
 def _solve_coupled(
     problem: TransportProblem, basis: ModalBasis, held: Curve, training: Training
 ) -> tuple[Curve, Curve]:
-    """Modes that a nonlinear law or a force of the state couples; those after the free ones are given."""
-    free, force, device = slice(basis.free), problem.force, training.device
-    size = float(np.abs(basis.amplitudes[:, free]).max()) or 1.0
+    """Modes that a law or a force of the state couples; those after the free ones are given."""
+    alone = problem.law.stiffness == 0.0 and problem.known_force is not None
+    # Label values under a known force alone do not feel each other.
+    group = GROUP if alone else basis.free
+    pairs = [
+        _solve_together(problem, basis, slice(start, min(start + group, basis.free)), held, training)
+        for start in range(0, basis.free, group)
+    ]
+    if len(pairs) == 1:
+        return pairs[0]
+    return GroupedCurve(tuple(pair[0] for pair in pairs)), GroupedCurve(tuple(pair[1] for pair in pairs))
+
+
+def _solve_together(
+    problem: TransportProblem, basis: ModalBasis, which: slice, held: Curve, training: Training
+) -> tuple[Curve, Curve]:
+    force = problem.force
+    amplitudes, eigenvalues = basis.amplitudes[:, which], basis.eigenvalues[which]
+    size = float(np.abs(amplitudes).max()) or 1.0
     linear = problem.law.is_linear
-    terms: list[PointTerm] = []
-    if not linear:
-        mesh = LabelMesh.of(problem.states.labels, problem.density)
-        terms.append(StressTerm(problem.law, mesh, basis.shapes, problem.scaling.scale, device))
-    if isinstance(force, Autonomous) or type(force) is Potential:
-        weights = problem.states.labels.weights
-        potential = not isinstance(force, Autonomous)
-        terms.append(
-            StateForceTerm(
-                basis.origin, basis.shapes, weights, force.width, potential, training.settings.labels, device
-            )
-        )
-    term = SumTerm(tuple(terms))
-
-    def coupling(s: Array) -> Coupling:
-        given = np.array([held(float(at)) for at in s]).reshape(len(s), -1) / size
-        return Coupling(term, size, torch.as_tensor(given, device=device))
-
+    rate = max(float(np.sqrt(eigenvalues.max())), _known_rate(problem))
     kind = "least" if isinstance(force, Least) else "free" if isinstance(force, Free) else "state"
     group = ModalTransport(
-        problem.nodes, basis.amplitudes[:, free] / size, np.full(basis.free, size), problem.span,
+        problem.nodes, amplitudes / size, np.full(amplitudes.shape[1], size), problem.span,
         force.order if isinstance(force, Least) else 0, problem.damping,
-        basis.eigenvalues[free] if linear else np.zeros(basis.free), problem.softness,
-        kind, 0.0 if isinstance(force, Least) else force.weight_decay, coupling if terms else None,
-        float(np.sqrt(basis.eigenvalues.max())),
+        eigenvalues if linear else np.zeros(len(eigenvalues)), problem.softness,
+        kind, 0.0 if isinstance(force, Least) else force.weight_decay,
+        coupling_at(problem, basis, which, held, size, training.settings.labels, training.device), rate,
     )  # fmt: skip
     return _solve_group(problem, group, training)
+
+
+def _known_rate(problem: TransportProblem) -> float:
+    """Largest rate of the motions that a known force makes by itself, from its slope along straight pieces."""
+    if problem.known_force is None:
+        return 0.0
+    displacements = problem.scaling.scale * np.tensordot(problem.modes.amplitudes, problem.modes.shapes, axes=1)
+    straight = make_interp_spline(problem.nodes, displacements, 1)
+    slopes = [problem.known_force.slope(straight(s), float(s)) for s in np.linspace(*problem.span, 65)]
+    return float(np.sqrt(np.abs(slopes).max()))
 
 
 def _solve_group(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
@@ -170,9 +216,17 @@ def _solve_group(problem: TransportProblem, group: ModalTransport, training: Tra
     pieces: list[tuple[Curve, Curve]] = []
     for window in group.windows():
         curves = window.networks(hidden)
-        residual = ModalResidual(window, curves, settings.points, settings.penalty, training.device)
-        weights = train(residual, residual.initial(training.generator), settings, training.history)
-        final = residual.relative_residual(weights)
+        points = max(settings.points, _enough_points(window, curves))
+        residual = ModalResidual(window, curves, points, settings.penalty, training.device)
+        weights = residual.initial(training.generator)
+        before = training.checkpoint.take_finished()
+        if before is None:
+            weights = train(residual, weights, settings, training.history, training.checkpoint)
+            training.checkpoint.finish(weights.cpu().numpy(), training.history.rows)
+        else:
+            weights = torch.as_tensor(before, device=training.device)
+        finer = ModalResidual(window, curves, 2 * points, settings.penalty, training.device)
+        final = finer.relative_residual(weights)
         training.worst, training.weights = max(training.worst, final), training.weights + residual.count
         if final > settings.tolerance:
             raise ConvergenceError(
@@ -188,6 +242,21 @@ def _solve_group(problem: TransportProblem, group: ModalTransport, training: Tra
     if len(pieces) == 1:
         return pieces[0]
     return WindowedCurve(problem.nodes[1:-1], tuple(piece[0] for piece in pieces)), ZeroCurve(count)
+
+
+def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCurve]) -> int:
+    """Gauss points a piece where only many of them tell the motion.
+
+    With about as many rows as weights a balance that networks alone must meet is met at the points and not between
+    them, and training on makes it worse. Without a coupling a linear combination of the inputs meets it everywhere.
+    """
+    weights = curves[0].network.size
+    if window.has_force_network:
+        if window.coupling is None:
+            return 0
+        weights += curves[1].network.size
+    pieces = len(np.unique([*window.nodes, *window.span])) - 1
+    return int(np.ceil(2.0 * weights / (pieces * len(window.scale))))
 
 
 def _device(name: str) -> torch.device:

@@ -8,7 +8,7 @@ Source: Urbán, Stefanou and Pons, J. Comput. Phys. 523 (2025) 113656, eqs 13-23
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,16 @@ class SSBroyden:
         # A first move of length one at most: the line search does not see the scale of the loss.
         self.inverse = np.eye(len(self.weights)) / max(float(np.linalg.norm(self.slope)), 1.0)
         self._first = True
+
+    def state(self) -> dict[str, Array]:
+        """Everything that the next step depends on."""
+        numbers = {"loss": np.array(self.loss), "first": np.array(float(self._first))}
+        return {"weights": self.weights, "slope": self.slope, "inverse": self.inverse} | numbers
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a `state`."""
+        self.weights, self.slope, self.inverse = state["weights"], state["slope"], state["inverse"]
+        self.loss, self._first = float(state["loss"]), bool(state["first"])
 
     def step(self) -> bool:
         """One step with a strong Wolfe line search.

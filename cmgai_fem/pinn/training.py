@@ -1,13 +1,14 @@
 """The training loop: warm-up, rounds of Levenberg-Marquardt, history."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.modal import ModalResidual
 from cmgai_fem.pinn.settings import TrainingSettings
@@ -38,7 +39,9 @@ class History:
             self.progress(row)
 
 
-def train(residual: ModalResidual, weights: Tensor, settings: TrainingSettings, history: History) -> Tensor:
+def train(
+    residual: ModalResidual, weights: Tensor, settings: TrainingSettings, history: History, checkpoint: Checkpoint
+) -> Tensor:
     """Weights that minimise the residual.
 
     Args:
@@ -46,34 +49,55 @@ def train(residual: ModalResidual, weights: Tensor, settings: TrainingSettings, 
         weights: (n,) starting weights.
         settings: how to train.
         history: takes a row a step.
+        checkpoint: takes the state after each step, and gives back that of an interrupted training.
 
     Returns:
         (n,) trained weights.
     """
-    if settings.warm_up:
-        weights = _adam(residual, weights, settings.warm_up)
-    if settings.optimiser == "ssbroyden":
-        weights = _ssbroyden(residual, weights, settings.quasi_newton, history)
+    saved = checkpoint.take_current()
+    if "turn" not in saved:
+        if settings.warm_up and not saved:
+            weights = _adam(residual, weights, settings.warm_up)
+        if settings.optimiser == "ssbroyden":
+            weights = _ssbroyden(residual, weights, settings.quasi_newton, history, checkpoint, saved)
+        saved = {}
     optimiser = LevenbergMarquardt(residual, residual.jacobian, weights)
+    first, done_steps = 0, 0
+    if saved:
+        first, done_steps = int(saved["turn"]), int(saved["step"])
+        residual.multiplier = torch.as_tensor(saved["multiplier"], device=weights.device)
+        optimiser.restore(saved)
     # Without a force network the balance alone is minimised: it has no multiplier, and one long round.
     constrained = residual.problem.has_force_network
     rounds = settings.rounds if constrained else 1
     steps = settings.steps if constrained else 8 * settings.rounds * settings.steps
-    for turn in range(rounds):
-        if turn:
+    for turn in range(first, rounds):
+        if turn and not done_steps:
             residual.update_multiplier(optimiser.weights)
             optimiser.restart()
-        for _ in range(steps):
+        for step in range(done_steps, steps):
             before = optimiser.loss
             moved = optimiser.step()
             history.add(optimiser.loss, residual.relative_residual(optimiser.weights))
             done = not constrained and history.rows[-1]["momentum_residual"] < 0.02 * settings.tolerance
-            if done or not moved or before - optimiser.loss <= settings.stall * before:
+            ended = done or not moved or before - optimiser.loss <= settings.stall * before
+            place = {"turn": np.array(turn + ended), "step": np.array(0 if ended else step + 1)}
+            place["multiplier"] = residual.multiplier.cpu().numpy()
+            checkpoint.save(optimiser.state() | place, history.rows)
+            if ended:
                 break
+        done_steps = 0
     return optimiser.weights
 
 
-def _ssbroyden(residual: ModalResidual, weights: Tensor, steps: int, history: History) -> Tensor:
+def _ssbroyden(
+    residual: ModalResidual,
+    weights: Tensor,
+    steps: int,
+    history: History,
+    checkpoint: Checkpoint,
+    saved: Mapping[str, Array],
+) -> Tensor:
     def loss(place: Array) -> float:
         value = residual(torch.as_tensor(place, device=weights.device))
         return 0.5 * float(value @ value)
@@ -83,12 +107,17 @@ def _ssbroyden(residual: ModalResidual, weights: Tensor, steps: int, history: Hi
         return np.asarray((residual.jacobian(at).T @ residual(at)).cpu().numpy())
 
     optimiser = SSBroyden(loss, slope, weights.cpu().numpy())
-    for _ in range(steps):
+    first = 0
+    if saved:
+        first = int(saved["taken"])
+        optimiser.restore(saved)
+    for taken in range(first, steps):
         moved = optimiser.step()
         place = torch.as_tensor(optimiser.weights, device=weights.device)
         history.add(optimiser.loss, residual.relative_residual(place))
         if not moved:
             break
+        checkpoint.save(optimiser.state() | {"taken": np.array(taken + 1)}, history.rows)
     return torch.as_tensor(optimiser.weights, device=weights.device)
 
 

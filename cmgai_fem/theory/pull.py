@@ -36,11 +36,12 @@ class QuadraticPull:
         return np.asarray(2.0 * self.weight * bell)
 
     def __call__(self, displacement: Array, s: float) -> Array:
-        """Force (L,) on displaced labels."""
-        return np.asarray(self.strength(s) * (self.labels + displacement - 3.0 - 0.5 * self.labels))
+        """Force (L, 1) at a displacement (L, 1)."""
+        q = self.labels[:, None]
+        return np.asarray(self.strength(s) * (q + displacement - 3.0 - 0.5 * q))
 
     def slope(self, displacement: Array, s: float) -> Array:
-        """Its derivative (L,)."""
+        """Its derivative (L, 1)."""
         return np.full_like(displacement, float(self.strength(s)))
 
     def exact_moments(self, s: Array) -> tuple[Array, Array]:
