@@ -15,7 +15,7 @@ from scipy.sparse.linalg import splu
 
 from cmgai_fem.constitutive import Law, Membrane, NumpyOperations
 from cmgai_fem.errors import InputError
-from cmgai_fem.states import Array, IntArray, Labels
+from cmgai_fem.states import Array, BoolArray, IntArray, Labels
 
 SIMPLEX_DIMENSION = {"line": 1, "triangle": 2, "tetra": 3}
 
@@ -28,14 +28,16 @@ class LabelMesh:
         points: (L, g) label positions.
         cells: (C, d + 1) labels of each simplex.
         density: (L,) rho0 at the labels.
+        fixed: (L,) True where a label does not move; None where all do.
     """
 
     points: Array
     cells: IntArray
     density: Array
+    fixed: BoolArray | None = None
 
     @classmethod
-    def of(cls, labels: Labels, density: Array | None = None) -> "LabelMesh":
+    def of(cls, labels: Labels, density: Array | None = None, fixed: BoolArray | None = None) -> "LabelMesh":
         """The mesh of point labels.
 
         Raises:
@@ -47,7 +49,13 @@ class LabelMesh:
                 "a law with stiffness needs point labels on a mesh of lines, triangles or tetrahedra; these labels are "
                 f"{labels.location} data on {', '.join(kinds) or 'bare points'}: use the law 'none'"
             )
-        return cls(labels.points, labels.cells[kinds[0]], np.ones(labels.count) if density is None else density)
+        weighed = np.ones(labels.count) if density is None else density
+        return cls(labels.points, labels.cells[kinds[0]], weighed, fixed)
+
+    def moving(self, components: int) -> IntArray:
+        """Rows of the degrees of freedom, component fastest, that are not fixed."""
+        free = np.ones(len(self.points), dtype=bool) if self.fixed is None else ~self.fixed
+        return np.flatnonzero(np.repeat(free, components))
 
     @cached_property
     def volumes(self) -> Array:
@@ -159,9 +167,9 @@ def stiff_modes(mesh: LabelMesh, law: Law, displacements: Array, gap: float, blo
         blocks: blocks of the Krylov space; 1 is the states alone.
     """
     count, labels, components = displacements.shape
-    mass = sparse.kron(mesh.mass, sparse.identity(components), format="csr")
-    stiffness = mesh.stiffness(law, components)
-    flat = displacements.reshape(count, -1).T
+    free = mesh.moving(components)
+    mass, stiffness = _moving_part(mesh, law, components)
+    flat = displacements.reshape(count, -1).T[free]
     block = _orthonormal(mass, flat, np.zeros((len(flat), 0)), 1e-14)
     basis = block
     if block.shape[1] and blocks > 1:
@@ -173,8 +181,9 @@ def stiff_modes(mesh: LabelMesh, law: Law, displacements: Array, gap: float, blo
         basis = np.hstack([basis, block])
     values, rotation = linalg.eigh(basis.T @ (stiffness @ basis))
     basis = basis @ rotation
-    shapes = basis.T.reshape(-1, labels, components)
-    return StiffModes(np.maximum(values, 0.0), shapes, flat.T @ (mass @ basis))
+    shapes = np.zeros((basis.shape[1], labels * components))
+    shapes[:, free] = basis.T
+    return StiffModes(np.maximum(values, 0.0), shapes.reshape(-1, labels, components), flat.T @ (mass @ basis))
 
 
 def slow_eigenmodes(mesh: LabelMesh, law: Law, components: int, limit: float, most: int) -> tuple[Array, Array]:
@@ -196,9 +205,18 @@ def slow_eigenmodes(mesh: LabelMesh, law: Law, components: int, limit: float, mo
     """
     from cmgai_fem.eigenmodes import eigenmodes_below, to_petsc
 
+    mass, stiffness = _moving_part(mesh, law, components)
+    values, vectors = eigenmodes_below(to_petsc(stiffness), to_petsc(mass), limit, most)
+    shapes = np.zeros((len(values), len(mesh.points) * components))
+    shapes[:, mesh.moving(components)] = vectors
+    return values, shapes.reshape(-1, len(mesh.points), components)
+
+
+def _moving_part(mesh: LabelMesh, law: Law, components: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Mass and stiffness of the degrees of freedom that are not fixed."""
+    free = mesh.moving(components)
     mass = sparse.kron(mesh.mass, sparse.identity(components), format="csr")
-    values, vectors = eigenmodes_below(to_petsc(mesh.stiffness(law, components)), to_petsc(mass), limit, most)
-    return values, vectors.reshape(-1, len(mesh.points), components)
+    return mass[free][:, free], mesh.stiffness(law, components)[free][:, free]
 
 
 def laplace_beltrami_modes(mesh: LabelMesh, count: int) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from cmgai_fem.errors import InputError
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 # Nodes a cell, by meshio's cell names; what the package reads, writes and integrates over.
 NODES_PER_CELL = {

@@ -21,7 +21,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible, Modes, Scaling
 from cmgai_fem.forces import ForceModel, KnownForce, Least
 from cmgai_fem.pseudo_time import PseudoTime
-from cmgai_fem.states import Array, Field, StateSet
+from cmgai_fem.states import Array, BoolArray, Field, StateSet
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class TransportProblem:
             these very states; None carries the field values label by label.
         density: (L,) rho0 of the labels, None for 1; the damping acts per mass, eta = damping * rho0 (our choice).
         known_force: a force that acts besides the restricted one, with `Least(-1)` or `Least(0)`; None for none.
+        fixed: (L,) True where a label does not move, whatever the law does: the Dirichlet part of the label boundary.
+            The known states must agree there. None leaves the whole boundary free of traction.
     """
 
     states: StateSet
@@ -61,6 +63,7 @@ class TransportProblem:
     transform: "Transform | None" = None
     density: Array | None = None
     known_force: KnownForce | None = None
+    fixed: BoolArray | None = None
 
     def __post_init__(self) -> None:
         if not self.field:
@@ -77,7 +80,22 @@ class TransportProblem:
             raise InputError(f"the density must be one positive number a label, {self.states.labels.count} in all")
         if self.known_force is not None and not (isinstance(self.force, Least) and self.force.order <= 0):
             raise InputError(f"a known force goes with least(-1) or least(0), not with {self.force}")
+        self._check_fixed()
         self.admissible.check_known(self.field, self.states.values, self.known.values)
+
+    def _check_fixed(self) -> None:
+        if self.fixed is None:
+            return
+        if self.fixed.shape != (self.states.labels.count,) or self.fixed.dtype != np.bool_:
+            raise InputError(f"fixed labels: give one True or False a label, {self.states.labels.count} in all")
+        if self.transform is not None:
+            raise InputError(f"fixed labels: a field carried {self.transform} has labels of its own; fix none of them")
+        moved = np.abs(self.known.values - self.known.values[0]).max(axis=(0, 2))
+        if np.any(loose := self.fixed & (moved > 1e-12 * np.abs(self.known.values).max())):
+            raise InputError(
+                f"field {self.field!r}: label {int(np.argmax(loose))} is fixed, but its known states differ by up to "
+                f"{moved[loose].max():g}: fix only labels that do not move"
+            )
 
     @property
     def known(self) -> Field:

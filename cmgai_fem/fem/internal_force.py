@@ -14,7 +14,7 @@ from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
 from cmgai_fem.constitutive import Law
-from cmgai_fem.fem.spaces import LabelSpace
+from cmgai_fem.fem.spaces import FAST, LabelSpace
 from cmgai_fem.fem.ufl_ops import stored_energy
 from cmgai_fem.states import Array
 
@@ -56,24 +56,30 @@ class InternalForce:
         return float(self._space.sum(np.array([fem.assemble_scalar(self._energy)]))[0])
 
     def force(self, displacement: Array) -> Array:
-        """Internal force (D,) `∂E/∂u`."""
+        """Internal force (D,) `∂E/∂u`; nothing on fixed labels."""
         self._set(self._displacement, displacement)
         self._vector.array[:] = 0.0
         fem.assemble_vector(self._vector.array, self._force)
         self._vector.scatter_reverse(la.InsertMode.add)
-        return np.array(self._vector.array[: self._space.size])
+        return self._space.without_reactions(self._vector.array[: self._space.size])
 
     def tangent(self, displacement: Array) -> PETSc.Mat:
         """Tangent stiffness `∂²E/∂u²`."""
         self._set(self._displacement, displacement)
-        return _assembled(self._matrix, self._tangent)
+        return self._assembled(self._matrix, self._tangent, FAST)
 
     def tangent_change(self, displacement: Array, direction: Array) -> PETSc.Mat:
         """`∂³E/∂u³` in one direction (D,): how the tangent changes along it; not for linear laws."""
         self._set(self._displacement, displacement)
         self._set(self._direction, direction)
         form, matrix = self._change
-        return _assembled(matrix, form)
+        return self._assembled(matrix, form, 0.0)
+
+    def _assembled(self, matrix: PETSc.Mat, form: fem.Form, held: float) -> PETSc.Mat:
+        matrix.zeroEntries()
+        fem_petsc.assemble_matrix(matrix, form, bcs=self._space.supports, diag=held)
+        matrix.assemble()
+        return matrix
 
     def _set(self, function: fem.Function, values: Array) -> None:
         function.x.array[: self._space.size] = values
@@ -86,10 +92,3 @@ def quadrature_degree(law: Law, space: LabelSpace) -> int:
     return (
         max(2 * (degree - 1), 0) if law.is_linear and "quad" not in str(space.mesh.topology.cell_type) else 2 * degree
     )
-
-
-def _assembled(matrix: PETSc.Mat, form: fem.Form) -> PETSc.Mat:
-    matrix.zeroEntries()
-    fem_petsc.assemble_matrix(matrix, form)
-    matrix.assemble()
-    return matrix

@@ -44,7 +44,7 @@ def solve_linear(
     """
     start = time.perf_counter()
     modes = problem.modes
-    space = LabelSpace(problem.states.labels, modes.origin.shape[1], problem.density, comm)
+    space = LabelSpace(problem.states.labels, modes.origin.shape[1], problem.density, comm, problem.fixed)
     starts = np.array([space.to_dofs(shape) for shape in modes.shapes]).reshape(modes.count, space.size)
     watch = _Watch(problem, space, tolerance, progress if space.comm.rank == 0 else None)
     found, way = slow_split(problem, space, starts, FEW), "eigenmodes"

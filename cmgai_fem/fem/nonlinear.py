@@ -153,7 +153,7 @@ def _statement(problem: TransportProblem, comm: MPI.Comm | None) -> tuple[Statem
     to_dofs: Reorder = np.ravel
     to_labels: Reorder = partial(np.reshape, shape=(labels, components))
     if problem.law.stiffness > 0.0:
-        space = LabelSpace(problem.states.labels, components, problem.density, comm)
+        space = LabelSpace(problem.states.labels, components, problem.density, comm, problem.fixed)
         mass, internal = space.mass, InternalForce(space, problem.law)
         to_dofs, to_labels = space.to_dofs, space.to_labels
     else:

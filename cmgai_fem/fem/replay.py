@@ -56,7 +56,7 @@ def replay(solution: TransportSolution, steps: int = 200) -> Replay:
     if problem.law.stiffness == 0.0:
         bare = ForwardMarch(sparse.identity(problem.modes.origin.size, format="csr"), None, problem.damping)
         return _whole(solution, solution.force, bare, np.ravel, times)
-    space = LabelSpace(problem.states.labels, problem.modes.origin.shape[1], problem.density)
+    space = LabelSpace(problem.states.labels, problem.modes.origin.shape[1], problem.density, fixed=problem.fixed)
     if problem.law.is_linear:
         march = ForwardMarch.on_mesh(space, problem.law, problem.damping)
         return _whole(solution, solution.force, march, space.to_dofs, times)

@@ -18,7 +18,7 @@ from cmgai_fem.constitutive import Law
 from cmgai_fem.eigenmodes import factor_with_mumps
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.ufl_ops import stored_energy
-from cmgai_fem.states import Array, Labels
+from cmgai_fem.states import Array, BoolArray, Labels
 
 # meshio's cell names, as (basix cell, degree of the geometry and of the space).
 CELLS = {
@@ -33,6 +33,8 @@ CELLS = {
     "hexahedron": ("hexahedron", 1),
     "hexahedron27": ("hexahedron", 2),
 }
+# Stiffness per mass of a fixed label: so fast that no mode of it is ever asked for.
+FAST = 1e12
 
 
 class LabelSpace:
@@ -45,6 +47,7 @@ class LabelSpace:
         labels: point labels on a mesh of one kind of cell; curves and surfaces in 2-D and 3-D are meant too.
         components: number of feature components n.
         density: (L,) rho0 at the labels; None for 1.
+        fixed: (L,) True where a label does not move; None where all do.
         comm: MPI communicator over which the mesh is dealt out; this process alone by default.
 
     Raises:
@@ -52,7 +55,12 @@ class LabelSpace:
     """
 
     def __init__(
-        self, labels: Labels, components: int, density: Array | None = None, comm: MPI.Comm | None = None
+        self,
+        labels: Labels,
+        components: int,
+        density: Array | None = None,
+        comm: MPI.Comm | None = None,
+        fixed: BoolArray | None = None,
     ) -> None:
         if labels.location != "point" or len(labels.cells) != 1 or next(iter(labels.cells)) not in CELLS:
             raise InputError(
@@ -76,6 +84,13 @@ class LabelSpace:
         labels_of_dofs = np.empty(map_of_nodes.size_local + map_of_nodes.num_ghosts, dtype=np.int64)
         labels_of_dofs[self.space.dofmap.list] = nodes
         self._own_labels = labels_of_dofs[: map_of_nodes.size_local]
+        self.supports: list[fem.DirichletBC] = []
+        self._free = np.ones(self.size)
+        if fixed is not None:
+            still = np.flatnonzero(fixed[labels_of_dofs]).astype(np.int32)
+            # A field of one component is a vector of length one, which a constant does not fit: a function does.
+            self.supports = [fem.dirichletbc(fem.Function(self.space), still)]
+            self._free = np.repeat(np.where(fixed[self._own_labels], 0.0, 1.0), components)
         self.density = fem.Function(scalar)
         self.density.x.array[scalar.dofmap.list] = 1.0 if density is None else density[nodes]
 
@@ -98,22 +113,25 @@ class LabelSpace:
         """The sum over the ranks of what each of them holds, the same to the last digit on every rank."""
         return sum_over(self.comm, parts)
 
+    def without_reactions(self, force: Array) -> Array:
+        """A force (D,) with nothing on the fixed labels, which only hold it."""
+        return force * self._free
+
     @cached_property
     def mass(self) -> PETSc.Mat:
         """Mass matrix, weighted by the density."""
         trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
-        return self._assemble(self.density * ufl.inner(trial, test) * ufl.dx)
+        return self._assemble(self.density * ufl.inner(trial, test) * ufl.dx, 1.0)
 
     def stiffness(self, law: Law) -> PETSc.Mat:
         """Stiffness matrix `d2W/du2` at rest; the whole operator where the law is linear."""
         rest = fem.Function(self.space)
         energy = stored_energy(law, rest) * ufl.dx
         residual = ufl.derivative(energy, rest, ufl.TestFunction(self.space))
-        return self._assemble(ufl.derivative(residual, rest, ufl.TrialFunction(self.space)))
+        return self._assemble(ufl.derivative(residual, rest, ufl.TrialFunction(self.space)), FAST)
 
-    @staticmethod
-    def _assemble(form: ufl.Form) -> PETSc.Mat:
-        matrix = fem_petsc.assemble_matrix(fem.form(form))
+    def _assemble(self, form: ufl.Form, held: float) -> PETSc.Mat:
+        matrix = fem_petsc.assemble_matrix(fem.form(form), bcs=self.supports, diag=held)
         matrix.assemble()
         matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         return matrix

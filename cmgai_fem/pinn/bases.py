@@ -63,7 +63,7 @@ def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
         return _label_basis(problem)
     if problem.law.stiffness == 0.0 or modes.count == 0:
         return ModalBasis(modes.origin, modes.shapes, modes.amplitudes, np.zeros(modes.count), modes.count)
-    mesh = LabelMesh.of(problem.states.labels, problem.density)
+    mesh = LabelMesh.of(problem.states.labels, problem.density, problem.fixed)
     displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
     limit = slow_limit(problem.nodes)
     if known or not problem.law.is_linear:

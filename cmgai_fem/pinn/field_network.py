@@ -71,7 +71,7 @@ class FieldNetwork:
         count = displacements.shape[2]
         eigenvalues, shapes, tests = np.zeros(0), np.zeros((0, inputs.shape[0] * count)), np.zeros((0, 1))
         if problem.law.stiffness > 0.0:
-            mesh = LabelMesh.of(problem.carried.labels, problem.density)
+            mesh = LabelMesh.of(problem.carried.labels, problem.density, problem.fixed)
             limit = slow_limit(problem.nodes)
             whole, modes_of_law = slow_eigenmodes(mesh, problem.law, count, limit, MOST)
             eigenvalues = felt(whole, problem.nodes)
