@@ -47,6 +47,7 @@ lint: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python verification/benchmarks/run.py $(ARGS)
+	$(BIN)/python verification/benchmarks/transport_scaling.py
 	@if $(BIN)/python -c 'import deepxde' >/dev/null 2>&1; then $(BIN)/python verification/benchmarks/pinn_training.py; \
 	else echo "training against DeepXDE left out: $(BIN)/python -m pip install 'cmgai-fem[deepxde]'"; fi
 
