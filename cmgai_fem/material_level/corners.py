@@ -16,9 +16,8 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curve_calibration import CurveCalibration, calibrate_lines, curve_error
 from cmgai_fem.material_level.curve_transport import CurveTransport, Line, Solve, carry
 from cmgai_fem.material_level.curves import CurveTable
-from cmgai_fem.material_level.generator import GeneratedCurve, finish
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.states import Array
+from cmgai_fem.states import Array, IntArray
 
 # A corner lies outside in both coordinates, and the second motion magnifies what the first brings: motions of a higher
 # order than the one that goes on straight run away there.
@@ -58,6 +57,10 @@ class Grid:
             )
         return cls(table, curves, axes)
 
+    def only(self, rows: IntArray) -> "Grid":
+        """The states at `rows`, which fill a grid."""
+        return Grid.of(self.table, self.curves.only(rows))
+
     def lines(self, axis: int) -> list[Line]:
         """The known lines along coordinate `axis`, one for each value of the other."""
         return self._lines[axis]
@@ -95,15 +98,14 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class CornerGenerator:
-    """Calibrated transport to states beyond a grid in both coordinates.
+class CornerPaths:
+    """Calibrated transport along both paths to states beyond a grid in both coordinates.
 
     Args:
         grid: the known states.
         calibrations: by coordinate.
         solvers: transport solvers by method.
         targets: states that will be asked for.
-        hardening: generated curves rise with strain.
         carried: transports of known lines already solved, by method, coordinate and number of the line.
     """
 
@@ -111,7 +113,6 @@ class CornerGenerator:
     calibrations: Mapping[int, CurveCalibration]
     solvers: Mapping[str, Solve]
     targets: tuple[tuple[float, float], ...]
-    hardening: bool
     carried: dict[tuple[str, int, int], CurveTransport] = attribute(default_factory=dict, compare=False)
 
     @classmethod
@@ -121,8 +122,7 @@ class CornerGenerator:
         targets: Sequence[Sequence[float]],
         solvers: Mapping[str, Solve],
         report: Callable[[str], None],
-        hardening: bool | None = None,
-    ) -> "CornerGenerator":
+    ) -> "CornerPaths":
         """Calibrate for targets that lie on one side of the grid in each coordinate."""
         calibrations = {}
         for axis, coordinate in enumerate(grid.table.coordinates):
@@ -132,11 +132,17 @@ class CornerGenerator:
                 f"corner along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
                 f"{len(grid.axes[1 - axis])} lines)"
             )
-        hardens = grid.curves.hardens if hardening is None else hardening
-        return cls(grid, calibrations, solvers, tuple((target[0], target[1]) for target in targets), hardens)
+        return cls(grid, calibrations, solvers, tuple((target[0], target[1]) for target in targets))
 
-    def at(self, state: Sequence[float], method: str = "fem") -> tuple[GeneratedCurve, float]:
-        """The curve at a state, the mean of both paths, and how far the paths part (NRMSE)."""
+    def over(self, grid: Grid, targets: Sequence[tuple[float, float]]) -> "CornerPaths":
+        """The same choices over another grid."""
+        return CornerPaths(grid, self.calibrations, self.solvers, tuple(targets))
+
+    def at(self, state: Sequence[float], method: str = "fem") -> tuple[Array, Array, float]:
+        """Stress (L,) at a state, the geometric mean of both paths, its relative standard error, and the parting.
+
+        The standard error is what arrives from the known states; the parting of the paths is in NRMSE.
+        """
 
         def carrier(axis: int) -> Carrier:
             def carry_line(line: Line, value: float) -> tuple[Array, Array]:
@@ -156,11 +162,7 @@ class CornerGenerator:
         (one, noise), (two, _) = (self.grid.go(state, first, carriers) for first in (0, 1))
         curves = self.grid.curves
         parting = curve_error(one, two, curves.weights, curves.plastic)
-        left_out = float(np.linalg.norm([calibration.error for calibration in self.calibrations.values()]))
-        carried = np.sqrt(np.sum(noise**2, axis=1))
-        mean = np.sqrt(one * two)
-        line = Line(self.grid.table.coordinates[0], self.grid.axes[0], curves)
-        return finish(line, mean, carried, float(np.hypot(left_out, parting)), self.hardening), parting
+        return np.sqrt(one * two), np.sqrt(np.sum(noise**2, axis=1)), parting
 
     def _carry(self, method: str, axis: int, line: Line, value: float) -> CurveTransport:
         """The transport of a line; a known line is solved once for all targets."""

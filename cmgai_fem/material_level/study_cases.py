@@ -10,7 +10,8 @@ import numpy as np
 
 from cmgai_fem.baselines import BASELINES
 from cmgai_fem.material_level.constitutive_fits import fit_models
-from cmgai_fem.material_level.corners import CornerGenerator, Grid
+from cmgai_fem.material_level.corner_generator import CornerGenerator
+from cmgai_fem.material_level.corners import Grid
 from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_transport import Line, Solve
 from cmgai_fem.material_level.curves import CurveTable
@@ -19,7 +20,9 @@ from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
 from cmgai_fem.material_level.study_data import MATERIALS, make_tests
 from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
+from cmgai_fem.material_level.surfaces import SolveSpace
 from cmgai_fem.solvers import solve
+from cmgai_fem.state_space.transport import solve_space
 from cmgai_fem.states import Array
 
 Report = Callable[[str], None]
@@ -70,7 +73,8 @@ def run_case(case: CaseTable, tests: MeasurementTable, device: str, seed: int, r
     )  # fmt: skip
     solvers: dict[str, Solve] = {"fem": solve, "pinn": partial(solve, method="pinn", seed=seed, device=device)}
     seconds: dict[str, float] = {}
-    made = _Generation.of(case, table, solvers, seconds, report)
+    space: dict[str, SolveSpace] = {"fem": solve_space, "pinn": partial(solve_space, method="pinn", seed=seed)}
+    made = _Generation.of(case, table, solvers, space, seconds, report)
     # The truth of held-out states is first looked at here, after everything has been generated.
     truth = {state: material.stress(made.curves.strain, *state) for state in case.asked}
     rows = tuple(_rows(case, made, truth, seconds))
@@ -95,12 +99,15 @@ class _Generation:
         case: CaseTable,
         table: CurveTable,
         solvers: Mapping[str, Solve],
+        space: Mapping[str, SolveSpace],
         seconds: dict[str, float],
         report: Report,
     ) -> "_Generation":
         start = time.perf_counter()
-        generation = _corner if case.split == "corner" else _line
-        made = generation(case, table, solvers, report)
+        if case.split == "corner":
+            made = _corner(case, table, solvers, space, report)
+        else:
+            made = _line(case, table, solvers, report)
         seconds["transport"] = time.perf_counter() - start
         for fit in fit_models(table, case.temperatures[0], case.rates[0]):
             for state in case.asked:
@@ -122,10 +129,16 @@ def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], repo
     return _Generation(curves, generated, rivals, generator.describe(), {})
 
 
-def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], report: Report) -> _Generation:
+def _corner(
+    case: CaseTable,
+    table: CurveTable,
+    solvers: Mapping[str, Solve],
+    space: Mapping[str, SolveSpace],
+    report: Report,
+) -> _Generation:
     curves = mean_curves(table)
     grid = Grid.of(table, curves)
-    generator = CornerGenerator.fit(grid, case.asked, solvers, report)
+    generator = CornerGenerator.fit(grid, case.asked, solvers, space, report)
     generated, parting = {}, {}
     for method in solvers:
         for state in case.asked:
@@ -133,10 +146,7 @@ def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], re
     rivals = {
         (rival, state): rival_corner(rival, grid, state) for rival in (*STEPWISE, *REGRESSIONS) for state in case.asked
     }
-    calibration = {
-        coordinate.name: generator.calibrations[axis].describe() for axis, coordinate in enumerate(table.coordinates)
-    }
-    return _Generation(curves, generated, rivals, calibration, parting)
+    return _Generation(curves, generated, rivals, generator.describe(), parting)
 
 
 def _rows(case: CaseTable, made: _Generation, truth: Mapping[State, Array], seconds: Mapping[str, float]) -> list[Row]:

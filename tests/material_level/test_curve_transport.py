@@ -7,7 +7,8 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.choices import Choice, stretch
-from cmgai_fem.material_level.corners import CornerGenerator, Grid
+from cmgai_fem.material_level.corner_generator import CornerGenerator
+from cmgai_fem.material_level.corners import Grid
 from cmgai_fem.material_level.curve_calibration import calibrate_lines, curve_error
 from cmgai_fem.material_level.curve_transport import Line, above_scatter, carry, parts_of, place
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
@@ -17,6 +18,7 @@ from cmgai_fem.material_level.rivals import rival_curves
 from cmgai_fem.material_level.scattered import Path, generate_scattered, line_to, path_line
 from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
 from cmgai_fem.solvers import solve
+from cmgai_fem.state_space.transport import solve_space
 from cmgai_fem.states import Array
 
 STRAIN = np.linspace(0.0, 0.3, 7)
@@ -169,7 +171,8 @@ def test_both_paths_to_a_corner_meet_where_the_motion_is_a_product() -> None:
     tests = tuple(CurveState(state, (Test(STRAIN, stress(*state)),)) for state in states)
     coordinates = (TEMPERATURE, replace(TEMPERATURE, name="strain_rate", unit="1/s"))
     table = CurveTable(coordinates, tests, plastic=True)
-    generator = CornerGenerator.fit(Grid.of(table, mean_curves(table)), [(800.0, 1e3)], {"fem": solve}, lambda _: None)
+    grid = Grid.of(table, mean_curves(table))
+    generator = CornerGenerator.fit(grid, [(800.0, 1e3)], {"fem": solve}, {"fem": solve_space}, lambda _: None)
     curve, parting = generator.at((800.0, 1e3))
     np.testing.assert_allclose(curve.stress, stress(800.0, 1e3), rtol=1e-6)
     assert parting < 1e-6

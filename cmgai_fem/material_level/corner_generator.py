@@ -1,0 +1,170 @@
+"""Curves at corners of two state coordinates: both paths along the grid and the surface over it, superposed.
+
+What either gets wrong of corners of the known grid, when the rows and columns that lead to them are left out, says how
+much each of them counts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.material_level.choices import axes_for, stretch
+from cmgai_fem.material_level.corners import CornerPaths, Grid
+from cmgai_fem.material_level.curve_calibration import curve_error
+from cmgai_fem.material_level.curve_transport import Line, Solve
+from cmgai_fem.material_level.generator import GeneratedCurve, finish
+from cmgai_fem.material_level.surfaces import SolveSpace, Surface, SurfaceCalibration, Trial, calibrate_surface
+from cmgai_fem.stacking import stack_globally
+from cmgai_fem.state_space.transport import SpaceSolution
+from cmgai_fem.states import Array
+
+# Values of a coordinate that must stay: fewer do not show whether the motion bends.
+LEAST_VALUES = 3
+
+
+@dataclass(frozen=True)
+class CornerGenerator:
+    """Calibrated transport to states beyond a grid in both coordinates.
+
+    Args:
+        paths: transport along one coordinate and then the other.
+        surface: choice of the transport over both at once; None where the grid is too small to leave a corner out.
+        shares: of the paths and of the surface, adding up to one.
+        error: left-out error of the superposition, in NRMSE.
+        solvers: solvers of the surface by method.
+        hardening: generated curves rise with strain.
+    """
+
+    paths: CornerPaths
+    surface: SurfaceCalibration | None
+    shares: tuple[float, float]
+    error: float
+    solvers: Mapping[str, SolveSpace]
+    hardening: bool
+    solved: dict[str, tuple[SpaceSolution, ...]] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def fit(
+        cls,
+        grid: Grid,
+        targets: Sequence[Sequence[float]],
+        solvers: Mapping[str, Solve],
+        space_solvers: Mapping[str, SolveSpace],
+        report: Callable[[str], None],
+        hardening: bool | None = None,
+    ) -> "CornerGenerator":
+        """Calibrate for targets that lie on one side of the grid in each coordinate.
+
+        Args:
+            grid: the known states.
+            targets: states that will be asked for.
+            solvers: solvers along a line, by method.
+            space_solvers: solvers over both coordinates, of the same methods.
+            report: takes lines of progress.
+            hardening: whether generated curves must harden; as the known curves do if None.
+        """
+        paths = CornerPaths.fit(grid, targets, solvers, report)
+        hardens = grid.curves.hardens if hardening is None else hardening
+        trials = corner_trials(grid, targets)
+        if not trials:
+            error = float(np.linalg.norm([calibration.error for calibration in paths.calibrations.values()]))
+            return cls(paths, None, (1.0, 0.0), error, space_solvers, hardens)
+        surface = calibrate_surface(grid.table.coordinates, grid.curves, targets, trials)
+        along = [_path_curve(paths, grid, trial) for trial in trials]
+        known = [grid.curves.stress[row] for _, row in trials]
+        errors = np.array([_errors(grid, made, known) for made in (along, surface.left_out)])
+        rows, weights = stack_globally(errors.reshape(2, -1))
+        shares = np.zeros(2)
+        shares[rows] = weights
+        mixed = float(np.sqrt(np.sum(np.tensordot(shares, errors, axes=1) ** 2) / len(trials)))
+        report(f"corner over both coordinates: {surface.chosen} (left-out error {100 * surface.error:.2f} %)")
+        report(
+            f"corner: {100 * shares[0]:.0f} % paths, {100 * shares[1]:.0f} % surface (left-out error of the paths "
+            f"{100 * np.sqrt(np.sum(errors[0] ** 2) / len(trials)):.2f} %, of both {100 * mixed:.2f} %)"
+        )
+        return cls(paths, surface, (float(shares[0]), float(shares[1])), mixed, space_solvers, hardens)
+
+    def at(self, state: Sequence[float], method: str = "fem") -> tuple[GeneratedCurve, float]:
+        """The curve at a state, and how far the paths part (NRMSE)."""
+        grid = self.paths.grid
+        stress, carried, parting = self.paths.at(state, method)
+        if self.surface is not None and self.shares[1] > 0.0:
+            over, error = self._motion.at(state, self._solutions(method))
+            stress = self.shares[0] * stress + self.shares[1] * over
+            # Both carry the scatter of the same tests: their errors go together.
+            carried = self.shares[0] * carried + self.shares[1] * error
+        line = Line(grid.table.coordinates[0], grid.axes[0], grid.curves)
+        left_out = float(np.hypot(self.error, self.shares[0] * parting))
+        return finish(line, stress, carried, left_out, self.hardening), parting
+
+    def describe(self) -> dict[str, Any]:
+        """The calibration as plain data."""
+        coordinates = self.paths.grid.table.coordinates
+        found: dict[str, Any] = {
+            coordinate.name: self.paths.calibrations[axis].describe() for axis, coordinate in enumerate(coordinates)
+        }
+        if self.surface is not None:
+            found["both"] = self.surface.describe() | {"share": self.shares[1], "left_out_error_of_mix": self.error}
+        return found
+
+    @property
+    def _motion(self) -> Surface:
+        assert self.surface is not None
+        return Surface.of(self.paths.grid.table.coordinates, self.paths.grid.curves, self.surface.chosen)
+
+    def _solutions(self, method: str) -> tuple[SpaceSolution, ...]:
+        if method not in self.solved:
+            self.solved[method] = tuple(self.solvers[method](part.problem) for part in self._motion.parts)
+        return self.solved[method]
+
+
+def corner_trials(grid: Grid, targets: Sequence[Sequence[float]]) -> list[Trial]:
+    """Corners of the known grid to generate from what is left without the rows and columns that lead to them.
+
+    As many rows and columns are left out as it takes to go as far as the targets lie, and all fewer, as long as three
+    values of each coordinate stay. All four corners count: one law rules the whole grid.
+    """
+    depths = [_depths(grid, axis, [target[axis] for target in targets]) for axis in (0, 1)]
+    found = []
+    for ends in product((False, True), repeat=2):
+        corner = [axis[-1] if end else axis[0] for axis, end in zip(grid.axes, ends, strict=True)]
+        row = int(np.flatnonzero(np.all(grid.curves.states == corner, axis=1))[0])
+        for depth in product(*depths):
+            stay = np.ones(len(grid.curves.states), dtype=bool)
+            for axis in (0, 1):
+                values = grid.axes[axis]
+                kept = values[: -depth[axis]] if ends[axis] else values[depth[axis] :]
+                stay &= np.isin(grid.curves.states[:, axis], kept)
+            found.append((np.flatnonzero(stay), row))
+    return found
+
+
+def _depths(grid: Grid, axis: int, targets: Sequence[float]) -> range:
+    kind = axes_for(grid.table.coordinates[axis].name, np.append(grid.axes[axis], targets))[0]
+    known, asked = stretch(kind, grid.axes[axis]), stretch(kind, np.asarray(targets, dtype=float))
+    reach = max(known[0] - asked.min(), asked.max() - known[-1])
+    steps = int(np.ceil(reach / float(np.mean(np.diff(known))) - 1e-9))
+    return range(1, min(max(steps, 1), len(known) - LEAST_VALUES) + 1)
+
+
+def _path_curve(paths: CornerPaths, grid: Grid, trial: Trial) -> Array:
+    rows, row = trial
+    state = (float(grid.curves.states[row, 0]), float(grid.curves.states[row, 1]))
+    left = grid.only(rows)
+    stress = np.full(len(grid.curves.strain), np.nan)
+    stress[np.isin(grid.curves.strain, left.curves.strain)] = paths.over(left, [state]).at(state)[0]
+    return stress
+
+
+def _errors(grid: Grid, made: Sequence[Array], known: Sequence[Array]) -> Array:
+    """(T, L) errors whose squares add up to the square of each trial's NRMSE; 0 at labels not known to both."""
+    found = np.zeros((len(made), len(grid.curves.strain)))
+    for row, (stress, truth) in enumerate(zip(made, known, strict=True)):
+        both = np.isfinite(stress) & np.isfinite(truth)
+        size = curve_error(stress, truth, grid.curves.weights, grid.curves.plastic)
+        error = np.sqrt(grid.curves.weights[both]) * (stress[both] - truth[both])
+        found[row, both] = error * size / (float(np.linalg.norm(error)) or 1.0)
+    return found
