@@ -66,7 +66,13 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "parting": [result.parting.get(state) for state in result.case.asked],
         "table": table,
         "calibration": [
-            {"where": where, "error": item["left_out_error"], "best": item["candidates"][:CANDIDATES_SHOWN]}
+            {
+                "where": where,
+                "error": item["left_out_error"],
+                "best": item["candidates"][:CANDIDATES_SHOWN],
+                "share": item.get("share"),
+                "mix": item.get("left_out_error_of_mix"),
+            }
             for where, item in result.calibration.items()
         ],
         "picture": _svg(_draw(result)),

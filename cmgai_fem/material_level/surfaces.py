@@ -55,7 +55,10 @@ class SurfaceChoice:
 
     def describe(self) -> dict[str, Any]:
         """The choice as plain data."""
-        return self.curve.describe() | {"second_pseudo_time": self.second, "scale": self.scale}
+        return self.curve.describe() | {
+            "pseudo_time": f"{self.curve.axis} and {self.second}, 1 to {self.scale:.3g}",
+            "scale": self.scale,
+        }
 
     def __str__(self) -> str:
         return f"{self.curve}, against {self.second} pseudo-time by {self.scale:.3g}"
