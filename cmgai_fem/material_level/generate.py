@@ -1,16 +1,19 @@
 """`cmgai-fem generate`: curves at unseen states from a user's own table of tests."""
 
 import csv
+import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import mean_curves
 from cmgai_fem.material_level.reader import read_curves
+from cmgai_fem.results_folder import versions, write_json
 from cmgai_fem.solvers import solve
 
 
@@ -22,7 +25,10 @@ def generate_curves(
     report: Callable[[str], None],
     hardening: bool | None = None,
 ) -> None:
-    """Generate curves along one coordinate and write them.
+    """Generate curves along one coordinate and write them, and beside them where they come from.
+
+    Everything that is reported, above all what was resampled, merged or left out, also stands in
+    `<out>.provenance.json`.
 
     Args:
         table: CSV file of the tests.
@@ -37,23 +43,43 @@ def generate_curves(
     """
     if not at:
         raise InputError("give at least one value to generate, e.g. --at 620")
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        report(line)
+
     curves = read_curves(table)
     for note in curves.notes:
-        report(f"{table}: {note}")
+        say(f"{table.name}: {note}")
     along = curves.along(coordinate)
     mean = mean_curves(along)
     for note in mean.notes:
-        report(f"{table}: {note}")
+        say(f"{table.name}: {note}")
     line = Line.of(along.coordinates[0], mean.states[:, 0], mean)
-    generator = Generator.fit(line, at, {"fem": solve}, report, hardening)
+    generator = Generator.fit(line, at, {"fem": solve}, say, hardening)
     generated = {float(value): generator.at(value) for value in at}
     for value, curve in generated.items():
         if not curve.trusted:
-            report(
+            say(
                 f"{line.coordinate.label(value)}: not to be trusted, the known states are not continued to it "
                 "by any choice with a small left-out error"
             )
     write_curves(out, line, generated, coordinate)
+    write_json(
+        out.with_name(f"{out.stem}.provenance.json"),
+        {
+            "program": f"cmgai-fem {cmgai_fem.__version__}",
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "table": table.name,
+            "coordinate": coordinate,
+            "unit": line.coordinate.unit,
+            "known": mean.states[:, 0].tolist(),
+            "generated": [{"value": value, "trusted": bool(curve.trusted)} for value, curve in generated.items()],
+            "said": lines,
+            "versions": versions(),
+        },
+    )
     report(f"{len(generated)} curves in {out}")
 
 

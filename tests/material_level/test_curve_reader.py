@@ -1,5 +1,6 @@
 """The reader of curve tables: units, repeats, notes, and one clear line for every malformed file."""
 
+import json
 import re
 from pathlib import Path
 
@@ -102,6 +103,11 @@ def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
     first = text[1].split(",")
     assert float(first[1]) == 0.0
     assert float(first[2]) == 0.0
+    beside = json.loads((tmp_path / "generated.provenance.json").read_text())
+    assert (beside["table"], beside["coordinate"], beside["unit"]) == ("t.csv", "temperature", "K")
+    assert [entry["value"] for entry in beside["generated"]] == [320.0, 500.0]
+    # Everything that was said while the curves were made, but for the closing line, stands there too.
+    assert beside["said"] == lines[:-1]
 
 
 def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
