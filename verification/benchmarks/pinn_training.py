@@ -67,7 +67,7 @@ def train_ours(problem: TransportProblem, exact: TransportSolution) -> tuple[flo
 
 
 def train_deepxde(
-    problem: TransportProblem, exact: TransportSolution, budget: float, kinks: bool, warm_up: int, chunk: int = 10
+    problem: TransportProblem, exact: TransportSolution, budget: float, kinks: bool, warm_up: int, chunk: int = 25
 ) -> list[tuple[float, float]]:
     """(seconds, error) along a training by DeepXDE's L-BFGS.
 
@@ -77,8 +77,7 @@ def train_deepxde(
         budget: seconds after which no further L-BFGS run begins.
         kinks: whether the inputs know the states.
         warm_up: steps of Adam before.
-        chunk: L-BFGS steps asked for between two measurements; DeepXDE takes up to 1,000 of them in one call all the
-            same. Measuring is not counted.
+        chunk: L-BFGS steps between two measurements; measuring is not counted.
     """
     os.environ["DDE_BACKEND"] = "pytorch"
     import deepxde
@@ -127,6 +126,8 @@ def train_deepxde(
     model.compile("adam", lr=1e-3, verbose=0)
     spent, rows = 0.0, [(0.0, error(amplitudes, problem, exact))]
     deepxde.optimizers.set_LBFGS_options(maxcor=100, ftol=0, gtol=0, maxiter=chunk, maxfun=2 * chunk, maxls=50)
+    # DeepXDE keeps the 1,000 steps of a call that it set when it was imported.
+    deepxde.optimizers.LBFGS_options.update(iter_per_step=chunk, fun_per_step=2 * chunk)
     if warm_up:
         start = time.perf_counter()
         model.train(iterations=warm_up, display_every=10**9, verbose=0)
@@ -149,21 +150,21 @@ def main(budget: float) -> None:
     train_ours(problem, exact)  # first use of torch
     seconds, ours = train_ours(problem, exact)
     print(f"ours: {seconds:.2f} s to {100 * ours:.2g} % of the finite elements (asked: 0.05 % in 20 s)")
-    trained: list[tuple[float, float]] = []
+    trained: list[list[tuple[float, float]]] = []
     for kinks in (True, False):
         for warm_up in (0, 2000):
             (_, untrained), *rows = train_deepxde(problem, exact, budget, kinks, warm_up)
-            trained.append(min(rows, key=lambda row: row[1]))
+            trained.append(rows)
+            best = min(rows, key=lambda row: row[1])
             print(
                 f"DeepXDE L-BFGS, {'our inputs' if kinks else 'plain input'}, {warm_up} Adam steps: "
-                f"{100 * untrained:.2g} % untrained, {100 * trained[-1][1]:.2g} % after {trained[-1][0]:.1f} s "
-                f"of {rows[-1][0]:.1f} s",
+                f"{100 * untrained:.2g} % untrained, {100 * best[1]:.2g} % after {best[0]:.1f} of {rows[-1][0]:.1f} s",
                 flush=True,
             )
-    # Our whole training counts against the time in which the rival's best run got as far as it ever did.
-    spent, reached = min(trained, key=lambda row: row[1])
-    sense = "at least" if ours <= reached else "NOT AT EQUAL ERROR:"
-    print(f"time to equal error ({100 * reached:.2g} %), DeepXDE's best run over ours: {sense} {spent / seconds:.0f}")
+    # Equal error: ours, or where no run of the rival gets that far, the best that one of them reaches.
+    equal = max(ours, min(worst for rows in trained for _, worst in rows))
+    spent = min(passed for rows in trained for passed, worst in rows if worst <= equal)
+    print(f"time to equal error ({100 * equal:.2g} %), DeepXDE's fastest run over all of ours: {spent / seconds:.0f}")
 
 
 if __name__ == "__main__":
