@@ -8,26 +8,18 @@ from cmgai_fem.calibration import Calibration, Candidate
 from cmgai_fem.generation import Request, field_problem, generate
 from cmgai_fem.metrics import field_error
 from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, Labels, StateSet, labels_on_mesh
+from cmgai_fem.states import Coordinate, Field, Labels, StateSet
 from cmgai_fem.study_file import CalibrationTable, FieldTable
+from cmgai_fem.theory.label_meshes import square_mesh
 
 KNOWN = [0.0, 0.25, 0.5, 0.75, 1.0]
 ASKED = (0.4, 0.9)
 
 
-def square(count: int) -> Labels:
-    axis = np.linspace(0.0, 1.0, count)
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-    lower = np.column_stack([corner, corner + count, corner + 1])
-    upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
-    return labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
-
-
 @pytest.fixture(scope="module")
 def reference() -> StateSet:
     """Oscillators of one frequency: the force is minus four times the feature, so it has a potential."""
-    labels = square(4)
+    labels = square_mesh(4)
     x, y = labels.points.T
     values = np.array(sorted([*KNOWN, *ASKED]))
     field = np.stack([np.cos(2.0 * s) * x + np.sin(2.0 * s) * y for s in values])[:, :, None]

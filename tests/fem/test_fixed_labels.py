@@ -10,29 +10,16 @@ from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, Labels, StateSet, labels_on_mesh
+from cmgai_fem.states import Coordinate, Field, StateSet
+from cmgai_fem.theory.label_meshes import line_mesh, square_mesh
 from cmgai_fem.transport import TransportProblem
 
 VALUES = np.array([0.0, 0.3, 0.6, 1.0])
 
 
-def line(count: int) -> Labels:
-    cells = np.column_stack([np.arange(count - 1), np.arange(1, count)]).astype(np.int64)
-    return labels_on_mesh(np.linspace(0.0, 1.0, count)[:, None], {"line": cells})
-
-
-def square(count: int) -> Labels:
-    axis = np.linspace(0.0, 1.0, count)
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-    lower = np.column_stack([corner, corner + count, corner + 1])
-    upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
-    return labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
-
-
 def string(count: int = 17) -> tuple[TransportProblem, np.ndarray, np.ndarray]:
     """A membrane on [0, 1] held at both ends: sin(pi X) is its slowest eigenmode."""
-    labels, amplitudes = line(count), np.array([0.0, 0.4, 0.1, 0.8])
+    labels, amplitudes = line_mesh(count), np.array([0.0, 0.4, 0.1, 0.8])
     mode = np.sin(np.pi * labels.points[:, 0])
     mode[[0, -1]] = 0.0
     states = StateSet(
@@ -69,7 +56,7 @@ def test_networks_hold_the_same_labels() -> None:
 
 def clamped(name: str) -> TransportProblem:
     """A square that is stretched and sheared from its left edge, which is held."""
-    labels = square(5)
+    labels = square_mesh(5)
     X, Y = labels.points.T
     fields = [np.column_stack([X * (1 + 0.4 * s * X), Y + 0.3 * s**2 * X * Y]) for s in VALUES]
     states = StateSet(labels, Coordinate("load"), VALUES, {"x": Field(np.stack(fields), "m", ("x", "y"))})

@@ -18,17 +18,13 @@ from mpi4py import MPI
 from cmgai_fem.constitutive import make_law
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_mesh
+from cmgai_fem.states import Coordinate, Field, StateSet
+from cmgai_fem.theory.label_meshes import square_mesh
 from cmgai_fem.transport import TransportProblem
 
 name, stiffness, order, count, target = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-axis = np.linspace(0.0, 1.0, count)
-points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-lower = np.column_stack([corner, corner + count, corner + 1])
-upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
-labels = labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
-X, Y = points.T
+labels = square_mesh(count)
+X, Y = labels.points.T
 values = np.array([0.0, 0.3, 0.7, 1.0])
 fields = [
     np.column_stack([X * (1 + 0.5 * s) + 0.1 * s * np.sin(2 * X) * Y, Y * (1 - 0.2 * s) + 0.2 * np.sin(2 * s) * X * Y])

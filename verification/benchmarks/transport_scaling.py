@@ -41,19 +41,11 @@ from cmgai_fem.constitutive import make_law
 from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.forces import Least
 from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_mesh
+from cmgai_fem.states import Coordinate, Field, StateSet
+from cmgai_fem.theory.label_meshes import square_mesh
 from cmgai_fem.transport import TransportProblem
 
 name, stiffness, count, refine = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-
-
-def square(count):
-    axis = np.linspace(0.0, 1.0, count)
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-    lower = np.column_stack([corner, corner + count, corner + 1])
-    upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
-    return labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
 
 
 def hot_spot(points, s):
@@ -69,7 +61,7 @@ def stretch(points, s):
 
 
 def problem(count):
-    labels = square(count)
+    labels = square_mesh(count)
     field, values, names = (hot_spot, np.linspace(0.0, 1.0, 5), ("",))
     if name != "membrane":
         field, values, names = stretch, np.array([0.0, 0.3, 0.7, 1.0]), ("x", "y")
