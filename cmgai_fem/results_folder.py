@@ -98,10 +98,7 @@ def run_info(
             "device": device,
             "reference": dict(solve_info),
             "seconds": seconds,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
-            "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            "versions": versions(),
+            **machine_facts(),
         },
         "notes": [],
     }
@@ -119,6 +116,16 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
         }
         for verdict in verdicts
     ]
+
+
+def machine_facts() -> dict[str, Any]:
+    """What a run owes to the machine and its packages: peak memory so far, Python, platform and versions."""
+    return {
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(),
+    }
 
 
 def versions() -> dict[str, str]:

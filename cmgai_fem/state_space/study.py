@@ -1,8 +1,5 @@
 """A verification study of several state coordinates: reference solves -> generation -> comparison -> results folder."""
 
-import os
-import platform
-import resource
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +16,7 @@ from cmgai_fem.feature_space import Admissible
 from cmgai_fem.generation import Report, derive, measured
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.metrics import field_error
-from cmgai_fem.results_folder import make_folder, verdict_rows, versions, write_json, write_metrics
+from cmgai_fem.results_folder import machine_facts, make_folder, verdict_rows, write_json, write_metrics
 from cmgai_fem.scattered_states import ScatteredStates
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.state_space.calibration import SpaceCalibration, calibrate_space, inside_hull, trials_for
@@ -251,10 +248,7 @@ def _run_info(
             "seed": study.pinn.seed,
             "reference": {"ranks": ranks, "seconds": reference_seconds},
             "seconds": seconds,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
-            "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            "versions": versions(),
+            **machine_facts(),
         },
         "notes": [],
     }
