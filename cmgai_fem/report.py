@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from cmgai_fem.errors import InputError
 from cmgai_fem.field_pictures import Panel, draw_fields, scalar_field
 from cmgai_fem.figures import Curve, draw_errors, draw_training, method_colour, method_name
+from cmgai_fem.pages import page_environment
 from cmgai_fem.results import Results, Row
 from cmgai_fem.states import StateSet
 
@@ -64,13 +65,7 @@ def write_report(folder: Path) -> Path:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cmgai_fem", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("cmgai_fem")
     environment.filters |= {
         "percent": percent,
         "bare_percent": bare_percent,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -15,6 +14,7 @@ from cmgai_fem.figures import method_name
 from cmgai_fem.material_level.measured_points import LeftOutState
 from cmgai_fem.material_level.study_cases import CaseResult
 from cmgai_fem.material_level.study_tables import State, StressStrainStudy
+from cmgai_fem.pages import page_environment
 
 RIVALS_SHOWN = ("linear", "pod_gpr", "fpca_gpr")
 COLOURS = {"linear": "#7b8794", "pod_gpr": "#6b7fc4", "fpca_gpr": "#c06c9b"}
@@ -29,13 +29,7 @@ def write_page(
     left_out: Sequence[LeftOutState],
 ) -> None:
     """Write `report.html`, complete or not at all."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cmgai_fem.material_level", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("cmgai_fem.material_level")
     environment.filters |= {"percent": lambda value: f"{100 * value:.2f}", "method": method_name}
     page = environment.get_template("stress_strain.html.j2").render(
         study=study,

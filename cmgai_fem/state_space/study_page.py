@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -15,6 +14,7 @@ from scipy.spatial import ConvexHull
 from cmgai_fem.comparison import Row
 from cmgai_fem.field_pictures import Panel, draw_fields, scalar_field
 from cmgai_fem.figures import INK, QUIET, method_colour, method_name
+from cmgai_fem.pages import page_environment
 from cmgai_fem.scattered_states import ScatteredStates
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.state_space.study_file import SpaceStudy
@@ -40,13 +40,7 @@ def write_page(
         sets: reference and generated states by method.
         best: the rival of least mean error.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cmgai_fem.state_space", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("cmgai_fem.state_space")
     environment.filters |= {"percent": lambda value: f"{100 * value:.3g}"}
     headline = [name for field, table in study.fields.items() for name in (field, *table.derived)]
     page = environment.get_template("space_study.html.j2").render(
