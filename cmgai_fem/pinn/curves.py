@@ -1,4 +1,4 @@
-"""Curves of pseudo-time given by a network, with known states that hold exactly.
+"""Curves of pseudo-time given by a network, with known states, or a start, that hold exactly.
 
     a(s) = scale (N(s) + sum_k l_k(s) (A_k - N(s_k))),
 
@@ -12,6 +12,7 @@ from math import factorial
 
 import numpy as np
 import torch
+from numpy.polynomial import polynomial
 from scipy.interpolate import BSpline, make_interp_spline
 from torch import Tensor
 
@@ -27,11 +28,24 @@ class Anchors:
         nodes: (k,) pseudo-times; may be empty.
         values: (k, m) values in units of the curve's scale.
         degree: of the interpolating spline whose cardinal functions carry the corrections; k - 1 is the polynomial.
+        clamped: two conditions at one pseudo-time, its value and its velocity, instead of values at several: the curve
+            starts (or, marched backwards, ends) there.
     """
 
     nodes: Array
     values: Array
     degree: int
+    clamped: bool = False
+
+    @classmethod
+    def start(cls, s: float, value: Array, velocity: Array) -> "Anchors":
+        """Hard initial value and velocity (m,) at s."""
+        return cls(np.full(2, s), np.stack([value, velocity]), 1, clamped=True)
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """(k,) derivative that each hard value is of."""
+        return (0, 1) if self.clamped else (0,) * len(self.nodes)
 
     @cached_property
     def _cardinal(self) -> BSpline:
@@ -41,6 +55,11 @@ class Anchors:
         """Taylor coefficients (order + 1, points, k) of the cardinal functions at s (points,)."""
         if len(self.nodes) == 0:
             return np.zeros((order + 1, len(s), 0))
+        if self.clamped:
+            line = np.zeros((order + 1, len(s), 2))
+            line[0] = np.stack([np.ones(len(s)), s - self.nodes[0]], axis=1)
+            line[1:2, :, 1] = 1.0
+            return line
         # scipy differentiates a spline of degree k at most k times.
         return np.stack(
             [
@@ -59,12 +78,14 @@ class CurveTable:
         cardinals: (order + 1, points, k) jets of the cardinal functions.
         values: (k, m) hard values in units of the curve's scale.
         points: number of points.
+        order: highest derivative wanted at the points; at the hard states it may be higher.
     """
 
     features: Tensor
     cardinals: Tensor
     values: Tensor
     points: int
+    order: int
 
 
 @dataclass(frozen=True)
@@ -86,25 +107,31 @@ class NetworkCurve:
     def table(self, s: Array, order: int, device: torch.device) -> CurveTable:
         """Inputs at s (points,), for jets up to `order`."""
         places = np.concatenate([s, self.anchors.nodes])
-        arrays = self.features.jets(places, order), self.anchors.jets(s, order), self.anchors.values
+        held = max((order, *self.anchors.orders))
+        arrays = self.features.jets(places, held), self.anchors.jets(s, order), self.anchors.values
         tensors = [torch.as_tensor(array, dtype=torch.float64, device=device) for array in arrays]
-        return CurveTable(tensors[0], tensors[1], tensors[2], len(s))
+        return CurveTable(tensors[0], tensors[1], tensors[2], len(s), order)
 
     def jets(self, weights: Tensor, table: CurveTable) -> Tensor:
         """Taylor coefficients (order + 1, points, m) in units of the scale."""
         raw = self.network(weights, table.features)
         if not len(self.anchors.nodes):
             return raw
-        misfit = table.values - raw[0, table.points :]
-        return raw[:, : table.points] + table.cardinals @ misfit
+        misfit = table.values - self._held(raw, table)
+        return raw[: table.order + 1, : table.points] + table.cardinals @ misfit
 
     def jacobian(self, weights: Tensor, table: CurveTable) -> Tensor:
         """Derivative (order + 1, points, m, size) of the jets with respect to the weights."""
         raw = self.network.jacobian(weights, table.features)
         if not len(self.anchors.nodes):
             return raw
-        held = raw[0, table.points :].flatten(1)
-        return raw[:, : table.points] - (table.cardinals @ held).unflatten(2, raw.shape[2:])
+        held = self._held(raw, table).flatten(1)
+        return raw[: table.order + 1, : table.points] - (table.cardinals @ held).unflatten(2, raw.shape[2:])
+
+    def _held(self, raw: Tensor, table: CurveTable) -> Tensor:
+        """(k, ...) what the network gives where hard states hold."""
+        at_states = raw[:, table.points :]
+        return torch.stack([at_states[order, k] for k, order in enumerate(self.anchors.orders)])
 
     def evaluate(self, weights: Array, s: float, derivative: int) -> Array:
         """(m,) values or a derivative at one pseudo-time."""
@@ -164,6 +191,24 @@ class GroupedCurve:
 
 
 @dataclass(frozen=True)
+class PolynomialCurve:
+    """A polynomial: the force beyond the known states, where its restriction `D^p b = 0` leaves nothing else.
+
+    Args:
+        centre: pseudo-time that it is expanded at.
+        coefficients: (p, m) Taylor coefficients.
+    """
+
+    centre: float
+    coefficients: Array
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(m,) values, or their derivative in s."""
+        slopes = polynomial.polyder(self.coefficients, derivative)
+        return np.asarray(polynomial.polyval(s - self.centre, slopes))
+
+
+@dataclass(frozen=True)
 class ZeroCurve:
     """The curve that is zero.
 
@@ -178,4 +223,4 @@ class ZeroCurve:
         return np.zeros(self.count)
 
 
-Curve = TrainedCurve | WindowedCurve | GroupedCurve | ZeroCurve
+Curve = TrainedCurve | WindowedCurve | GroupedCurve | PolynomialCurve | ZeroCurve

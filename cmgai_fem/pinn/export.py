@@ -6,13 +6,22 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.pinn.curves import Anchors, Curve, GroupedCurve, NetworkCurve, TrainedCurve, WindowedCurve, ZeroCurve
+from cmgai_fem.pinn.curves import (
+    Anchors,
+    Curve,
+    GroupedCurve,
+    NetworkCurve,
+    PolynomialCurve,
+    TrainedCurve,
+    WindowedCurve,
+    ZeroCurve,
+)
 from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportSolution
 
 Arrays = dict[str, Array]
-_KINDS = {ZeroCurve: 0, TrainedCurve: 1, WindowedCurve: 2, GroupedCurve: 3}
+_KINDS = {ZeroCurve: 0, TrainedCurve: 1, WindowedCurve: 2, GroupedCurve: 3, PolynomialCurve: 4}
 
 
 def export_weights(solution: TransportSolution) -> Arrays:
@@ -48,6 +57,8 @@ def _pack(curve: Any) -> Arrays:
     arrays: Arrays = {"kind": np.array(float(_KINDS[type(curve)]))}
     if isinstance(curve, ZeroCurve):
         return arrays | {"count": np.array(float(curve.count))}
+    if isinstance(curve, PolynomialCurve):
+        return arrays | {"centre": np.array(curve.centre), "coefficients": curve.coefficients}
     if isinstance(curve, TrainedCurve):
         return arrays | _pack_trained(curve)
     if isinstance(curve, WindowedCurve):
@@ -72,6 +83,7 @@ def _pack_trained(trained: TrainedCurve) -> Arrays:
         "mix": features.mix,
         "anchor_nodes": anchors.nodes,
         "anchor_values": anchors.values,
+        "anchor_clamped": np.array(float(anchors.clamped)),
     }
 
 
@@ -81,6 +93,8 @@ def _unpack(arrays: Arrays) -> Curve:
         return ZeroCurve(int(arrays["count"].item()))
     if kind == _KINDS[TrainedCurve]:
         return _unpack_trained(arrays)
+    if kind == _KINDS[PolynomialCurve]:
+        return PolynomialCurve(float(arrays["centre"].item()), arrays["coefficients"])
     count = len({key.split("/")[0] for key in arrays if "/" in key})
     pieces = tuple(_unpack(_below(arrays, str(index))) for index in range(count))
     return WindowedCurve(arrays["breaks"], pieces) if kind == _KINDS[WindowedCurve] else GroupedCurve(pieces)
@@ -93,7 +107,8 @@ def _unpack_trained(arrays: Arrays) -> TrainedCurve:
     features = TimeFeatures(float(low), float(high), plain, arrays["kinks"], powers, arrays["mean"], arrays["mix"])
     hidden = tuple(int(width) for width in arrays["hidden"])
     network = Network(features.count, hidden, len(arrays["scale"]))
-    anchors = Anchors(arrays["anchor_nodes"], arrays["anchor_values"], anchor_degree)
+    clamped = bool(arrays["anchor_clamped"].item())
+    anchors = Anchors(arrays["anchor_nodes"], arrays["anchor_values"], anchor_degree, clamped)
     return TrainedCurve(NetworkCurve(features, network, anchors, arrays["scale"]), arrays["weights"])
 
 

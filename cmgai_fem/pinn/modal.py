@@ -6,7 +6,7 @@ restriction speaks. The momentum balance enters by the method of multipliers, so
 penalty's accuracy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -23,6 +23,8 @@ from cmgai_fem.states import Array
 
 # Degree of the interpolant where the force has no jumps at the states.
 SMOOTH = 7
+# Highest power of the pseudo-time that the networks of a window beyond the known states are fed with.
+MARCH = 11
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class ModalTransport:
         decay: weight of the squared weights of a force that is not the least.
         coupling: what couples the modes, given Gauss points.
         rate: angular frequency of the fastest mode, coupled or not.
+        start: value and velocity (2, m) at `nodes[0]`, in units of `scale`, of a window beyond the known states; None
+            between them.
+        given: force (m,) of a pseudo-time in such a window.
     """
 
     nodes: Array
@@ -57,6 +62,8 @@ class ModalTransport:
     decay: float = 0.0
     coupling: CouplingAt | None = None
     rate: float = 0.0
+    start: Array | None = None
+    given: Callable[[float], Array] | None = None
 
     @property
     def has_force_network(self) -> bool:
@@ -84,6 +91,8 @@ class ModalTransport:
         # Stiffness follows the first jump by weaker ones in every other derivative, damping in every one.
         further = [0] + [1, 2] * (self.damping > 0.0) + [2, 4] * (self.rate > 0.0)
         swings = min(int(np.ceil(1.2 * self.rate * (self.span[1] - self.span[0]))), 9)
+        if self.start is not None:
+            return self._march_networks(hidden)
         curves = []
         for power, held in ((2 * self.order + 3, anchors), (2 * self.order + 1, nothing)):
             # The motions that the restriction does not see are polynomials of this degree; stiffness bends them.
@@ -91,6 +100,27 @@ class ModalTransport:
             features = TimeFeatures.over(self.span, plain, kinks, tuple(power + more for more in sorted(set(further))))
             curves.append(NetworkCurve(features, Network(features.count, hidden, len(self.scale)), held, self.scale))
         return curves[0], curves[1]
+
+    def marching(self, periods: float, forwards: bool) -> Iterator[tuple[float, float]]:
+        """Equal windows (from, to) of at most so many periods, from the last or first known state outwards."""
+        begin, end = (self.nodes[-1], self.span[1]) if forwards else (self.nodes[0], self.span[0])
+        count = int(np.ceil(self.rate * abs(end - begin) / (2.0 * np.pi * periods) - 1e-9))
+        yield from ((float(a), float(b)) for a, b in pairwise(np.linspace(begin, end, count + 1)))
+
+    def beyond(self, window: tuple[float, float], start: Array, given: Callable[[float], Array]) -> "ModalTransport":
+        """The initial-value problem of one window beyond the known states, where the force is given."""
+        return replace(
+            self, nodes=np.array([window[0]]), values=start[:1], span=(min(window), max(window)), order=-1,
+            softness=np.zeros(1), start=start, given=given,
+        )  # fmt: skip
+
+    def _march_networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
+        assert self.start is not None
+        features = TimeFeatures.over(self.span, MARCH, np.zeros(0), ())
+        network, s = Network(features.count, hidden, len(self.scale)), float(self.nodes[0])
+        nothing = Anchors(np.zeros(0), np.zeros((0, len(self.scale))), 1)
+        moving = NetworkCurve(features, network, Anchors.start(s, *self.start), self.scale)
+        return moving, NetworkCurve(features, network, nothing, self.scale)
 
     def quadrature(self, points: int) -> tuple[Array, Array]:
         """Gauss points and weights on each piece between states and ends of the span."""
@@ -128,13 +158,15 @@ class ModalResidual:
         self._root = torch.as_tensor(np.sqrt(weights), device=device)[:, None]
         self._moving = curves[0].table(s, 2, device)
         self._forcing = curves[1].table(s, max(problem.order, 0) if problem.force == "least" else 0, device)
+        given = [problem.given(float(t)) for t in s] if problem.given else np.zeros((1, len(problem.scale)))
+        self._given = torch.as_tensor(np.array(given), device=device)
         self._eigenvalues = torch.as_tensor(problem.eigenvalues, device=device)
         self._soft = problem.softness > 0.0
         self._at_states = curves[0].table(problem.nodes[self._soft], 0, device)
         self._wanted = torch.as_tensor(problem.values[self._soft], device=device)
         self._misfit = torch.as_tensor(1.0 / problem.softness[self._soft], device=device)[:, None]
         # d^p b grows with the p-th power of the inverse distance of states; this keeps the rows of one size.
-        self._unit = float(np.mean(np.diff(problem.nodes))) ** max(problem.order, 0)
+        self._unit = float(np.mean(np.diff(problem.nodes))) ** problem.order if problem.order > 0 else 1.0
         self.multiplier = torch.zeros((len(s), len(problem.scale)), dtype=torch.float64, device=device)
 
     def initial(self, generator: torch.Generator) -> Tensor:
@@ -151,7 +183,7 @@ class ModalResidual:
         motion = self.curves[0].jets(weights[: self.split], self._moving)
         acceleration = derivative(motion, 2)
         force = self._force(weights)
-        balance = acceleration + self.problem.damping * motion[1] + self._eigenvalues * motion[0]
+        balance = acceleration + self.problem.damping * motion[1] + self._eigenvalues * motion[0] - self._given
         if self._coupling:
             balance = balance + self._coupling.value(motion[0], weights[self._end :])
         return (balance if force is None else balance - force[0]), acceleration

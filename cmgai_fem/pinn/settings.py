@@ -24,7 +24,9 @@ class TrainingSettings:
         hidden: widths of the hidden layers of both networks.
         blocks: blocks of the Krylov space of modes under a law with stiffness; 1 is the states alone.
         labels: the most labels that a force of the state is integrated over.
-        points: Gauss points between two known states.
+        points: Gauss points between two known states, and in a window beyond them.
+        window: longest window beyond the known states, in periods of the fastest motion.
+        horizon: periods of the fastest motion over the whole span from which windows are used.
         penalty: weight of the force's restriction against the momentum residual within one round; the rounds of the
             method of multipliers take the residual to zero, so the answer does not depend on it.
         rounds: rounds of the method of multipliers.
@@ -45,6 +47,8 @@ class TrainingSettings:
     blocks: int = 5
     labels: int = 200
     points: int = 16
+    window: float = 0.5
+    horizon: float = 3.0
     penalty: float = 1e-2
     rounds: int = 4
     steps: int = 6
@@ -65,7 +69,7 @@ class TrainingSettings:
         for name in ("blocks", "labels", "points", "rounds", "steps", "frequencies", "field_steps", "threads"):
             if getattr(self, name) < 1:
                 raise InputError(f"training: {name} = {getattr(self, name)} must be at least 1")
-        for name in ("penalty", "bandwidth", "tolerance"):
+        for name in ("penalty", "bandwidth", "tolerance", "window", "horizon"):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"training: {name} = {getattr(self, name):g} must be positive")
 

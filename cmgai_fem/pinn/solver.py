@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from math import factorial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,20 @@ from cmgai_fem.forces import Free, Least
 from cmgai_fem.pinn.bases import ModalBasis, modal_basis
 from cmgai_fem.pinn.checkpoint import Checkpoint, training_key
 from cmgai_fem.pinn.coupling import coupling_at
-from cmgai_fem.pinn.curves import Curve, GroupedCurve, NetworkCurve, TrainedCurve, WindowedCurve, ZeroCurve
+from cmgai_fem.pinn.curves import (
+    Curve,
+    GroupedCurve,
+    NetworkCurve,
+    PolynomialCurve,
+    TrainedCurve,
+    WindowedCurve,
+    ZeroCurve,
+)
 from cmgai_fem.pinn.field_network import FieldForce, train_field
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings, torch_threads
 from cmgai_fem.pinn.training import History, train
+from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 # Modes that share one network pair.
@@ -211,37 +222,70 @@ def _known_rate(problem: TransportProblem) -> float:
 
 
 def _solve_group(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
-    settings, count = training.settings, len(group.scale)
-    hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
-    pieces: list[tuple[Curve, Curve]] = []
-    for window in group.windows():
-        curves = window.networks(hidden)
-        points = max(settings.points, _enough_points(window, curves))
-        residual = ModalResidual(window, curves, points, settings.penalty, training.device)
-        weights = residual.initial(training.generator)
-        before = training.checkpoint.take_finished()
-        if before is None:
-            weights = train(residual, weights, settings, training.history, training.checkpoint)
-            training.checkpoint.finish(weights.cpu().numpy(), training.history.rows)
-        else:
-            weights = torch.as_tensor(before, device=training.device)
-        finer = ModalResidual(window, curves, 2 * points, settings.penalty, training.device)
-        final = finer.relative_residual(weights)
-        training.worst, training.weights = max(training.worst, final), training.weights + residual.count
-        if final > settings.tolerance:
-            raise ConvergenceError(
-                f"field {problem.field!r}: the momentum residual stayed at {final:.1e} (tolerance "
-                f"{settings.tolerance:.1e}) after {len(training.history.rows)} steps"
-            )
-        values = weights.cpu().numpy()
-        moving = TrainedCurve(curves[0], values[: residual.split])
-        forcing: Curve = ZeroCurve(count)
-        if window.has_force_network:
-            forcing = TrainedCurve(curves[1], values[residual.split : residual.split + curves[1].network.size])
-        pieces.append((moving, forcing))
+    """Motion and force of modes that share networks; through many periods, windows beyond the known states march."""
+    settings = training.settings
+    periods = group.rate * (group.span[1] - group.span[0]) / (2.0 * np.pi)
+    if group.force != "least" or periods <= settings.horizon:
+        return _solve_between(problem, group, training)
+    known = (float(group.nodes[0]), float(group.nodes[-1]))
+    motion, force = _solve_between(problem, replace(group, span=known), training)
+    breaks, motions, forces = list(known), [motion], [force]
+    for forwards in (True, False):
+        begin = known[forwards]
+        tail = [force(begin, k) / factorial(k) for k in range(group.order)]
+        held: Curve = PolynomialCurve(begin, np.array(tail)) if tail else ZeroCurve(len(group.scale))
+        outer = motion
+        for window in group.marching(settings.window, forwards):
+            start = np.stack([outer(window[0], k) for k in (0, 1)]) / group.scale
+            piece = group.beyond(window, start, partial(_in_units, held, group.scale))
+            outer, _ = _solve_window(problem, piece, training)
+            at = len(motions) if forwards else 0
+            motions.insert(at, outer)
+            forces.insert(at, held)
+            breaks.insert(len(breaks) if forwards else 0, window[1])
+    inner = np.array(breaks[1:-1])
+    return WindowedCurve(inner, tuple(motions)), WindowedCurve(inner, tuple(forces))
+
+
+def _in_units(force: Curve, scale: Array, s: float) -> Array:
+    return force(s) / scale
+
+
+def _solve_between(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
+    """Motion and force over the span of a group, in the windows that the blows at the states make."""
+    pieces = [_solve_window(problem, window, training) for window in group.windows()]
     if len(pieces) == 1:
         return pieces[0]
-    return WindowedCurve(problem.nodes[1:-1], tuple(piece[0] for piece in pieces)), ZeroCurve(count)
+    return WindowedCurve(problem.nodes[1:-1], tuple(piece[0] for piece in pieces)), ZeroCurve(len(group.scale))
+
+
+def _solve_window(problem: TransportProblem, window: ModalTransport, training: Training) -> tuple[Curve, Curve]:
+    settings = training.settings
+    hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
+    curves = window.networks(hidden)
+    points = max(settings.points, _enough_points(window, curves))
+    residual = ModalResidual(window, curves, points, settings.penalty, training.device)
+    weights = residual.initial(training.generator)
+    before = training.checkpoint.take_finished()
+    if before is None:
+        weights = train(residual, weights, settings, training.history, training.checkpoint)
+        training.checkpoint.finish(weights.cpu().numpy(), training.history.rows)
+    else:
+        weights = torch.as_tensor(before, device=training.device)
+    finer = ModalResidual(window, curves, 2 * points, settings.penalty, training.device)
+    final = finer.relative_residual(weights)
+    training.worst, training.weights = max(training.worst, final), training.weights + residual.count
+    if final > settings.tolerance:
+        raise ConvergenceError(
+            f"field {problem.field!r}: the momentum residual stayed at {final:.1e} (tolerance "
+            f"{settings.tolerance:.1e}) between s = {window.span[0]:.4g} and {window.span[1]:.4g} after "
+            f"{len(training.history.rows)} steps"
+        )
+    values = weights.cpu().numpy()
+    moving = TrainedCurve(curves[0], values[: residual.split])
+    if not window.has_force_network:
+        return moving, ZeroCurve(len(window.scale))
+    return moving, TrainedCurve(curves[1], values[residual.split : residual.split + curves[1].network.size])
 
 
 def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCurve]) -> int:

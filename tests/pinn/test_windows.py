@@ -1,0 +1,78 @@
+"""Motions through many periods: windows of s, against closed forms."""
+
+import numpy as np
+import pytest
+
+from cmgai_fem.constitutive import Membrane
+from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.fem.solver import solve_fem
+from cmgai_fem.forces import Least
+from cmgai_fem.pinn.export import export_weights, motion_from_weights
+from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.pinn.solver import solve_pinn
+from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.transport import TransportProblem
+
+
+class Spring:
+    """Draws every label value to zero, `-w² x`, of displacements from the first state x0."""
+
+    def __init__(self, frequency: float, first: float) -> None:
+        self.frequency, self.first = frequency, first
+
+    def __call__(self, displacement: Array, s: float) -> Array:
+        return -(self.frequency**2) * (displacement + self.first)
+
+    def slope(self, displacement: Array, s: float) -> Array:
+        return np.full_like(displacement, -(self.frequency**2))
+
+
+def oscillator(periods: float, order: int, reach: tuple[float, float]) -> TransportProblem:
+    """Six states of `sin(w s + 0.3)` with as many periods between the first and the last."""
+    nodes = np.linspace(0.0, 1.0, 6)
+    values = np.sin(2.0 * np.pi * periods * nodes + 0.3)[:, None, None]
+    states = StateSet(labels_on_points(np.zeros((1, 1))), Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
+    spring = Spring(2.0 * np.pi * periods, float(np.sin(0.3)))
+    return TransportProblem(states, force=Least(order), known_force=spring).with_reach(*reach)
+
+
+@pytest.mark.parametrize("order", [-1, 0])
+@pytest.mark.parametrize("reach", [(0.0, 16.4), (-7.0, 9.4)])
+def test_twenty_periods_of_an_oscillator(order: int, reach: tuple[float, float]) -> None:
+    problem = oscillator(1.3, order, reach)
+    solution = solve_pinn(problem)
+    times = np.linspace(*reach, 201)
+    found = np.array([solution.at(s)[0, 0] for s in times])
+    np.testing.assert_allclose(found, np.sin(2.6 * np.pi * times + 0.3), rtol=0.0, atol=1e-4)
+    arrays = export_weights(solution)
+    np.testing.assert_array_equal(motion_from_weights(arrays)(reach[1]), solution.motion(reach[1]))
+
+
+@pytest.mark.parametrize("order", [-1, 0])
+def test_one_network_fails_where_windows_do_not(order: int) -> None:
+    problem = oscillator(1.3, order, (0.0, 16.4))
+    with pytest.raises(ConvergenceError, match="momentum residual stayed at"):
+        solve_pinn(problem, settings=TrainingSettings(horizon=1e3))
+
+
+def test_the_window_that_fails_is_named() -> None:
+    with pytest.raises(ConvergenceError, match=r"between s = 1 and 16\.4 "):
+        solve_pinn(oscillator(1.3, -1, (0.0, 16.4)), settings=TrainingSettings(window=1e3))
+    with pytest.raises(InputError, match="window = 0 must be positive"):
+        TrainingSettings(window=0.0)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_membrane_mode_far_beyond_its_states(order: int) -> None:
+    """Twenty periods of one eigenmode under a law, its force carried on as a polynomial: the finite elements."""
+    x = np.linspace(0.0, 1.0, 9)
+    cells = np.stack([np.arange(8), np.arange(1, 9)], axis=1)
+    nodes = np.linspace(0.0, 1.0, 9)
+    values = (np.exp(0.4 * nodes)[:, None] * np.cos(np.pi * x))[..., None]
+    labels = labels_on_mesh(x[:, None], {"line": cells})
+    states = StateSet(labels, Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
+    problem = TransportProblem(states, law=Membrane(2.5), force=Least(order)).with_reach(0.0, 26.0)
+    pinn, fem = solve_pinn(problem), solve_fem(problem)
+    times = np.linspace(0.0, 26.0, 53)
+    difference = [np.abs(pinn.at(s) - fem.at(s)).max() for s in times]
+    assert max(difference) < 1e-4 * max(np.abs(fem.at(s)).max() for s in times)
