@@ -19,6 +19,7 @@ from cmgai_fem.eigenmodes import to_scipy
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import LabelSpace
+from cmgai_fem.forces import KnownForce
 from cmgai_fem.states import Array
 
 NEWTON_STEPS = 25
@@ -48,10 +49,17 @@ class ForwardMarch:
         mass: mass matrix; the identity where labels are on their own.
         internal: internal force of the law; None for no law.
         damping: eta per mass.
+        known: force per mass of the displacement and the pseudo-time, on degrees of freedom (D,); None for none.
     """
 
-    def __init__(self, mass: sparse.csr_matrix, internal: InternalForce | None, damping: float = 0.0) -> None:
-        self.mass, self.internal, self.damping = mass, internal, damping
+    def __init__(
+        self,
+        mass: sparse.csr_matrix,
+        internal: InternalForce | None,
+        damping: float = 0.0,
+        known: KnownForce | None = None,
+    ) -> None:
+        self.mass, self.internal, self.damping, self.known = mass, internal, damping, known
         self._factor: tuple[float, sparse_linalg.SuperLU] | None = None
 
     @classmethod
@@ -82,7 +90,7 @@ class ForwardMarch:
                 rate = 2.0 * (middle - u) / h
                 return 2.0 * (rate - v) / h + self.damping * rate - body
 
-            middle = self._newton(u + 0.5 * h * v, inertia, 4.0 / h**2 + 2.0 * self.damping / h, s + h)
+            middle = self._newton(u + 0.5 * h * v, inertia, 4.0 / h**2 + 2.0 * self.damping / h, (s + 0.5 * h, s + h))
             rate = 2.0 * (middle - u) / h
             return 2.0 * middle - u, 2.0 * rate - v, a
 
@@ -132,11 +140,13 @@ class ForwardMarch:
                 return mixed + self.damping * ((1.0 - alpha_f) * rate + alpha_f * v) - load
 
             lead = (1.0 - alpha_m) / (1.0 - alpha_f) / (beta * h**2) + self.damping * gamma / (beta * h)
-            return end(self._newton(u + (1.0 - alpha_f) * h * v, inertia, lead, s + h))
+            return end(self._newton(u + (1.0 - alpha_f) * h * v, inertia, lead, (s + (1.0 - alpha_f) * h, s + h)))
 
         start = body(float(times[0])) - self.damping * velocity
         if self.internal:
             start = start - sparse_linalg.spsolve(self.mass.tocsc(), self.internal.force(displacement))
+        if self.known:
+            start = start + self.known(displacement, float(times[0]))
         return self._march(displacement, velocity, start, times, step)
 
     def energy(self, displacement: Array, velocity: Array) -> float:
@@ -154,15 +164,19 @@ class ForwardMarch:
             velocity.append(v)
         return History(times, np.array(displacement), np.array(velocity))
 
-    def _newton(self, guess: Array, inertia: Callable[[Array], Array], lead: float, s: float) -> Array:
-        """Solve `M inertia(u) + ∂E/∂u = 0`, where inertia is affine with slope `lead`."""
-        u = guess
-        if self.internal is None:
+    def _newton(
+        self, guess: Array, inertia: Callable[[Array], Array], lead: float, places: tuple[float, float]
+    ) -> Array:
+        """Solve `M (inertia(u) - known(u, s)) + ∂E/∂u = 0`, where inertia is affine with slope `lead`.
+
+        `places` are the pseudo-time s of the balance and that of the end of the step.
+        """
+        u, s = guess, places[0]
+        if self.internal is None and self.known is None:
             return u - inertia(u) / lead
         smallest = np.inf
         for _ in range(NEWTON_STEPS):
-            residual = self.mass @ inertia(u) + self.internal.force(u)
-            change = self._solver(u, lead).solve(residual)
+            change = self._solver(u, lead, s).solve(self._residual(u, inertia(u), s))
             u = u - change
             size = float(np.abs(change).max() / max(np.abs(u).max(), 1e-300))
             if not np.isfinite(size):
@@ -171,12 +185,23 @@ class ForwardMarch:
             if size <= 1e-14 or (size <= 1e-11 and size >= 0.5 * smallest):
                 return u
             smallest = min(smallest, size)
-        raise ConvergenceError(f"forward march: Newton's method failed at s = {s:g}; take shorter steps")
+        raise ConvergenceError(f"forward march: Newton's method failed at s = {places[1]:g}; take shorter steps")
 
-    def _solver(self, u: Array, lead: float) -> sparse_linalg.SuperLU:
-        assert self.internal is not None
-        if self.internal.is_linear and self._factor and self._factor[0] == lead:
+    def _residual(self, u: Array, inertia: Array, s: float) -> Array:
+        if self.known:
+            inertia = inertia - self.known(u, s)
+        residual = self.mass @ inertia
+        return residual + self.internal.force(u) if self.internal else residual
+
+    def _solver(self, u: Array, lead: float, s: float) -> sparse_linalg.SuperLU:
+        constant = self.known is None and self.internal is not None and self.internal.is_linear
+        if constant and self._factor and self._factor[0] == lead:
             return self._factor[1]
-        factor = sparse_linalg.splu((lead * self.mass + to_scipy(self.internal.tangent(u))).tocsc())
+        tangent = lead * self.mass
+        if self.known:
+            tangent = tangent - self.mass @ sparse.diags_array(self.known.slope(u, s))
+        if self.internal:
+            tangent = tangent + to_scipy(self.internal.tangent(u))
+        factor = sparse_linalg.splu(tangent.tocsc())
         self._factor = (lead, factor)
         return factor

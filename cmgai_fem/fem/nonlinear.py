@@ -8,7 +8,6 @@ depends on how far the labels are strained, not on how fine the mesh or the elem
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,17 +20,17 @@ from cmgai_fem.density import SIMPLICES, jacobians
 from cmgai_fem.eigenmodes import to_petsc
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
+from cmgai_fem.fem.known_force import Reorder, force_on_dofs
 from cmgai_fem.fem.least_force import LeastForce, RestOperator, Statement
 from cmgai_fem.fem.newton import Progress, minimise
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import KnownForce, Least
+from cmgai_fem.forces import Least
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
-Reorder = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -44,23 +43,6 @@ class SplineAmplitudes:
         """(size,) B-spline values or derivatives at s."""
         splines = BSpline(self.elements.knots, np.eye(self.elements.size), self.elements.degree)
         return np.asarray(splines(s, nu=derivative))
-
-
-@dataclass(frozen=True)
-class ForceOnDofs:
-    """A known force of label values as one of degrees of freedom."""
-
-    force: KnownForce
-    to_dofs: Reorder
-    to_labels: Reorder
-
-    def __call__(self, displacement: Array, s: float) -> Array:
-        """Force (D,) at a displacement (D,)."""
-        return self.to_dofs(self.force(self.to_labels(displacement), s))
-
-    def slope(self, displacement: Array, s: float) -> Array:
-        """Its derivative (D,), entry by entry."""
-        return self.to_dofs(self.force.slope(self.to_labels(displacement), s))
 
 
 def solve_nonlinear(
@@ -158,7 +140,7 @@ def _statement(problem: TransportProblem, comm: MPI.Comm | None) -> tuple[Statem
         to_dofs, to_labels = space.to_dofs, space.to_labels
     else:
         mass = to_petsc(sparse.identity(labels * components, format="csr"))
-    known = None if problem.known_force is None else ForceOnDofs(problem.known_force, to_dofs, to_labels)
+    known = force_on_dofs(problem, to_dofs, to_labels)
     return Statement(mass, internal, problem.damping, known), to_dofs, to_labels
 
 

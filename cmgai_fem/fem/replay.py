@@ -1,11 +1,15 @@
 """The third cross-check: the force that a transport solver found, marched forward, must give its motion back.
 
-Under a nonlinear law both solvers balance momentum in the slow modes of the label mesh, and the rest of the motion
-follows the law-free spline: the march then does the same, and takes the rest of the motion as it is.
+Under a nonlinear law, or a law and a known force, both solvers balance momentum in the slow modes of the label mesh,
+and the rest of the motion follows the law-free spline: the march then does the same, and takes the rest of the motion
+as it is.
+
+A known force acts besides the one that was found, on the marched displacement.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +17,7 @@ from scipy import sparse
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import NEWTON_STEPS, ForwardMarch
 from cmgai_fem.fem.internal_force import InternalForce
+from cmgai_fem.fem.known_force import force_on_dofs
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Columns, LabelSpace, products
 from cmgai_fem.states import Array
@@ -54,10 +59,13 @@ def replay(solution: TransportSolution, steps: int = 200) -> Replay:
     problem = solution.problem
     times = np.linspace(0.0, 1.0, steps + 1)
     if problem.law.stiffness == 0.0:
-        bare = ForwardMarch(sparse.identity(problem.modes.origin.size, format="csr"), None, problem.damping)
+        shape = problem.modes.origin.shape
+        known = force_on_dofs(problem, np.ravel, partial(np.reshape, shape=shape))
+        mass = sparse.identity(problem.modes.origin.size, format="csr")
+        bare = ForwardMarch(mass, None, problem.damping, known)
         return _whole(solution, solution.force, bare, np.ravel, times)
     space = LabelSpace(problem.states.labels, problem.modes.origin.shape[1], problem.density, fixed=problem.fixed)
-    if problem.law.is_linear:
+    if problem.law.is_linear and problem.known_force is None:
         march = ForwardMarch.on_mesh(space, problem.law, problem.damping)
         return _whole(solution, solution.force, march, space.to_dofs, times)
     return _slow(solution, solution.force, space, times)
@@ -77,7 +85,7 @@ def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: A
     """Implicit midpoint on the slow modes' amplitudes, with the rest of the motion given."""
     problem = solution.problem
     scale, origin, damping = problem.scaling.scale, problem.modes.origin, problem.damping
-    internal = InternalForce(space, problem.law)
+    internal, known = InternalForce(space, problem.law), force_on_dofs(problem, space.to_dofs, space.to_labels)
     _, vectors = slow_modes(space.mass, internal.tangent(np.zeros(space.size)), problem.nodes)
     tests, columns = products(space.mass, vectors.T).T, Columns(vectors, space.mass.comm)
 
@@ -98,6 +106,9 @@ def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: A
             rate = 2.0 * (middle - amplitudes) / step
             residual = 2.0 * (rate - velocity) / step + damping * rate + internal.force(u) @ vectors - load
             tangent = columns.project(internal.tangent(u))
+            if known:
+                residual = residual - known(u, middle_time) @ tests
+                tangent = tangent - tests.T @ (known.slope(u, middle_time)[:, None] * vectors)
             tangent[np.diag_indices(len(middle))] += 4.0 / step**2 + 2.0 * damping / step
             change = np.linalg.solve(tangent, residual)
             middle = middle - change

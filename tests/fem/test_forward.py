@@ -1,5 +1,7 @@
 """The forward march: free flight, oscillator, orders, and the replay of transports."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -7,6 +9,7 @@ from scipy import sparse
 from cmgai_fem.constitutive import make_law
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import ForwardMarch
+from cmgai_fem.fem.known_force import ForceOnDofs
 from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.forces import Least
@@ -107,6 +110,53 @@ def test_the_force_of_a_transport_gives_its_motion_back(name, damping):
     coarse, fine = replay(solution, 50), replay(solution, 100)
     assert fine.worst < 1e-3
     assert np.log2(coarse.worst / fine.worst) > 1.8
+
+
+class StiffeningSpring:
+    """Draws each label value back, the more the later and the farther."""
+
+    def __call__(self, displacement, s):
+        return -(4.0 + s) * displacement - 2.0 * displacement**3
+
+    def slope(self, displacement, s):
+        return -(4.0 + s) - 6.0 * displacement**2
+
+
+@pytest.mark.parametrize(
+    ("name", "damping", "method"), [("none", 0.5, "fem"), ("membrane", 0.0, "fem"), ("none", 0.0, "pinn")]
+)
+def test_a_known_force_acts_in_the_replay(name, damping, method):
+    law = make_law(name) if name == "none" else make_law(name, 0.002)
+    statement = TransportProblem(
+        wave_states(), law=law, damping=damping, force=Least(0), known_force=StiffeningSpring()
+    )
+    solution = solve(statement, method)
+    assert replay(solution, 200).worst < 1e-3
+    without = replace(solution, problem=replace(statement, known_force=None))
+    assert replay(without, 200).worst > 0.05
+
+
+@pytest.mark.parametrize("march", ["midpoint", "generalised_alpha"])
+def test_the_march_takes_a_known_force_in_second_order(march):
+    spring = ForceOnDofs(LinearSpring(), np.ravel, np.ravel)
+    errors = []
+    for steps in (100, 200):
+        body = ForwardMarch(sparse.identity(1, format="csr"), None, known=spring)
+        times = np.linspace(0.0, 2.0, steps + 1)
+        found = getattr(body, march)(np.ones(1), np.zeros(1), times).displacement[:, 0]
+        errors.append(np.abs(found - np.cos(3.0 * times)).max())
+    assert errors[1] < 1e-3
+    assert np.log2(errors[0] / errors[1]) > 1.8
+
+
+class LinearSpring:
+    """`-9 u`."""
+
+    def __call__(self, displacement, s):
+        return -9.0 * displacement
+
+    def slope(self, displacement, s):
+        return np.full_like(displacement, -9.0)
 
 
 def test_bad_input_and_failed_steps_are_errors():
