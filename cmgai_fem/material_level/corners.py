@@ -22,6 +22,8 @@ from cmgai_fem.states import Array, IntArray
 # A corner lies outside in both coordinates, and the second motion magnifies what the first brings: motions of a higher
 # order than the one that goes on straight run away there.
 HIGHEST_ORDER = 0
+# Left-out states test each motion alone; the scatter that the first magnifies is magnified again by the second.
+SCATTER_WEIGHT = 1.0
 
 Carrier = Callable[[Line, float], tuple[Array, Array]]
 """Takes a line and a value, returns stress (L,) and the factor of its error's covariance (L, m)."""
@@ -126,7 +128,8 @@ class CornerPaths:
         """Calibrate for targets that lie on one side of the grid in each coordinate."""
         calibrations = {}
         for axis, coordinate in enumerate(grid.table.coordinates):
-            calibrations[axis] = calibrate_lines(grid.lines(axis), [target[axis] for target in targets], HIGHEST_ORDER)
+            asked = [target[axis] for target in targets]
+            calibrations[axis] = calibrate_lines(grid.lines(axis), asked, HIGHEST_ORDER, SCATTER_WEIGHT)
             chosen = calibrations[axis]
             report(
                 f"corner along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "

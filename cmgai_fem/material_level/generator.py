@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.curve_calibration import CurveCalibration, calibrate_lines, side
+from cmgai_fem.material_level.curve_calibration import CurveCalibration, calibrate_lines, curve_error, side
 from cmgai_fem.material_level.curve_transport import CurveTransport, Line, Solve, carry
 from cmgai_fem.states import Array
 
@@ -42,13 +42,13 @@ class Generator:
     Args:
         line: the known states.
         calibrations: by side: -1 below the known states, 0 between, 1 beyond.
-        transports: by method and side.
+        transports: by method and side, one for each choice that has a share.
         hardening: generated curves rise with strain.
     """
 
     line: Line
     calibrations: Mapping[int, CurveCalibration]
-    transports: Mapping[tuple[str, int], CurveTransport]
+    transports: Mapping[tuple[str, int], tuple[CurveTransport, ...]]
     hardening: bool
     methods: tuple[str, ...] = field(default=("fem",))
 
@@ -70,17 +70,21 @@ class Generator:
             report: takes lines of progress.
             hardening: whether generated curves must harden; as the known curves do if None.
         """
-        calibrations, transports = {}, {}
+        calibrations: dict[int, CurveCalibration] = {}
+        transports: dict[tuple[str, int], tuple[CurveTransport, ...]] = {}
         for place in sorted({side(line, value) for value in targets}):
             asked = [value for value in targets if side(line, value) == place]
             calibrations[place] = calibrate_lines([line], asked)
-            chosen = calibrations[place]
+            found = calibrations[place]
+            parts = "; ".join(
+                str(choice) if share == 1.0 else f"{100 * share:.0f} % {choice}" for choice, share in found.shares
+            )
             report(
-                f"{line.coordinate.name} {SIDES[place]} the known states: {chosen.chosen} "
-                f"(left-out error {100 * chosen.error:.2f} %)"
+                f"{line.coordinate.name} {SIDES[place]} the known states: {parts} "
+                f"(left-out error {100 * found.error:.2f} %)"
             )
             for method, solve in solvers.items():
-                transports[method, place] = carry(line, chosen.chosen, asked, solve)
+                transports[method, place] = tuple(carry(line, choice, asked, solve) for choice, _ in found.shares)
         hardens = line.curves.hardens if hardening is None else hardening
         return cls(line, calibrations, transports, hardens, tuple(solvers))
 
@@ -89,10 +93,21 @@ class Generator:
         place = side(self.line, value)
         if (method, place) not in self.transports:
             raise InputError(f"{self.line.coordinate.label(value)} was not among the values to generate")
-        transport = self.transports[method, place]
-        stress = transport.at(value)
-        carried = np.sqrt(np.sum(transport.noise_at(value) ** 2, axis=1))
-        return finish(self.line, stress, carried, self.calibrations[place].error, self.hardening)
+        members, calibration = self.transports[method, place], self.calibrations[place]
+        shares = np.array([share for _, share in calibration.shares])
+        stresses = np.array([member.at(value) for member in members])
+        stress = shares @ stresses
+        # All carry the scatter of the same tests: their errors go together, in units of the stress.
+        noise = sum(
+            share * made[:, None] * member.noise_at(value)
+            for share, made, member in zip(shares, stresses, members, strict=True)
+        )
+        carried = np.sqrt(np.sum(np.asarray(noise) ** 2, axis=1)) / stress
+        curves = self.line.curves
+        apart = [curve_error(made, stress, curves.weights, curves.plastic) for made in stresses]
+        # Choices that agree at the left-out states part on the way to a target far beyond them.
+        left_out = float(np.sqrt(calibration.error**2 + shares @ np.square(apart)))
+        return finish(self.line, stress, carried, left_out, self.hardening)
 
     def describe(self) -> dict[str, Any]:
         """Calibrations as plain data, by side."""
@@ -109,7 +124,7 @@ def finish(line: Line, stress: Array, carried: Array, left_out: float, hardening
         line: the known states.
         stress: (L,) generated stress [Pa], NaN where nothing is known.
         carried: (L,) standard error that the known states carry to it, relative to the stress.
-        left_out: left-out error of the calibration, in NRMSE.
+        left_out: left-out error of the calibration, and how far its choices part here, in NRMSE.
         hardening: the curve must not fall.
     """
     made = np.isfinite(stress)
