@@ -138,7 +138,8 @@ def generate(
     field
         Field to generate.
     coordinate
-        Name of the state coordinate; for curves "temperature" or "strain_rate". Repeat it for two or three coordinates.
+        Name of the state coordinate; for curves "temperature", "strain_rate" or both. Repeat it for two or three
+        coordinates.
     unit
         Unit of the state coordinate; one for each of several.
     values_from
@@ -172,9 +173,7 @@ def generate(
         from cmgai_fem.material_level.generate import generate_curves
 
         table = _single(inputs, "a table of curves")
-        name = _only(coordinate or ["state"], "--coordinate: curves are generated along one coordinate")
-        targets = [_only(point, "--at: curves are generated along one coordinate") for point in points]
-        generate_curves(table, name, targets, out, _say)
+        generate_curves(table, coordinate or ["state"], points, out, _say)
         return 0
     from cmgai_fem.own_states.commands import generate as generate_fields
 

@@ -1,7 +1,8 @@
-"""Curves at corners of two state coordinates: both paths along the grid and the surface over it, superposed.
+"""Curves at states of two coordinates whose known states fill a grid: both paths along it and the surface over it.
 
-What either gets wrong of corners of the known grid, when the rows and columns that lead to them are left out, says how
-much each of them counts.
+Corners beyond the grid are what it was made for; states between its values, or beyond it in one coordinate, are reached
+the same way. What paths and surface get wrong of states of the known grid, when the rows and columns that lead to them
+are left out, says how much each of them counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +14,10 @@ import numpy as np
 
 from cmgai_fem.material_level.choices import axes_for, stretch
 from cmgai_fem.material_level.corners import CornerPaths, Grid
-from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_transport import Line, Solve
 from cmgai_fem.material_level.generator import GeneratedCurve, finish
-from cmgai_fem.material_level.surfaces import SolveSpace, Surface, SurfaceCalibration, Trial, calibrate_surface
+from cmgai_fem.material_level.pair_trials import Trial, trial_errors
+from cmgai_fem.material_level.surfaces import SolveSpace, Surface, SurfaceCalibration, calibrate_surface
 from cmgai_fem.stacking import stack_globally
 from cmgai_fem.state_space.transport import SpaceSolution
 from cmgai_fem.states import Array
@@ -27,7 +28,7 @@ LEAST_VALUES = 3
 
 @dataclass(frozen=True)
 class CornerGenerator:
-    """Calibrated transport to states beyond a grid in both coordinates.
+    """Calibrated transport to states off a grid.
 
     Args:
         paths: transport along one coordinate and then the other.
@@ -56,7 +57,7 @@ class CornerGenerator:
         report: Callable[[str], None],
         hardening: bool | None = None,
     ) -> "CornerGenerator":
-        """Calibrate for targets that lie on one side of the grid in each coordinate.
+        """Calibrate for targets that lie alike to the grid in each coordinate: below, between, beyond or on its values.
 
         Args:
             grid: the known states.
@@ -75,7 +76,7 @@ class CornerGenerator:
         surface = calibrate_surface(grid.table.coordinates, grid.curves, targets, trials)
         along = [_path_curve(paths, grid, trial) for trial in trials]
         known = [grid.curves.stress[row] for _, row in trials]
-        errors = np.array([_errors(grid, made, known) for made in (along, surface.left_out)])
+        errors = np.array([trial_errors(grid.curves, made, known) for made in (along, surface.left_out)])
         rows, weights = stack_globally(errors.reshape(2, -1))
         shares = np.zeros(2)
         shares[rows] = weights
@@ -122,24 +123,35 @@ class CornerGenerator:
 
 
 def corner_trials(grid: Grid, targets: Sequence[Sequence[float]]) -> list[Trial]:
-    """Corners of the known grid to generate from what is left without the rows and columns that lead to them.
+    """States of the known grid to generate from what is left without the rows and columns that lead to them.
 
-    As many rows and columns are left out as it takes to go as far as the targets lie, and all fewer, as long as three
-    values of each coordinate stay. All four corners count: one law rules the whole grid.
+    Along a coordinate in which the targets lie beyond the grid, as many values are left out at an end as it takes to go
+    as far, and all fewer, as long as three stay; both ends count: one law rules the whole grid. Where the targets lie
+    between its values, each inner one is left out; where they lie on one of them, none is.
     """
-    depths = [_depths(grid, axis, [target[axis] for target in targets]) for axis in (0, 1)]
+    asked = [[float(target[axis]) for target in targets] for axis in (0, 1)]
+    level = [all(np.isin(values, grid.axes[axis])) for axis, values in enumerate(asked)]
+    # A known state that is asked for is judged by states that are left out, too.
+    options = [_options(grid, axis, asked[axis], level[axis] and not all(level)) for axis in (0, 1)]
     found = []
-    for ends in product((False, True), repeat=2):
-        corner = [axis[-1] if end else axis[0] for axis, end in zip(grid.axes, ends, strict=True)]
-        row = int(np.flatnonzero(np.all(grid.curves.states == corner, axis=1))[0])
-        for depth in product(*depths):
-            stay = np.ones(len(grid.curves.states), dtype=bool)
-            for axis in (0, 1):
-                values = grid.axes[axis]
-                kept = values[: -depth[axis]] if ends[axis] else values[depth[axis] :]
-                stay &= np.isin(grid.curves.states[:, axis], kept)
-            found.append((np.flatnonzero(stay), row))
+    for (first, one), (second, other) in product(*options):
+        row = int(np.flatnonzero(np.all(grid.curves.states == [one, other], axis=1))[0])
+        stay = ~np.isin(grid.curves.states[:, 0], first) & ~np.isin(grid.curves.states[:, 1], second)
+        found.append((np.flatnonzero(stay), row))
     return found
+
+
+def _options(grid: Grid, axis: int, targets: Sequence[float], level: bool) -> list[tuple[Array, float]]:
+    """Values to leave out along a coordinate, and the one to generate then."""
+    values = grid.axes[axis]
+    if level:
+        return [(np.zeros(0), float(value)) for value in values]
+    if all(values[0] <= target <= values[-1] for target in targets):
+        return [(np.array([value]), float(value)) for value in values[1:-1]]
+    depths = _depths(grid, axis, targets)
+    return [(values[:depth], float(values[0])) for depth in depths] + [
+        (values[-depth:], float(values[-1])) for depth in depths
+    ]
 
 
 def _depths(grid: Grid, axis: int, targets: Sequence[float]) -> range:
@@ -157,14 +169,3 @@ def _path_curve(paths: CornerPaths, grid: Grid, trial: Trial) -> Array:
     stress = np.full(len(grid.curves.strain), np.nan)
     stress[np.isin(grid.curves.strain, left.curves.strain)] = paths.over(left, [state]).at(state)[0]
     return stress
-
-
-def _errors(grid: Grid, made: Sequence[Array], known: Sequence[Array]) -> Array:
-    """(T, L) errors whose squares add up to the square of each trial's NRMSE; 0 at labels not known to both."""
-    found = np.zeros((len(made), len(grid.curves.strain)))
-    for row, (stress, truth) in enumerate(zip(made, known, strict=True)):
-        both = np.isfinite(stress) & np.isfinite(truth)
-        size = curve_error(stress, truth, grid.curves.weights, grid.curves.plastic)
-        error = np.sqrt(grid.curves.weights[both]) * (stress[both] - truth[both])
-        found[row, both] = error * size / (float(np.linalg.norm(error)) or 1.0)
-    return found

@@ -64,13 +64,15 @@ class CurveCalibration:
 def curve_error(generated: Array, reference: Array, weights: Array, plastic: bool) -> float:
     """NRMSE of a curve: root mean square over the strain / range of the reference (from zero stress if total strain).
 
-    Labels where either is not known are left out.
+    Labels where either is not known are left out. Against a curve without any stress every error is infinite.
     """
     both = np.isfinite(generated) & np.isfinite(reference)
     if not both.any():
         raise InputError("two curves without a common strain have no error")
     wanted = reference[both] if plastic else np.append(reference[both], 0.0)
     spread = float(np.ptp(wanted)) or float(np.max(np.abs(wanted)))
+    if spread == 0.0:
+        return float(np.inf)
     share = weights[both] / weights[both].sum()
     return float(np.sqrt(share @ (generated[both] - reference[both]) ** 2) / spread)
 

@@ -168,19 +168,23 @@ def path_line(curves: MeanCurves, path: Path) -> Line:
 def _left_out(curves: MeanCurves, path: Path, choice: Choice) -> float:
     squares = []
     for row in range(len(curves.states)):
-        stay = np.delete(np.arange(len(curves.states)), row)
-        kept = curves.only(stay)
-        line = path_line(kept, path)
-        if len(line.values) < 2:
-            return np.inf
-        value = float(path(curves.states[[row]])[0])
-        parts = parts_of(line, choice, [value])
-        made = assemble(line, choice, parts, [part.feature(place(choice, value)) for part in parts])
-        generated = np.full(len(curves.strain), np.nan)
-        generated[np.isin(curves.strain, kept.strain)] = made
+        generated = generate_without(curves, path, choice, row)
         if np.any(np.isfinite(generated) & curves.known[row]):
             squares.append(level_error(generated, curves.stress[row]) ** 2)
     return float(np.sqrt(np.mean(squares))) if squares else np.inf
+
+
+def generate_without(curves: MeanCurves, path: Path, choice: Choice, row: int) -> Array:
+    """(L,) stress [Pa] at the state of `row` from the others along a path; NaN where they do not tell."""
+    kept = curves.only(np.delete(np.arange(len(curves.states)), row))
+    line = path_line(kept, path)
+    generated = np.full(len(curves.strain), np.nan)
+    if len(line.values) >= 2:
+        value = float(path(curves.states[[row]])[0])
+        parts = parts_of(line, choice, [value])
+        made = assemble(line, choice, parts, [part.feature(place(choice, value)) for part in parts])
+        generated[np.isin(curves.strain, kept.strain)] = made
+    return generated
 
 
 def level_error(generated: Array, measured: Array) -> float:

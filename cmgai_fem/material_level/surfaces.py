@@ -18,6 +18,7 @@ from cmgai_fem.material_level.choices import POWERS, STRESS_UNIT, Choice, axes_f
 from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_transport import above_scatter
 from cmgai_fem.material_level.mean_curves import MeanCurves
+from cmgai_fem.material_level.pair_trials import Trial
 from cmgai_fem.scattered_states import Coordinates, ScatteredStates
 from cmgai_fem.state_space import explained_softness, highest_order
 from cmgai_fem.state_space.choices import Scattered
@@ -25,8 +26,6 @@ from cmgai_fem.state_space.transport import SpaceProblem, SpaceSolution, solve_s
 from cmgai_fem.states import Array, Coordinate, Field, IntArray, labels_on_points
 
 SolveSpace = Callable[[SpaceProblem], SpaceSolution]
-Trial = tuple[IntArray, int]
-"""Rows of the states that stay known, and the row of the state to generate from them."""
 
 # Scale of the second coordinate against the first where both are 0 to 1 over the known states.
 RATIOS = (0.5, 1.0, 2.0)

@@ -26,7 +26,7 @@ def test_there_are_at_least_twenty_malformed_files() -> None:
 def test_malformed_file_is_one_clear_line(path: Path, tmp_path: Path) -> None:
     out = tmp_path / "generated.csv"
     with pytest.raises(InputError) as caught:
-        generate_curves(path, "temperature", [450.0], out, lambda line: None)
+        generate_curves(path, ["temperature"], [(450.0,)], out, lambda line: None)
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(str(path))
@@ -96,7 +96,7 @@ def test_column_test_tells_interleaved_repeats_apart(tmp_path: Path) -> None:
 def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
     out = tmp_path / "generated.csv"
     lines: list[str] = []
-    generate_curves(table(tmp_path / "t.csv"), "temperature", [320.0, 500.0], out, lines.append)
+    generate_curves(table(tmp_path / "t.csv"), ["temperature"], [(320.0,), (500.0,)], out, lines.append)
     text = out.read_text().splitlines()
     assert text[0].startswith("temperature [K],strain,stress [Pa]")
     assert {row.split(",")[0] for row in text[1:]} == {"320", "500"}
@@ -114,4 +114,4 @@ def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_curves(tmp_path / "nothing.csv")
     with pytest.raises(InputError, match="no state coordinate 'pressure'"):
-        generate_curves(table(tmp_path / "t.csv"), "pressure", [1.0], tmp_path / "o.csv", lambda line: None)
+        generate_curves(table(tmp_path / "t.csv"), ["pressure"], [(1.0,)], tmp_path / "o.csv", lambda line: None)
