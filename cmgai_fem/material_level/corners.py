@@ -87,7 +87,7 @@ class Grid:
             first: coordinate to go along first.
             carriers: how a line is carried, by coordinate.
         """
-        arrived = [carriers[first](line, state[first]) for line in self.lines(first)]
+        arrived = [self._widened(line, *carriers[first](line, state[first])) for line in self.lines(first)]
         second = 1 - first
         curves = replace(
             self.curves,
@@ -97,6 +97,13 @@ class Grid:
         )
         line = Line(self.table.coordinates[second], self.axes[second], curves)
         return carriers[second](line, state[second])
+
+    def _widened(self, line: Line, stress: Array, noise: Array) -> tuple[Array, Array]:
+        """What arrived along a line on all labels of the grid: a line need not know all of them."""
+        labels = np.isin(self.curves.strain, line.curves.strain)
+        wide, factor = np.full(len(labels), np.nan), np.zeros((len(labels), noise.shape[1]))
+        wide[labels], factor[labels] = stress, noise
+        return wide, factor
 
 
 @dataclass(frozen=True)
@@ -154,8 +161,10 @@ class CornerPaths:
                 if not noise.any():
                     return stress, noise
                 # What arrives is as uncertain as the left-out states say, not only as the scatter that it carries.
-                spread = float(np.ptp(stress) if line.curves.plastic else np.max(stress))
-                carried = np.average(np.sum(noise**2, axis=1) * stress**2, weights=line.curves.weights)
+                made = np.isfinite(stress)
+                spread = float(np.ptp(stress[made]) if line.curves.plastic else np.max(stress[made]))
+                squares = np.sum(noise[made] ** 2, axis=1) * stress[made] ** 2
+                carried = np.average(squares, weights=line.curves.weights[made])
                 error = self.calibrations[axis].error * spread
                 return stress, noise * float(np.sqrt(1.0 + error**2 / carried))
 

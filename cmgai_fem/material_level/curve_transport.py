@@ -16,6 +16,7 @@ from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
 from cmgai_fem.forces import Least
 from cmgai_fem.material_level.choices import STRESS_UNIT, Choice, stretch
 from cmgai_fem.material_level.mean_curves import MeanCurves
+from cmgai_fem.state_space.softness import explained_factor
 from cmgai_fem.states import Array, Coordinate, Field, IntArray, StateSet, labels_on_points
 from cmgai_fem.transport import TransportProblem, TransportSolution
 
@@ -225,10 +226,7 @@ def above_scatter(feature: Array, noise: Array, weights: Array) -> tuple[Array, 
 
 
 def softness_factor(problem: TransportProblem, allowed: Array) -> float:
-    """Weight of the states that leaves as much misfit as the measured scatter explains.
-
-    The squared misfit in units of `allowed`, over the degrees of freedom that the motion leaves to it, estimates the
-    variance of the scatter (Wahba): it is made one. Where even a regression misfits less, it is the regression.
+    """Weight of the states that leaves as much misfit as the measured scatter explains; see `explained_factor`.
 
     Args:
         problem: the problem with hard states.
@@ -236,32 +234,16 @@ def softness_factor(problem: TransportProblem, allowed: Array) -> float:
 
     Returns:
         The factor on `allowed`; 0 where any softness misfits more than the scatter explains.
-
-    Source: G. Wahba, Spline Models for Observational Data (1990), section 4.7.
     """
-    feature = problem.known.values[..., 0]
-    share = problem.states.labels.weights / problem.states.labels.weights.sum()
-
-    bending = _bending(*_key(problem))
     assert isinstance(problem.force, Least)
+    scale, weights = problem.scaling.scale, problem.states.labels.weights
+    data = problem.known.values[..., 0] / scale
+    bounds = (HARDEST, REGRESSION * scale / float(np.max(allowed)))
     order = problem.force.order
-
-    def excess(power: float) -> float:
-        hat = _hat(bending, 10.0**power * allowed / problem.scaling.scale, order)
-        misfit = (hat @ feature - feature) / allowed[:, None]
-        freedom = len(allowed) - float(np.trace(hat))
-        return float(np.sum(misfit**2 @ share)) / max(freedom, 1e-12) - 1.0
-
-    softest = REGRESSION * problem.scaling.scale / float(np.max(allowed))
-    low, high = np.log10(HARDEST), np.log10(softest)
-    if excess(high) <= 0.0:
-        return softest
-    if excess(low) >= 0.0:
-        return 0.0
-    for _ in range(16):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if excess(middle) < 0.0 else (low, middle)
-    return float(10.0**low)
+    found = explained_factor(
+        _bending(*_key(problem)), order + 2, data, allowed / scale, weights / weights.sum(), bounds
+    )
+    return 0.0 if found is None else found
 
 
 def influence(problem: TransportProblem, coordinate: float) -> Array:

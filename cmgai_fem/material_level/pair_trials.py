@@ -89,8 +89,11 @@ def _answers(curves: MeanCurves, trial: Trial) -> bool:
     """Whether the states that stay fix a plane at a strain that the left-out state knows."""
     rows, row = trial
     for pattern in np.unique(curves.known[:, curves.known[row]].T, axis=0):
+        stay = rows[pattern[rows]]
+        if len(stay) == 0:
+            continue
         try:
-            highest_order(curves.states[rows[pattern[rows]]])
+            highest_order(curves.states[stay])
         except InputError:
             continue
         return True

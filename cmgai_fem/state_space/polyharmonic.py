@@ -109,6 +109,11 @@ class PolyharmonicSpline:
         return float(len(self.nodes) - np.trace(self.influence))
 
     @property
+    def free(self) -> int:
+        """Number of motions without energy."""
+        return self._tail.shape[1]
+
+    @property
     def _degree(self) -> int:
         """Degree of the motions without energy."""
         return self.order if self.tension else self.order + 1
