@@ -81,9 +81,9 @@ class CornerGenerator:
         shares = np.zeros(2)
         shares[rows] = weights
         mixed = float(np.sqrt(np.sum(np.tensordot(shares, errors, axes=1) ** 2) / len(trials)))
-        report(f"corner over both coordinates: {surface.chosen} (left-out error {100 * surface.error:.2f} %)")
+        report(f"grid over both coordinates: {surface.chosen} (left-out error {100 * surface.error:.2f} %)")
         report(
-            f"corner: {100 * shares[0]:.0f} % paths, {100 * shares[1]:.0f} % surface (left-out error of the paths "
+            f"grid: {100 * shares[0]:.0f} % paths, {100 * shares[1]:.0f} % surface (left-out error of the paths "
             f"{100 * np.sqrt(np.sum(errors[0] ** 2) / len(trials)):.2f} %, of both {100 * mixed:.2f} %)"
         )
         return cls(paths, surface, (float(shares[0]), float(shares[1])), mixed, space_solvers, hardens)

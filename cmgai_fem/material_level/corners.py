@@ -139,7 +139,7 @@ class CornerPaths:
             calibrations[axis] = calibrate_lines(grid.lines(axis), asked, HIGHEST_ORDER, SCATTER_WEIGHT)
             chosen = calibrations[axis]
             report(
-                f"corner along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
+                f"grid along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
                 f"{len(grid.axes[1 - axis])} lines)"
             )
         return cls(grid, calibrations, solvers, tuple((target[0], target[1]) for target in targets))

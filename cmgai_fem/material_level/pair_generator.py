@@ -34,6 +34,8 @@ State = tuple[float, float]
 LEAST_VALUES = 3
 # States that leave a plane to the others when one is left out.
 LEAST_STATES = 4
+# States whose tests end before this share of the median of all states' are incomplete.
+SHORT = 0.75
 # Ways that err less than this many times the best are told apart by nothing that is known.
 ALIKE = 2.0
 
@@ -68,6 +70,23 @@ class Way:
     carry: Callable[[State], tuple[Array, Array]]
 
 
+@dataclass(frozen=True)
+class Known:
+    """Known states that fill no grid, and what does not depend on the states asked for.
+
+    Args:
+        table: the tests.
+        curves: their mean curves.
+        cross: the cross that they make, if any.
+        path: the path through all of them.
+    """
+
+    table: CurveTable
+    curves: MeanCurves
+    cross: Cross | None
+    path: PathTransport
+
+
 def generate_pairs(
     table: CurveTable,
     curves: MeanCurves,
@@ -92,38 +111,36 @@ def generate_pairs(
             f"{len(curves.states)} states of two coordinates are too few to leave one out: give at least {LEAST_STATES}"
         )
     highest_order(places_of(table.coordinates, curves.states, curves.states))
+    curves = to_common_strain(curves, report)
     grid = Grid.of(table, curves) if _fills_grid(curves.states) else None
     cross = None if grid else Cross.of(table.coordinates, curves.states)
     report(_layout(table, curves, grid, cross))
     hardens = curves.hardens if hardening is None else hardening
     made: dict[State, PairCurve] = {}
+    known = None if grid else Known(table, curves, cross, PathTransport.fit(curves))
     for group in _alike(curves.states, targets, grid is not None):
         report(f"for {'; '.join(table.label(state) for state in group)}:")
-        if grid is not None:
+        if known is None:
+            assert grid is not None
             trials = corner_trials(grid, group)
             generator = CornerGenerator.fit(grid, group, {"fem": solve}, {"fem": solve_space}, report, hardens)
             found = {state: generator.at(state)[0] for state in group}
         else:
             trials = scattered_trials(table.coordinates, curves, group)
-            found = _scattered(table, curves, cross, group, trials, report, hardens)
+            found = _scattered(known, group, trials, report, hardens)
         for state in group:
             made[state] = _judged(table, curves, cross, trials, state, found[state])
     return {state: made[state] for state in targets}
 
 
 def _scattered(
-    table: CurveTable,
-    curves: MeanCurves,
-    cross: Cross | None,
-    targets: Sequence[State],
-    trials: Sequence[Trial],
-    report: Callable[[str], None],
-    hardens: bool,
+    known: Known, targets: Sequence[State], trials: Sequence[Trial], report: Callable[[str], None], hardens: bool
 ) -> dict[State, GeneratedCurve]:
     """The superposition of all ways, by what each gets wrong of the states that are left out."""
-    known = [curves.stress[row] for _, row in trials]
-    ways = [way for way in _ways(table, curves, cross, targets, trials) if _covers(way, known)]
-    errors = np.array([trial_errors(curves, way.left_out, known) for way in ways])
+    table, curves = known.table, known.curves
+    truth = [curves.stress[row] for _, row in trials]
+    ways = [way for way in _ways(known, targets, trials) if _covers(way, truth)]
+    errors = np.array([trial_errors(curves, way.left_out, truth) for way in ways])
     rows, shares = stack_globally(errors.reshape(len(ways), -1))
     alone = np.sqrt(np.sum(errors**2, axis=(1, 2)) / len(trials))
     mixed = float(np.sqrt(np.sum(np.tensordot(shares, errors[rows], axes=1) ** 2) / len(trials)))
@@ -147,12 +164,11 @@ def _scattered(
     return found
 
 
-def _ways(
-    table: CurveTable, curves: MeanCurves, cross: Cross | None, targets: Sequence[State], trials: Sequence[Trial]
-) -> list[Way]:
+def _ways(known: Known, targets: Sequence[State], trials: Sequence[Trial]) -> list[Way]:
+    table, curves, cross = known.table, known.curves, known.cross
     chosen = calibrate_surface(table.coordinates, curves, targets, trials)
     surface = Surface.of(table.coordinates, curves, chosen.chosen)
-    ways = [Way(f"surface: {chosen.chosen}", chosen.left_out, surface.at), _path_way(curves, trials)]
+    ways = [Way(f"surface: {chosen.chosen}", chosen.left_out, surface.at), _path_way(known.path, trials)]
     if cross is not None:
         arms = Arms.fit(cross, curves, targets)
         left_out = tuple(_widened(curves, rows, arms, curves.states[row]) for rows, row in trials)
@@ -161,9 +177,8 @@ def _ways(
     return ways
 
 
-def _path_way(curves: MeanCurves, trials: Sequence[Trial]) -> Way:
-    transport = PathTransport.fit(curves)
-    path, choice = transport.path, transport.choice
+def _path_way(transport: PathTransport, trials: Sequence[Trial]) -> Way:
+    curves, path, choice = transport.curves, transport.path, transport.choice
 
     def carry(state: State) -> tuple[Array, Array]:
         value = float(path(np.array([state]))[0])
@@ -211,19 +226,41 @@ def _judged(
     if cross is not None and not cross.holds(state):
         remark = (
             f"{where}: not to be trusted, no known state lies off the two lines of the cross: what both coordinates do "
-            "together is taken as a product and was not tested"
+            "together is taken as a product and was not tested, and the standard error does not count it"
         )
         return PairCurve(replace(curve, trusted=False), False, remark)
     if not reaches(table.coordinates, curves, trials, np.array(state)):
         remark = (
             f"{where}: not to be trusted, it lies farther beyond the known states than any that could be left out: "
-            "extrapolation as far was not tested"
+            "extrapolation as far was not tested, and the standard error does not count it"
         )
         return PairCurve(replace(curve, trusted=False), False, remark)
     if not curve.trusted:
         remark = f"{where}: not to be trusted, no choice continues the known states to it with a small left-out error"
         return PairCurve(curve, True, remark)
     return PairCurve(curve, True, "")
+
+
+def to_common_strain(curves: MeanCurves, report: Callable[[str], None]) -> MeanCurves:
+    """The curves up to the strain that the states reach together.
+
+    Where tests end at strains of their own, another set of states knows each strain beyond the shortest, and what they
+    generate jumps from one to the next. States far shorter than most do not count: they are incomplete.
+    """
+    last = np.array([curves.strain[known][-1] for known in curves.known])
+    common = float(np.min(last[last >= SHORT * np.median(last)]))
+    stay = curves.strain <= common
+    if stay.all():
+        return curves
+    farther = int(np.sum(last > common))
+    report(
+        f"curves end at strain {common:.3g}, which {int(np.sum(last >= common))} of {len(last)} states reach; "
+        f"{farther} go on, to {float(last.max()):.3g} at most: what they measured beyond is not used"
+    )
+    return replace(
+        curves, strain=curves.strain[stay], weights=curves.weights[stay], stress=curves.stress[:, stay],
+        noise=curves.noise[:, stay],
+    )  # fmt: skip
 
 
 def _fills_grid(states: Array) -> bool:

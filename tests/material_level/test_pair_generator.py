@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -135,6 +136,25 @@ def test_noisy_copper_stays_within_its_band(states) -> None:
     assert (curve.strain[0], curve.stress[0]) == (0.0, 0.0)
     assert np.all(np.diff(curve.stress) >= 0.0)
     assert np.mean(np.abs(curve.stress[1:] - truth) <= 3.0 * curve.error[1:]) > 0.9
+
+
+def test_curves_end_where_the_states_reach_together_and_a_short_test_is_incomplete() -> None:
+    copper, said = MATERIALS["ofhc_copper"], list[str]()
+    table = make_tests(copper, GRID, points=30, largest_strain=0.3, repeats=1, noise=0.02, seed=3)
+    ends = {GRID[0]: 0.05, GRID[5]: 0.26, GRID[9]: 0.28}
+
+    def cut(state: CurveState) -> CurveState:
+        end = ends.get((state.coordinates[0], state.coordinates[1]), 0.3)
+        kept = state.tests[0].strain <= end
+        return CurveState(state.coordinates, (Test(state.tests[0].strain[kept], state.tests[0].stress[kept]),))
+
+    table = replace(table, states=tuple(cut(state) for state in table.states))
+    curve = generate_pairs(table, mean_curves(table), [(550.0, 5.0)], said.append)[550.0, 5.0].curve
+    shortest = sorted(state.reach for state in table.states)[1]
+    assert shortest - 0.012 < curve.strain[-1] <= shortest
+    assert any("which 19 of 20 states reach" in line for line in said)
+    truth = copper.stress(curve.strain[1:], 550.0, 5.0)
+    assert np.max(np.abs(curve.stress[1:] - truth)) < 0.1 * np.ptp(truth)
 
 
 def write_table(path: Path, states: Sequence[State]) -> Path:
