@@ -60,7 +60,7 @@ class PodGpr(ReducedBaseline):
             if comb(degree + dimension, dimension) < count
         ]
         kernels = [process, *(process + trend for trend in trends)]
-        return [_likeliest(kernel, known, coefficients) for kernel in kernels]
+        return [likeliest(kernel, known, coefficients) for kernel in kernels]
 
 
 class FpcaGpr(ReducedBaseline):
@@ -79,9 +79,7 @@ class FpcaGpr(ReducedBaseline):
         variance = np.sum(coefficients**2, axis=0)
         kept = int(np.searchsorted(np.cumsum(variance) / variance.sum(), EXPLAINED_VARIANCE)) + 1
         return [
-            _likeliest(
-                ConstantKernel(1.0, AMPLITUDES) * shape + WhiteKernel(1e-4, NOISE), known, coefficients[:, :kept]
-            )
+            likeliest(ConstantKernel(1.0, AMPLITUDES) * shape + WhiteKernel(1e-4, NOISE), known, coefficients[:, :kept])
             for lengths in (_lengths(known.shape[1]),)
             for shape in (RBF(lengths, LENGTH_SCALES), Matern(lengths, LENGTH_SCALES, nu=2.5))
         ]
@@ -92,7 +90,7 @@ def _lengths(dimension: int) -> float | Array:
     return 0.5 if dimension == 1 else np.full(dimension, 0.5)
 
 
-def _likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:
+def likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:
     """The processes whose hyperparameters make each mode's (K,) coefficients likeliest."""
     processes = [
         GaussianProcessRegressor(

@@ -1,25 +1,24 @@
 """Rivals for states scattered over two coordinates: plane, thin-plate spline, POD-GPR and FPCA-GPR.
 
 The coordinates are temperature and the logarithm of the strain rate, scaled to the known range. Labels known at the
-same states are treated together, as in the transport.
+same states are treated together, as in the transport. Unlike `baselines.scattered`, which holds fields without scatter
+exactly, they allow for the scatter of tests: a plane of least squares, processes with a nugget, few modes.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
-from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
 from cmgai_fem.baselines.gaussian_process import (
     AMPLITUDES,
     LENGTH_SCALES,
     NOISE,
-    RESTARTS,
-    SEED,
     TREND_VARIANCE,
-    maximise_likelihood,
+    likeliest,
 )
+from cmgai_fem.baselines.reduced import decompose
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.states import Array
 
@@ -76,17 +75,8 @@ SCATTERED_RIVALS: dict[str, Rival] = {
 
 
 def _by_modes(kernel: Kernel, places: Array, stress: Array, target: Array) -> Array:
-    mean = stress.mean(axis=0)
-    left, singular, right = np.linalg.svd(stress - mean, full_matrices=False)
-    share = np.cumsum(singular**2) / np.sum(singular**2)
-    count = min(int(np.searchsorted(share, EXPLAINED)) + 1, int(np.sum(singular > 1e-10 * singular[0])))
-    coefficients = left[:, :count] * singular[:count]
-    found = [
-        GaussianProcessRegressor(
-            kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=maximise_likelihood, random_state=SEED
-        )
-        .fit(places, column)
-        .predict(target[None])[0]
-        for column in coefficients.T
-    ]
-    return mean + np.array(found) @ right[:count]
+    parts = decompose(stress, None)
+    share = np.cumsum(np.sum(parts.coefficients**2, axis=0))
+    count = int(np.searchsorted(share / share[-1], EXPLAINED)) + 1
+    processes = likeliest(kernel, places, parts.coefficients[:, :count])
+    return np.asarray(parts.cardinal(processes(places, parts.coefficients, target[None])) @ stress)[0]
