@@ -2,7 +2,8 @@
 
 import csv
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,14 @@ def generate_curves(
     curves = read_curves(table)
     for note in curves.notes:
         say(f"{table.name}: {note}")
-    known = select(curves, coordinates)
+    with _naming(table):
+        known = select(curves, coordinates)
     targets = states_asked(known, coordinates, at)
-    mean = mean_curves(known)
-    for note in mean.notes:
-        say(f"{table.name}: {note}")
-    generated, facts = (_along if len(known.coordinates) == 1 else _over)(known, mean, targets, say, hardening)
+    with _naming(table):
+        mean = mean_curves(known)
+        for note in mean.notes:
+            say(f"{table.name}: {note}")
+        generated, facts = (_along if len(known.coordinates) == 1 else _over)(known, mean, targets, say, hardening)
     write_curves(out, known, generated)
     one = len(known.coordinates) == 1
 
@@ -88,6 +91,15 @@ def generate_curves(
     report(f"{len(generated)} curves in {out}")
 
 
+@contextmanager
+def _naming(table: Path) -> Iterator[None]:
+    """Put the table's name in front of what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{table}: {error}") from error
+
+
 def select(curves: CurveTable, coordinates: Sequence[str]) -> CurveTable:
     """The table with the coordinates asked for.
 
@@ -103,9 +115,9 @@ def select(curves: CurveTable, coordinates: Sequence[str]) -> CurveTable:
     for other, coordinate in enumerate(curves.coordinates):
         values = np.unique(curves.values()[:, other])
         if coordinate.name not in coordinates and len(values) > 1:
+            shown = ", ".join(f"{value:g}" for value in values[:5]) + (", ..." if len(values) > 5 else "")
             raise InputError(
-                f"{coordinate.name} takes {len(values)} values ({', '.join(f'{value:g}' for value in values[:5])}"
-                f"{', ...' if len(values) > 5 else ''}): write --coordinate {coordinates[0]} --coordinate "
+                f"column {coordinate.name} takes {len(values)} values ({shown}): write --coordinate {coordinates[0]} --coordinate "
                 f"{coordinate.name} and a value of both, --at A:B, or keep the tests of one of them"
             )
     return curves.along(coordinates[0])

@@ -106,11 +106,16 @@ def generate_pairs(
     Raises:
         InputError: too few states, or states on one line.
     """
+    names = " and ".join(coordinate.name for coordinate in table.coordinates)
     if len(curves.states) < LEAST_STATES:
         raise InputError(
-            f"{len(curves.states)} states of two coordinates are too few to leave one out: give at least {LEAST_STATES}"
+            f"columns {names}: {len(curves.states)} states of two coordinates are too few to leave one out: give at "
+            f"least {LEAST_STATES}"
         )
-    highest_order(places_of(table.coordinates, curves.states, curves.states))
+    try:
+        highest_order(places_of(table.coordinates, curves.states, curves.states))
+    except InputError as error:
+        raise InputError(f"columns {names}: {error}") from error
     curves = to_common_strain(curves, report)
     grid = Grid.of(table, curves) if _fills_grid(curves.states) else None
     cross = None if grid else Cross.of(table.coordinates, curves.states)

@@ -171,6 +171,7 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+PAIRS = sorted((Path(__file__).parent / "malformed" / "pairs").glob("*.csv"))
 BOTH = ["--coordinate", "temperature", "--coordinate", "strain_rate"]
 
 
@@ -194,9 +195,20 @@ def test_both_columns_from_the_command_line_in_either_order(tmp_path, capsys) ->
     assert facts["said"] == said.splitlines()[:-1]
 
 
+@pytest.mark.parametrize("path", PAIRS, ids=lambda path: path.stem)
+def test_malformed_tables_of_two_columns_get_one_line(path: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "g.csv"
+    assert run("generate", str(path), *BOTH, "--at", "450:2", "--out", str(out)) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith(f"cmgai-fem: {path}: columns temperature and strain_rate: ")
+    assert "\n" not in said
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["--coordinate", "temperature", "--at", "550"], "t.csv: column strain_rate takes 4 values"),
         (["--coordinate", "temperature", "--at", "550"], "write --coordinate temperature --coordinate strain_rate"),
         ([*BOTH, "--at", "550"], "--at 550: give 2 values, for temperature, strain_rate"),
         ([*BOTH, "--at", "550:0"], "strain_rate = 0 1/s is not positive"),
