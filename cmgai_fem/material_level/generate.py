@@ -117,8 +117,9 @@ def select(curves: CurveTable, coordinates: Sequence[str]) -> CurveTable:
         if coordinate.name not in coordinates and len(values) > 1:
             shown = ", ".join(f"{value:g}" for value in values[:5]) + (", ..." if len(values) > 5 else "")
             raise InputError(
-                f"column {coordinate.name} takes {len(values)} values ({shown}): write --coordinate {coordinates[0]} --coordinate "
-                f"{coordinate.name} and a value of both, --at A:B, or keep the tests of one of them"
+                f"column {coordinate.name} takes {len(values)} values ({shown}): write "
+                f"--coordinate {coordinates[0]} --coordinate {coordinate.name} and a value of both, "
+                f"--at A:B, or keep the tests of one of them"
             )
     return curves.along(coordinates[0])
 

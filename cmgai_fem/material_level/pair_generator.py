@@ -34,6 +34,8 @@ State = tuple[float, float]
 LEAST_VALUES = 3
 # States that leave a plane to the others when one is left out.
 LEAST_STATES = 4
+# States of a motion that bends, a surface of second degree; fewer do not show whether it does.
+BENDING = 6
 # States whose tests end before this share of the median of all states' are incomplete.
 SHORT = 0.75
 # Ways that err less than this many times the best are told apart by nothing that is known.
@@ -240,6 +242,12 @@ def _judged(
             "extrapolation as far was not tested, and the standard error does not count it"
         )
         return PairCurve(replace(curve, trusted=False), False, remark)
+    if len(curves.states) < BENDING:
+        remark = (
+            f"{where}: not to be trusted, {len(curves.states)} states do not show whether the motion bends: give at "
+            f"least {BENDING}"
+        )
+        return PairCurve(replace(curve, trusted=False), True, remark)
     if not curve.trusted:
         remark = f"{where}: not to be trusted, no choice continues the known states to it with a small left-out error"
         return PairCurve(curve, True, remark)

@@ -119,6 +119,13 @@ def test_inside_the_hull_its_inner_states_are_left_out_and_outside_all() -> None
     assert len(scattered_trials(COORDINATES, curves, [(900.0, 3.0)])) == len(SCATTERED)
 
 
+def test_states_that_do_not_show_whether_the_motion_bends_are_not_trusted() -> None:
+    few, target = [(300.0, 0.1), (600.0, 0.2), (400.0, 10.0), (700.0, 50.0)], (500.0, 3.0)
+    found = made(few, factors, [target])[target]
+    assert "4 states do not show whether the motion bends" in found.remark
+    assert not found.curve.trusted
+
+
 def test_too_few_states_and_states_on_one_line_are_refused() -> None:
     with pytest.raises(InputError, match="too few to leave one out"):
         made([(300.0, 0.1), (400.0, 1.0), (500.0, 0.1)], factors, [(450.0, 1.0)])
