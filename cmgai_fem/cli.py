@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -123,6 +123,7 @@ def generate(
     model: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
+    hardening: Annotated[bool | None, Parameter(negative="--no-hardening")] = None,
 ) -> int:
     """Generate a field, or a stress-strain curve, at states that were never solved.
 
@@ -162,19 +163,37 @@ def generate(
         Keep the solved generator in this .safetensors file.
     resume
         Keep files that an earlier, interrupted run of the same request finished.
+    hardening
+        Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
+    of_fields: dict[str, object] = {
+        "field": field, "unit": unit, "values": values, "values-from": values_from, "lower": lower,
+        "monotone": monotone, "monotone-in": monotone_in, "sensors": sensors, "save-model": save_model,
+        "resume": resume,
+    }  # fmt: skip
     points = [_point(text, "--at") for text in at or []]
     if model:
         from cmgai_fem.own_states.commands import generate_from_model
 
+        given: dict[str, object] = {
+            "coordinate": coordinate,
+            "hardening": hardening,
+            "seed": seed or None,
+            "method": method == "pinn",
+        }
+        _refuse(of_fields | given, "a model is solved already")
         generate_from_model(_single(inputs, "--model"), points, out, report=_say)
         return 0
     if inputs[0].suffix.lower() == ".csv":
+        from cmgai_fem.material_level.curve_solver import CurveSolver
         from cmgai_fem.material_level.generate import generate_curves
 
         table = _single(inputs, "a table of curves")
-        generate_curves(table, coordinate or ["state"], points, out, _say)
+        _refuse(of_fields, f"{table} is a table of stress-strain tests, which holds all that this would say")
+        solver = CurveSolver(method, seed)
+        generate_curves(table, coordinate or ["state"], points, out, _say, hardening, solver)
         return 0
+    _refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.own_states.commands import generate as generate_fields
 
     asked = _inputs(
@@ -192,6 +211,13 @@ def generate(
         report=_say,
     )
     return 0
+
+
+def _refuse(options: Mapping[str, object], because: str) -> None:
+    """An option that would change nothing is an error, not a silence."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise InputError(f"--{name}: leave it out; {because}")
 
 
 def _inputs(

@@ -10,6 +10,7 @@ import numpy as np
 
 import cmgai_fem
 from cmgai_fem.errors import InputError
+from cmgai_fem.material_level.curve_solver import BY_ELEMENTS, CurveSolver
 from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
@@ -17,7 +18,6 @@ from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.pair_generator import generate_pairs
 from cmgai_fem.material_level.reader import read_curves
 from cmgai_fem.results_folder import versions, write_json
-from cmgai_fem.solvers import solve
 
 Report = Callable[[str], None]
 State = tuple[float, ...]
@@ -30,6 +30,7 @@ def generate_curves(
     out: Path,
     report: Report,
     hardening: bool | None = None,
+    solver: CurveSolver = BY_ELEMENTS,
 ) -> None:
     """Generate curves along one coordinate or over two and write them, and beside them where they come from.
 
@@ -43,6 +44,7 @@ def generate_curves(
         out: CSV file to write, complete or not at all.
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
+        solver: by which method the motions are solved.
 
     Raises:
         InputError: the table or a value cannot be used.
@@ -63,7 +65,8 @@ def generate_curves(
         mean = mean_curves(known)
         for note in mean.notes:
             say(f"{table.name}: {note}")
-        generated, facts = (_along if len(known.coordinates) == 1 else _over)(known, mean, targets, say, hardening)
+        make = _along if len(known.coordinates) == 1 else _over
+        generated, facts = make(known, mean, targets, say, hardening, solver)
     write_curves(out, known, generated)
     one = len(known.coordinates) == 1
 
@@ -79,6 +82,8 @@ def generate_curves(
             "table": table.name,
             "coordinate": names[0] if one else names,
             "unit": units[0] if one else units,
+            "method": solver.method,
+            "seed": solver.seed,
             "known": [plain(state) for state in mean.states],
             "generated": [
                 {"value": plain(state), "trusted": bool(curve.trusted)} | facts.get(state, {})
@@ -152,11 +157,17 @@ def states_asked(known: CurveTable, coordinates: Sequence[str], at: Sequence[Seq
 
 
 def _along(
-    known: CurveTable, mean: MeanCurves, targets: Sequence[State], say: Report, hardening: bool | None
+    known: CurveTable,
+    mean: MeanCurves,
+    targets: Sequence[State],
+    say: Report,
+    hardening: bool | None,
+    solver: CurveSolver,
 ) -> tuple[dict[State, GeneratedCurve], dict[State, dict[str, bool]]]:
     line = Line.of(known.coordinates[0], mean.states[:, 0], mean)
-    generator = Generator.fit(line, [value for (value,) in targets], {"fem": solve}, say, hardening)
-    generated = {state: generator.at(state[0]) for state in targets}
+    methods = {solver.method: solver.line}
+    generator = Generator.fit(line, [value for (value,) in targets], methods, say, hardening)
+    generated = {state: generator.at(state[0], solver.method) for state in targets}
     for state, curve in generated.items():
         if not curve.trusted:
             say(
@@ -167,9 +178,14 @@ def _along(
 
 
 def _over(
-    known: CurveTable, mean: MeanCurves, targets: Sequence[State], say: Report, hardening: bool | None
+    known: CurveTable,
+    mean: MeanCurves,
+    targets: Sequence[State],
+    say: Report,
+    hardening: bool | None,
+    solver: CurveSolver,
 ) -> tuple[dict[State, GeneratedCurve], dict[State, dict[str, bool]]]:
-    found = generate_pairs(known, mean, [(state[0], state[1]) for state in targets], say, hardening)
+    found = generate_pairs(known, mean, [(state[0], state[1]) for state in targets], say, hardening, solver)
     for made in found.values():
         if made.remark:
             say(made.remark)

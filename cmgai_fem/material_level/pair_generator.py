@@ -1,8 +1,6 @@
 """Curves at any state of two coordinates, from known states that fill a grid, make a cross or lie anyhow.
 
-A grid is carried by `CornerGenerator`. Other states are carried in several ways: as one surface over both coordinates,
-along one path of which both are a combination (a slow test is like a hot one), and along the arms of a cross. What each
-way gets wrong of known states that are left out says how much it counts.
+A grid is carried by `CornerGenerator`, other states by `generate_scattered`.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,20 +11,16 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.corner_generator import CornerGenerator, corner_trials
 from cmgai_fem.material_level.corners import Grid
-from cmgai_fem.material_level.cross import Arms, Cross
-from cmgai_fem.material_level.curve_calibration import curve_error
-from cmgai_fem.material_level.curve_transport import Line, assemble, assemble_noise, parts_of, place
+from cmgai_fem.material_level.cross import Cross
+from cmgai_fem.material_level.curve_solver import BY_ELEMENTS, CurveSolver
 from cmgai_fem.material_level.curves import CurveTable
-from cmgai_fem.material_level.generator import GeneratedCurve, finish
+from cmgai_fem.material_level.generator import GeneratedCurve
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.material_level.pair_trials import Trial, places_of, reaches, scattered_trials, trial_errors
-from cmgai_fem.material_level.scattered import PathTransport, generate_without, path_line
-from cmgai_fem.material_level.surfaces import Surface, calibrate_surface
-from cmgai_fem.solvers import solve
-from cmgai_fem.stacking import stack_globally
+from cmgai_fem.material_level.pair_trials import Trial, places_of, reaches, scattered_trials
+from cmgai_fem.material_level.scattered import PathTransport
+from cmgai_fem.material_level.scattered_generator import Known, generate_scattered
 from cmgai_fem.state_space import highest_order
-from cmgai_fem.state_space.transport import solve_space
-from cmgai_fem.states import Array, IntArray
+from cmgai_fem.states import Array
 
 State = tuple[float, float]
 
@@ -38,8 +32,8 @@ LEAST_STATES = 4
 BENDING = 6
 # States whose tests end before this share of the median of all states' are incomplete.
 SHORT = 0.75
-# Ways that err less than this many times the best are told apart by nothing that is known.
-ALIKE = 2.0
+# Missing states with which scattered ones are still told to be nearly a grid.
+MOST_HOLES = 2
 
 
 @dataclass(frozen=True)
@@ -57,44 +51,13 @@ class PairCurve:
     remark: str
 
 
-@dataclass(frozen=True)
-class Way:
-    """One calibrated way to carry scattered states.
-
-    Args:
-        name: text for it.
-        left_out: (L,) curve of each state that was left out.
-        carry: stress (L,) [Pa] at a state, and its standard error relative to it (L,).
-    """
-
-    name: str
-    left_out: tuple[Array, ...]
-    carry: Callable[[State], tuple[Array, Array]]
-
-
-@dataclass(frozen=True)
-class Known:
-    """Known states that fill no grid, and what does not depend on the states asked for.
-
-    Args:
-        table: the tests.
-        curves: their mean curves.
-        cross: the cross that they make, if any.
-        path: the path through all of them.
-    """
-
-    table: CurveTable
-    curves: MeanCurves
-    cross: Cross | None
-    path: PathTransport
-
-
 def generate_pairs(
     table: CurveTable,
     curves: MeanCurves,
     targets: Sequence[State],
     report: Callable[[str], None],
     hardening: bool | None = None,
+    solver: CurveSolver = BY_ELEMENTS,
 ) -> dict[State, PairCurve]:
     """Curves at states of two coordinates.
 
@@ -104,9 +67,10 @@ def generate_pairs(
         targets: states to generate.
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
+        solver: by which method the motions are solved; networks on a grid alone.
 
     Raises:
-        InputError: too few states, or states on one line.
+        InputError: too few states, states on one line, or networks where no grid is.
     """
     names = " and ".join(coordinate.name for coordinate in table.coordinates)
     if len(curves.states) < LEAST_STATES:
@@ -122,102 +86,27 @@ def generate_pairs(
     grid = Grid.of(table, curves) if _fills_grid(curves.states) else None
     cross = None if grid else Cross.of(table.coordinates, curves.states)
     report(_layout(table, curves, grid, cross))
+    if grid is None and solver.method != "fem":
+        raise InputError(
+            f"--method {solver.method}: states that fill no grid are carried by finite elements alone, leave it out"
+        )
     hardens = curves.hardens if hardening is None else hardening
     made: dict[State, PairCurve] = {}
     known = None if grid else Known(table, curves, cross, PathTransport.fit(curves))
+    line, space = {solver.method: solver.line}, {solver.method: solver.space}
     for group in _alike(curves.states, targets, grid is not None):
         report(f"for {'; '.join(table.label(state) for state in group)}:")
         if known is None:
             assert grid is not None
             trials = corner_trials(grid, group)
-            generator = CornerGenerator.fit(grid, group, {"fem": solve}, {"fem": solve_space}, report, hardens)
-            found = {state: generator.at(state)[0] for state in group}
+            generator = CornerGenerator.fit(grid, group, line, space, report, hardens)
+            found = {state: generator.at(state, solver.method)[0] for state in group}
         else:
             trials = scattered_trials(table.coordinates, curves, group)
-            found = _scattered(known, group, trials, report, hardens)
+            found = generate_scattered(known, group, trials, report, hardens)
         for state in group:
             made[state] = _judged(table, curves, cross, trials, state, found[state])
     return {state: made[state] for state in targets}
-
-
-def _scattered(
-    known: Known, targets: Sequence[State], trials: Sequence[Trial], report: Callable[[str], None], hardens: bool
-) -> dict[State, GeneratedCurve]:
-    """The superposition of all ways, by what each gets wrong of the states that are left out."""
-    table, curves = known.table, known.curves
-    truth = [curves.stress[row] for _, row in trials]
-    ways = [way for way in _ways(known, targets, trials) if _covers(way, truth)]
-    errors = np.array([trial_errors(curves, way.left_out, truth) for way in ways])
-    rows, shares = stack_globally(errors.reshape(len(ways), -1))
-    alone = np.sqrt(np.sum(errors**2, axis=(1, 2)) / len(trials))
-    mixed = float(np.sqrt(np.sum(np.tensordot(shares, errors[rows], axes=1) ** 2) / len(trials)))
-    weight = np.zeros(len(ways))
-    weight[rows] = shares
-    for way, share, error in zip(ways, weight, alone, strict=True):
-        report(f"  {100 * share:.0f} % {way.name} (left-out error {100 * error:.2f} %)")
-    report(f"  together: left-out error {100 * mixed:.2f} % over {len(trials)} states left out in turn")
-    line = Line(table.coordinates[0], curves.states[:, 0], curves)
-    found = {}
-    for state in targets:
-        each = [way.carry(state) for way in ways]
-        stress = sum(weight[row] * each[row][0] for row in rows)
-        # All carry the scatter of the same tests: their errors go together.
-        carried = sum(weight[row] * each[row][1] for row in rows)
-        if not np.any(np.isfinite(stress)):
-            raise InputError(f"{table.label(state)}: no strain is known at enough states to generate a curve")
-        near = [row for row in range(len(ways)) if alone[row] <= ALIKE * alone.min()]
-        parting = max(_parting(curves, each[row][0], stress) for row in near)
-        found[state] = finish(line, stress, carried, float(np.hypot(mixed, parting)), hardens)
-    return found
-
-
-def _ways(known: Known, targets: Sequence[State], trials: Sequence[Trial]) -> list[Way]:
-    table, curves, cross = known.table, known.curves, known.cross
-    chosen = calibrate_surface(table.coordinates, curves, targets, trials)
-    surface = Surface.of(table.coordinates, curves, chosen.chosen)
-    ways = [Way(f"surface: {chosen.chosen}", chosen.left_out, surface.at), _path_way(known.path, trials)]
-    if cross is not None:
-        arms = Arms.fit(cross, curves, targets)
-        left_out = tuple(_widened(curves, rows, arms, curves.states[row]) for rows, row in trials)
-        name = f"arms of the cross as factors: {arms.choices[0]}; {arms.choices[1]}"
-        ways.append(Way(name, left_out, lambda state: arms.at(curves, state)))
-    return ways
-
-
-def _path_way(transport: PathTransport, trials: Sequence[Trial]) -> Way:
-    curves, path, choice = transport.curves, transport.path, transport.choice
-
-    def carry(state: State) -> tuple[Array, Array]:
-        value = float(path(np.array([state]))[0])
-        line = path_line(curves, path)
-        labels = np.isin(curves.strain, line.curves.strain)
-        parts = parts_of(line, choice, [value])
-        stress, error = np.full((2, len(curves.strain)), np.nan)
-        stress[labels] = assemble(line, choice, parts, [part.feature(place(choice, value)) for part in parts])
-        error[labels] = np.sqrt(np.sum(assemble_noise(line, choice, parts, value) ** 2, axis=1))
-        return stress, error
-
-    left_out = tuple(generate_without(curves, path, choice, row) for _, row in trials)
-    return Way(f"path {path}: {choice}", left_out, carry)
-
-
-def _widened(curves: MeanCurves, rows: IntArray, arms: Arms, state: Array) -> Array:
-    """(L,) stress along the arms from the states at `rows`, on all labels."""
-    kept = curves.only(rows)
-    stress = np.full(len(curves.strain), np.nan)
-    stress[np.isin(curves.strain, kept.strain)] = arms.at(kept, (float(state[0]), float(state[1])))[0]
-    return stress
-
-
-def _covers(way: Way, known: Sequence[Array]) -> bool:
-    return all(np.any(np.isfinite(made) & np.isfinite(truth)) for made, truth in zip(way.left_out, known, strict=True))
-
-
-def _parting(curves: MeanCurves, one: Array, other: Array) -> float:
-    """How far two generated curves part (NRMSE); 0 without a common strain."""
-    if not np.any(np.isfinite(one) & np.isfinite(other)):
-        return 0.0
-    return curve_error(one, other, curves.weights, curves.plastic)
 
 
 def _judged(
@@ -291,7 +180,10 @@ def _layout(table: CurveTable, curves: MeanCurves, grid: Grid | None, cross: Cro
     elif cross is not None:
         shape = f"a cross through {table.label(cross.centre)}"
     else:
-        shape = "scattered"
+        sizes = [len(np.unique(column)) for column in curves.states.T]
+        lacking = sizes[0] * sizes[1] - len(curves.states)
+        holes = f", a grid of {sizes[0]} x {sizes[1]} values but for {lacking}" if lacking <= MOST_HOLES else ""
+        shape = f"scattered{holes}"
     return f"{len(curves.states)} known states, {shape}: {ranges}"
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,15 @@ from cmgai_fem.material_level.constitutive_fits import fit_models
 from cmgai_fem.material_level.corner_generator import CornerGenerator
 from cmgai_fem.material_level.corners import Grid
 from cmgai_fem.material_level.curve_calibration import curve_error
-from cmgai_fem.material_level.curve_transport import Line, Solve
+from cmgai_fem.material_level.curve_solver import CurveSolver
+from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
 from cmgai_fem.material_level.study_data import MATERIALS, make_tests
 from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
-from cmgai_fem.material_level.surfaces import SolveSpace
-from cmgai_fem.solvers import solve
-from cmgai_fem.state_space.transport import solve_space
+from cmgai_fem.solvers import METHODS
 from cmgai_fem.states import Array
 
 Report = Callable[[str], None]
@@ -71,10 +69,9 @@ def run_case(case: CaseTable, tests: MeasurementTable, device: str, seed: int, r
         material, case.known, points=tests.points, largest_strain=tests.largest_strain, repeats=tests.repeats,
         noise=tests.noise, seed=seed,
     )  # fmt: skip
-    solvers: dict[str, Solve] = {"fem": solve, "pinn": partial(solve, method="pinn", seed=seed, device=device)}
+    solvers = {method: CurveSolver(method, seed, device) for method in METHODS}
     seconds: dict[str, float] = {}
-    space: dict[str, SolveSpace] = {"fem": solve_space, "pinn": partial(solve_space, method="pinn", seed=seed)}
-    made = _Generation.of(case, table, solvers, space, seconds, report)
+    made = _Generation.of(case, table, solvers, seconds, report)
     # The truth of held-out states is first looked at here, after everything has been generated.
     truth = {state: material.stress(made.curves.strain, *state) for state in case.asked}
     rows = tuple(_rows(case, made, truth, seconds))
@@ -98,16 +95,13 @@ class _Generation:
         cls,
         case: CaseTable,
         table: CurveTable,
-        solvers: Mapping[str, Solve],
-        space: Mapping[str, SolveSpace],
+        solvers: Mapping[str, CurveSolver],
         seconds: dict[str, float],
         report: Report,
     ) -> "_Generation":
         start = time.perf_counter()
-        if case.split == "corner":
-            made = _corner(case, table, solvers, space, report)
-        else:
-            made = _line(case, table, solvers, report)
+        make = _corner if case.split == "corner" else _line
+        made = make(case, table, solvers, report)
         seconds["transport"] = time.perf_counter() - start
         for fit in fit_models(table, case.temperatures[0], case.rates[0]):
             for state in case.asked:
@@ -115,12 +109,13 @@ class _Generation:
         return made
 
 
-def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], report: Report) -> _Generation:
+def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, CurveSolver], report: Report) -> _Generation:
     along = table.along(case.split)
     curves = mean_curves(along)
     line = Line.of(along.coordinates[0], curves.states[:, 0], curves)
     axis = table.axis(case.split)
-    generator = Generator.fit(line, [state[axis] for state in case.asked], solvers, report)
+    along_line = {method: solver.line for method, solver in solvers.items()}
+    generator = Generator.fit(line, [state[axis] for state in case.asked], along_line, report)
     generated = {(method, state): generator.at(state[axis], method) for method in solvers for state in case.asked}
     rivals: dict[tuple[str, State], Array] = {}
     for rival in BASELINES:
@@ -129,16 +124,12 @@ def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solve], repo
     return _Generation(curves, generated, rivals, generator.describe(), {})
 
 
-def _corner(
-    case: CaseTable,
-    table: CurveTable,
-    solvers: Mapping[str, Solve],
-    space: Mapping[str, SolveSpace],
-    report: Report,
-) -> _Generation:
+def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, CurveSolver], report: Report) -> _Generation:
     curves = mean_curves(table)
     grid = Grid.of(table, curves)
-    generator = CornerGenerator.fit(grid, case.asked, solvers, space, report)
+    along_line = {method: solver.line for method, solver in solvers.items()}
+    over_both = {method: solver.space for method, solver in solvers.items()}
+    generator = CornerGenerator.fit(grid, case.asked, along_line, over_both, report)
     generated, parting = {}, {}
     for method in solvers:
         for state in case.asked:

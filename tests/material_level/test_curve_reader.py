@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmgai_fem.cli import main
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.generate import generate_curves
 from cmgai_fem.material_level.reader import read_curves
@@ -115,3 +116,52 @@ def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
         read_curves(tmp_path / "nothing.csv")
     with pytest.raises(InputError, match="no state coordinate 'pressure'"):
         generate_curves(table(tmp_path / "t.csv"), ["pressure"], [(1.0,)], tmp_path / "o.csv", lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--lower", "0"], "--lower: leave it out; "),
+        (["--field", "stress"], "--field: leave it out; "),
+        (["--resume"], "--resume: leave it out; "),
+    ],
+)
+def test_an_option_that_a_table_of_tests_does_not_take_is_refused(tmp_path: Path, capsys, option, message) -> None:
+    path, out = table(tmp_path / "t.csv"), tmp_path / "o.csv"
+    with pytest.raises(SystemExit) as ended:
+        main(["generate", str(path), "--coordinate", "temperature", "--at", "320", "--out", str(out), *option])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_networks_generate_the_curve_of_the_finite_elements(tmp_path: Path, capsys) -> None:
+    path, curves = table(tmp_path / "t.csv"), {}
+    for method in ("fem", "pinn"):
+        out = tmp_path / f"{method}.csv"
+        arguments = ["--coordinate", "temperature", "--at", "320", "--method", method, "--out", str(out)]
+        with pytest.raises(SystemExit) as ended:
+            main(["generate", str(path), *arguments])
+        assert ended.value.code == 0, capsys.readouterr().err
+        curves[method] = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=2)
+        assert json.loads(out.with_name(f"{method}.provenance.json").read_text())["method"] == method
+    assert curves["pinn"] == pytest.approx(curves["fem"], rel=1e-3)
+
+
+def test_the_user_says_whether_a_curve_hardens(tmp_path: Path, capsys) -> None:
+    strain = np.linspace(0.0, 0.2, 9)
+    rows = [
+        f"{temperature},{point:g},{400.0 - 0.2 * temperature - 300.0 * point:g}"
+        for temperature in (300.0, 350.0, 400.0)
+        for point in strain
+    ]
+    path = write(tmp_path / "soft.csv", "temperature [K],plastic_strain,stress [MPa]", rows)
+    ends = {}
+    for option in ("--hardening", "--no-hardening"):
+        out = tmp_path / "o.csv"
+        with pytest.raises(SystemExit):
+            main(["generate", str(path), "--coordinate", "temperature", "--at", "375", option, "--out", str(out)])
+        stress = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=2)
+        ends[option] = stress[-1] - stress[0]
+    assert ends["--hardening"] >= 0.0
+    assert ends["--no-hardening"] < -40e6
