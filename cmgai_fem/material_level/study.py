@@ -4,7 +4,7 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,12 @@ from cmgai_fem.results_folder import versions, write_json, write_metrics
 from cmgai_fem.study_file import find_study, studies_folder
 
 COLUMNS = (
-    "material", "split", "temperature", "strain_rate", "method", "against", "nrmse", "level_error", "seconds",
+    "material", "split", "temperature", "strain_rate", "method", "against", "nrmse", "level_error", "mean_covered",
+    "points_covered", "seconds",
+)  # fmt: skip
+GENERATED = (
+    "material", "split", "temperature", "strain_rate", "method", "strain", "stress", "standard_error", "scatter",
+    "trusted",
 )  # fmt: skip
 SIMPLE_RIVALS = ("linear", "natural_spline", "pod_gpr")
 
@@ -63,6 +68,7 @@ def run_stress_strain(out: Path, device: str, seed: int, report: Callable[[str],
     seconds = time.perf_counter() - start
     run = _run_info(study, path, results, verdicts, left_out, measured, device, seed, seconds)
     write_json(out / "run.json", run)
+    write_metrics(out / "generated.csv", list(_generated(results)), GENERATED)
     write_page(out / "report.html", study, results, run, left_out)
     _print_tables(results, left_out, verdicts, report)
     report(f"{seconds:.0f} s; report: {out / 'report.html'}")
@@ -155,6 +161,16 @@ def _run_info(
     }
 
 
+def _generated(results: Sequence[CaseResult]) -> Iterator[Row]:
+    """Points of every generated curve, in SI units."""
+    for result in results:
+        for (method, (temperature, rate)), curve in result.generated.items():
+            trusted = "yes" if curve.trusted else "no"
+            head = (result.case.material, result.case.split, temperature, rate, method)
+            for point in zip(curve.strain, curve.stress, curve.error, curve.scatter, strict=True):
+                yield dict(zip(GENERATED, (*head, *map(float, point), trusted), strict=True))
+
+
 def _print_tables(
     results: Sequence[CaseResult], left_out: Sequence[LeftOutState], verdicts: Sequence[Verdict], report: Report
 ) -> None:
@@ -177,6 +193,15 @@ def _print_tables(
             report(f"{f'{state.state[0]:g} K, {state.state[1]:g} /s':<22}{cells}")
         means = "".join(f"{100 * np.mean([state.errors[method] for state in left_out]):>21.2f}" for method in methods)
         report(f"{'mean':<22}{means}")
+    report("")
+    mean, points = (
+        100 * np.mean([row[key] for result in results for row in result.rows if key in row])
+        for key in ("mean_covered", "points_covered")
+    )
+    report(
+        f"bands of 95 %: that of the mean holds the true curves at {mean:.1f} % of the strains, that of the points "
+        f"holds {points:.1f} % of the points of tests made later at the held-out states"
+    )
     report("")
     for verdict in verdicts:
         report(f"{'holds' if verdict.passed else 'FAILS'}  {verdict.name}: {verdict.value}, at most {verdict.limit}")

@@ -1,30 +1,36 @@
 """One case of the stress-strain study: generation from the known tests, then comparison with the held-out truth."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cmgai_fem.baselines import BASELINES
+from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.constitutive_fits import fit_models
 from cmgai_fem.material_level.corner_generator import CornerGenerator
 from cmgai_fem.material_level.corners import Grid
+from cmgai_fem.material_level.coverage import share_of_curve, share_of_points
 from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_solver import CurveSolver
 from cmgai_fem.material_level.curve_transport import Line
-from cmgai_fem.material_level.curves import CurveTable
+from cmgai_fem.material_level.curves import CurveTable, Test
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
-from cmgai_fem.material_level.study_data import MATERIALS, make_tests
+from cmgai_fem.material_level.study_data import MATERIALS, Material, make_tests
 from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
 from cmgai_fem.solvers import METHODS
 from cmgai_fem.states import Array
 
 Report = Callable[[str], None]
 Row = dict[str, Any]
+
+# Added to the seed of the known tests: tests at held-out states that no band has seen.
+LATER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,16 @@ class CaseResult:
     rows: tuple[Row, ...]
 
 
-def run_case(case: CaseTable, tests: MeasurementTable, device: str, seed: int, report: Report) -> CaseResult:
+def run_case(
+    case: CaseTable,
+    tests: MeasurementTable,
+    device: str,
+    seed: int,
+    report: Report,
+    *,
+    material: Material | None = None,
+    methods: Sequence[str] = METHODS,
+) -> CaseResult:
     """Generate the held-out states of a case and compare them with the published model.
 
     Args:
@@ -63,18 +78,30 @@ def run_case(case: CaseTable, tests: MeasurementTable, device: str, seed: int, r
         device: torch device of the networks.
         seed: of the noise and of the networks.
         report: takes lines of progress.
+        material: the truth; the case's own if None.
+        methods: by which the transports are solved.
+
+    Raises:
+        InputError: a truth of another kind of strain than the case's own.
     """
-    material = MATERIALS[case.material]
-    table = make_tests(
-        material, case.known, points=tests.points, largest_strain=tests.largest_strain, repeats=tests.repeats,
-        noise=tests.noise, seed=seed,
+    material = material or MATERIALS[case.material]
+    if material.plastic != case.plastic:
+        raise InputError(f"{case.name}: {material.name} is not tested in the same kind of strain")
+    measure = partial(
+        make_tests, material, points=tests.points, largest_strain=tests.largest_strain, repeats=tests.repeats,
+        noise=tests.noise,
     )  # fmt: skip
-    solvers = {method: CurveSolver(method, seed, device) for method in METHODS}
+    table = measure(case.known, seed=seed)
+    solvers = {method: CurveSolver(method, seed, device) for method in methods}
     seconds: dict[str, float] = {}
     made = _Generation.of(case, table, solvers, seconds, report)
     # The truth of held-out states is first looked at here, after everything has been generated.
     truth = {state: material.stress(made.curves.strain, *state) for state in case.asked}
-    rows = tuple(_rows(case, made, truth, seconds))
+    later = {
+        (state.coordinates[0], state.coordinates[1]): state.tests
+        for state in measure(case.asked, seed=seed + LATER).states
+    }
+    rows = tuple(_rows(case, made, truth, later, seconds))
     return CaseResult(
         case, table, made.curves, made.generated, made.rivals, truth, made.calibration, made.parting, rows
     )
@@ -140,7 +167,13 @@ def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, CurveSolve
     return _Generation(curves, generated, rivals, generator.describe(), parting)
 
 
-def _rows(case: CaseTable, made: _Generation, truth: Mapping[State, Array], seconds: Mapping[str, float]) -> list[Row]:
+def _rows(
+    case: CaseTable,
+    made: _Generation,
+    truth: Mapping[State, Array],
+    later: Mapping[State, Sequence[Test]],
+    seconds: Mapping[str, float],
+) -> list[Row]:
     count = len(made.curves.strain)
     # A total strain has the origin in front of the labels.
     curves = {key: curve.stress[-count:] for key, curve in made.generated.items()} | made.rivals
@@ -149,6 +182,11 @@ def _rows(case: CaseTable, made: _Generation, truth: Mapping[State, Array], seco
         compared = [("reference", truth[state])]
         if method == "pinn":
             compared.append(("fem", curves["fem", state]))
+        covered: dict[str, float] = {}
+        if (method, state) in made.generated:
+            curve = made.generated[method, state]
+            covered["mean_covered"] = share_of_curve(curve, made.curves.strain, truth[state])
+            covered["points_covered"] = share_of_points(curve, later[state])
         for against, target in compared:
             rows.append(
                 {
@@ -157,6 +195,7 @@ def _rows(case: CaseTable, made: _Generation, truth: Mapping[State, Array], seco
                     "nrmse": curve_error(stress, target, made.curves.weights, case.plastic),
                     "level_error": float(np.sqrt(np.mean((stress - target) ** 2) / np.mean(target**2))),
                     "seconds": seconds["transport"] if method in ("fem", "pinn") else "",
+                    **(covered if against == "reference" else {}),
                 }
             )  # fmt: skip
     return rows

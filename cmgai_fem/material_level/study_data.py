@@ -10,7 +10,7 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
-from cmgai_fem.material_level.flow_stress import JohnsonCook, MechanicalThreshold
+from cmgai_fem.material_level.flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 from cmgai_fem.states import Array, Coordinate
 
 TEMPERATURE = Coordinate("temperature", "K")
@@ -37,7 +37,7 @@ class Material:
     """
 
     name: str
-    model: JohnsonCook | MechanicalThreshold
+    model: JohnsonCook | ZerilliArmstrong | MechanicalThreshold
     plastic: bool
 
     def stress(self, strain: Array, temperature: float, rate: float) -> Array:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cmgai_fem.figures import method_name
+from cmgai_fem.material_level.coverage import mean_band, point_band
 from cmgai_fem.material_level.measured_points import LeftOutState
 from cmgai_fem.material_level.study_cases import CaseResult
 from cmgai_fem.material_level.study_tables import State, StressStrainStudy
@@ -57,6 +58,11 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "name": result.case.name.replace("_", " "),
         "states": [f"{t:g} K, {r:g} /s" for t, r in result.case.asked],
         "trusted": [result.generated["fem", state].trusted for state in result.case.asked],
+        "covered": [
+            (row["mean_covered"], row["points_covered"])
+            for row in result.rows
+            if row["method"] == "fem" and "mean_covered" in row
+        ],
         "parting": [result.parting.get(state) for state in result.case.asked],
         "table": table,
         "calibration": [
@@ -109,10 +115,11 @@ def _draw_state(chart: Axes, result: CaseResult, state: State) -> None:
             strain, result.rivals[rival, state] / 1e6, color=COLOURS[rival], linewidth=0.9, label=method_name(rival)
         )
     curve = result.generated["fem", state]
-    single = np.hypot(curve.error, curve.scatter)
-    for spread, alpha, label in ((single, 0.15, "95 % of test points"), (curve.error, 0.35, "95 % of the mean")):
-        low, high = (curve.stress - 2.0 * spread) / 1e6, (curve.stress + 2.0 * spread) / 1e6
-        chart.fill_between(curve.strain, low, high, color="#0b5394", alpha=alpha, linewidth=0.0, label=label)
+    for band, alpha, label in ((point_band, 0.15, "95 % of test points"), (mean_band, 0.35, "95 % of the mean")):
+        low, high = band(curve)
+        chart.fill_between(
+            curve.strain, low / 1e6, high / 1e6, color="#0b5394", alpha=alpha, linewidth=0.0, label=label
+        )
     chart.plot(curve.strain, curve.stress / 1e6, color="#0b5394", linewidth=1.6, label=method_name("fem"))
     pinn = result.generated["pinn", state]
     chart.plot(pinn.strain, pinn.stress / 1e6, "--", color="#c2410c", linewidth=1.2, label=method_name("pinn"))

@@ -91,11 +91,13 @@ def test_truth_is_asked_for_after_everything_is_generated(monkeypatch: pytest.Mo
     )  # fmt: skip
     tests = MeasurementTable(points=20, repeats=2, noise=0.02, largest_strain=0.3)
     result = run_case(case, tests, "cpu", 1, lines.append)
-    assert calibrated_before == [True]
-    assert asked[-1] == 800.0
+    # Once for the true curve and once for each test made later.
+    assert calibrated_before == [True] * 3
+    assert asked[-3:] == [800.0] * 3
     figures = {(item["method"], item["against"]): item["nrmse"] for item in result.rows}
     assert figures["fem", "reference"] < 0.06
     assert figures["pinn", "fem"] < 0.002
+    assert {item["method"] for item in result.rows if "mean_covered" in item} == {"fem", "pinn"}
 
 
 def measured_file() -> Path:
