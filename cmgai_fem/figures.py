@@ -41,6 +41,9 @@ METHOD_NAMES = {
     "thin_plate_spline": "Thin-plate spline",
     "response_surface": "Response surface",
     "grid_spline": "Grid spline",
+    "johnson_cook": "Johnson–Cook",
+    "zerilli_armstrong": "Zerilli–Armstrong",
+    "mechanical_threshold": "Mechanical threshold stress",
 }
 
 

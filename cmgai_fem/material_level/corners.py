@@ -136,10 +136,11 @@ class CornerPaths:
         calibrations = {}
         for axis, coordinate in enumerate(grid.table.coordinates):
             asked = [target[axis] for target in targets]
-            calibrations[axis] = calibrate_lines(grid.lines(axis), asked, HIGHEST_ORDER, SCATTER_WEIGHT)
-            chosen = calibrations[axis]
+            chosen = calibrate_lines(grid.lines(axis), asked, HIGHEST_ORDER, SCATTER_WEIGHT)
+            # The best choice alone goes both ways round.
+            calibrations[axis] = replace(chosen, shares=((chosen.chosen, 1.0),), error=chosen.table[0][1])
             report(
-                f"grid along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.error:.2f} %, "
+                f"grid along {coordinate.name}: {chosen.chosen} (left-out error {100 * chosen.table[0][1]:.2f} %, "
                 f"{len(grid.axes[1 - axis])} lines)"
             )
         return cls(grid, calibrations, solvers, tuple((target[0], target[1]) for target in targets))

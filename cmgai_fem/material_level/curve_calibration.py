@@ -48,13 +48,14 @@ class CurveCalibration:
 
     def describe(self) -> dict[str, Any]:
         """The calibration as plain data."""
+        shares = dict(self.shares)
         return {
             "chosen": self.chosen.describe(),
-            "shares": [choice.describe() | {"share": share} for choice, share in self.shares],
             "left_out_error": self.error,
             "left_out_states": [list(values) for values in self.trials],
             "candidates": [
-                choice.describe() | {"left_out_error": error, "carried_scatter": scatter}
+                choice.describe()
+                | {"left_out_error": error, "carried_scatter": scatter, "share": shares.get(choice, 0.0)}
                 for choice, error, scatter in self.table
                 if np.isfinite(error)
             ],

@@ -69,7 +69,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
             {
                 "where": where,
                 "error": item["left_out_error"],
-                "best": item["candidates"][:CANDIDATES_SHOWN],
+                "best": _counting(item["candidates"]),
                 "share": item.get("share"),
                 "mix": item.get("left_out_error_of_mix"),
             }
@@ -77,6 +77,13 @@ def _case(result: CaseResult) -> dict[str, Any]:
         ],
         "picture": _svg(_draw(result)),
     }
+
+
+def _counting(candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Candidates that have a share, greatest first, then the best others."""
+    shared = sorted((row for row in candidates if row.get("share")), key=lambda row: -row["share"])
+    others = [row for row in candidates if not row.get("share")]
+    return [*shared, *others][: max(CANDIDATES_SHOWN, len(shared))]
 
 
 def _means(left_out: Sequence[LeftOutState]) -> dict[str, float]:
