@@ -20,6 +20,7 @@ from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.known_force import force_on_dofs
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Columns, LabelSpace, products
+from cmgai_fem.forces import Least
 from cmgai_fem.states import Array
 from cmgai_fem.transport import Motion, TransportSolution
 
@@ -51,12 +52,14 @@ def replay(solution: TransportSolution, steps: int = 200) -> Replay:
         steps: equal midpoint steps between the first and the last known state.
 
     Raises:
-        InputError: the solution reports no force.
+        InputError: the solution reports no force, or one that acts by blows at states between.
         ConvergenceError: the march failed.
     """
     if solution.force is None:
         raise InputError(f"the {solution.method} transport reports no force to march with")
     problem = solution.problem
+    if problem.force == Least(-1) and len(problem.nodes) > 2:
+        raise InputError("least(-1) strikes a blow at each state between the ends, which no march can take as a force")
     times = np.linspace(0.0, 1.0, steps + 1)
     if problem.law.stiffness == 0.0:
         shape = problem.modes.origin.shape

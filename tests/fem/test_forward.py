@@ -171,6 +171,8 @@ def test_bad_input_and_failed_steps_are_errors():
     still = Field(np.zeros((2, 1, 1)), "1", ("",))
     states = StateSet(labels_on_points(np.zeros((1, 1))), Coordinate("s"), np.array([0.0, 1.0]), {"u": still})
     solution = solve(TransportProblem(states, force=Least(0)), "fem")
+    with pytest.raises(InputError, match="a blow at each state between"):
+        replay(solve(TransportProblem(wave_states(), force=Least(-1)), "fem"))
     object.__setattr__(solution, "force", None)
     with pytest.raises(InputError, match="reports no force"):
         replay(solution)
