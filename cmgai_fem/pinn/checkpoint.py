@@ -19,6 +19,7 @@ from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.states import Array
 from cmgai_fem.transport import TransportProblem
 
+SUFFIX = ".safetensors"
 COLUMNS = ("step", "loss", "momentum_residual", "seconds")
 
 
@@ -45,6 +46,16 @@ class Checkpoint:
         self.rows: list[dict[str, float]] = []
         if path is not None and path.exists():
             self._read(path)
+
+    @classmethod
+    def of(
+        cls, path: Path | None, problem: TransportProblem, settings: TrainingSettings, seed: int, every: float
+    ) -> "Checkpoint":
+        """The checkpoint of one training in a file, or in a folder in a file of its own; none without a path."""
+        if path is None:
+            return cls(None)
+        key = training_key(problem, settings, seed)
+        return cls(path if path.suffix == SUFFIX else path / f"{key[:16]}{SUFFIX}", key, every)
 
     def take_finished(self) -> Array | None:
         """Weights of the next networks in order, if they were trained before."""

@@ -22,6 +22,7 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
 from cmgai_fem.label_mesh import LabelMesh, slow_eigenmodes
 from cmgai_fem.pinn.bases import MOST
+from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.curves import Anchors
 from cmgai_fem.pinn.encodings import encode_labels
 from cmgai_fem.pinn.jets import derivative
@@ -221,8 +222,18 @@ def train_field(
     generator: torch.Generator,
     seed: int,
     history: History,
+    checkpoint: Checkpoint,
 ) -> FieldMotion:
     """Train a field network by Levenberg-Marquardt.
+
+    Args:
+        problem: the statement.
+        settings: how to train.
+        device: where.
+        generator: of the starting weights.
+        seed: of the random frequencies.
+        history: takes a row a step.
+        checkpoint: takes the state after each step, and gives back that of an interrupted training.
 
     Raises:
         InputError: the problem is not for a field network.
@@ -230,22 +241,31 @@ def train_field(
     """
     _check(problem, settings)
     field = FieldNetwork.of(problem, settings, seed)
+    finished = checkpoint.take_finished()
+    if finished is not None:
+        return FieldMotion(field, finished, problem.modes.origin)
     residual = FieldResidual(field, problem, settings.points, device)
     optimiser = LevenbergMarquardt(residual, residual.jacobian, field.network.initial(generator).to(device))
-    losses = [optimiser.loss]
-    for _ in range(settings.field_steps):
+    losses, saved = [optimiser.loss], checkpoint.take_current()
+    if saved:
+        optimiser.restore(saved)
+        losses = [float(loss) for loss in saved["losses"]]
+    for _ in range(len(losses) - 1, settings.field_steps):
         moved = optimiser.step()
         losses.append(optimiser.loss)
         history.add(optimiser.loss, 0.0)
         # Ten steps that together gain less than a thousandth of the force are the end.
         if not moved or (len(losses) > 10 and losses[-11] - losses[-1] <= 1e-3 * losses[-1]):
             break
+        checkpoint.save(optimiser.state() | {"losses": np.array(losses)}, history.rows)
     else:
         raise ConvergenceError(
             f"field {problem.field!r}: the force of the field network still falls after {settings.field_steps} steps; "
             "raise field_steps, or use the encoding 'spectral'"
         )
-    return FieldMotion(field, optimiser.weights.cpu().numpy(), problem.modes.origin)
+    weights = optimiser.weights.cpu().numpy()
+    checkpoint.finish(weights, history.rows)
+    return FieldMotion(field, weights, problem.modes.origin)
 
 
 def _check(problem: TransportProblem, settings: TrainingSettings) -> None:

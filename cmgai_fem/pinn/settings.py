@@ -1,10 +1,6 @@
 """How a PINN is trained."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-import torch
 
 from cmgai_fem.errors import InputError
 
@@ -72,14 +68,3 @@ class TrainingSettings:
         for name in ("penalty", "bandwidth", "tolerance", "window", "horizon"):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"training: {name} = {getattr(self, name):g} must be positive")
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Run with `count` torch threads and put the number back afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,7 +14,7 @@ from scipy.interpolate import make_interp_spline
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Free, Least
 from cmgai_fem.pinn.bases import ModalBasis, modal_basis
-from cmgai_fem.pinn.checkpoint import Checkpoint, training_key
+from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.coupling import coupling_at
 from cmgai_fem.pinn.curves import (
     Curve,
@@ -27,7 +27,8 @@ from cmgai_fem.pinn.curves import (
 )
 from cmgai_fem.pinn.field_network import FieldForce, train_field
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
-from cmgai_fem.pinn.settings import TrainingSettings, torch_threads
+from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.pinn.threads import torch_threads
 from cmgai_fem.pinn.training import History, train
 from cmgai_fem.states import Array
 from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
@@ -55,7 +56,7 @@ def solve_pinn(
         seed: of the networks' starting weights.
         progress: takes one row {step, loss, momentum_residual, seconds} a step.
         checkpoint: .safetensors file from which an interrupted training of the same problem goes on, to the same
-            digits, and to which this one is saved; None for none.
+            digits, and to which this one is saved, or a folder that keeps a file of each training; None for none.
         save_every: least time between two saves within one network pair [s].
 
     Raises:
@@ -64,12 +65,12 @@ def solve_pinn(
     """
     settings = settings or TrainingSettings()
     place = _device(device)
-    if settings.encoding != "spectral":
-        if checkpoint is not None:
-            raise InputError(f"encoding {settings.encoding!r} keeps no checkpoint: use 'spectral'")
-        return _solve_field(problem, settings, place, seed, progress)
-    kept = Checkpoint(checkpoint, training_key(problem, settings, seed) if checkpoint else "", save_every)
+    kept = Checkpoint.of(checkpoint, problem, settings, seed, save_every)
     history = History(progress, kept.rows)
+    if settings.encoding != "spectral":
+        return _solve_field(
+            problem, Training(settings, place, torch.Generator().manual_seed(seed), history, kept), seed
+        )
     start = time.perf_counter()
     with torch_threads(settings.threads):
         basis = modal_basis(problem, settings.blocks)
@@ -95,29 +96,6 @@ def solve_pinn(
     )
 
 
-def _solve_field(
-    problem: TransportProblem,
-    settings: TrainingSettings,
-    device: torch.device,
-    seed: int,
-    progress: Callable[[dict[str, float]], None] | None,
-) -> TransportSolution:
-    """One network of label and pseudo-time."""
-    start, history = time.perf_counter(), History(progress)
-    with torch_threads(settings.threads):
-        motion = train_field(problem, settings, device, torch.Generator().manual_seed(seed), seed, history)
-    info = {
-        "encoding": settings.encoding,
-        "optimiser": settings.optimiser,
-        "weights": len(motion.weights),
-        "momentum_residual": 0.0,
-        "seed": seed,
-        "device": str(device),
-    }
-    force = FieldForce(motion, problem.damping)
-    return TransportSolution(problem, "pinn", motion, force, time.perf_counter() - start, tuple(history.rows), info)
-
-
 @dataclass
 class Training:
     """What all network pairs of one solve share, and what they report.
@@ -139,6 +117,25 @@ class Training:
     checkpoint: Checkpoint
     weights: int = 0
     worst: float = 0.0
+
+
+def _solve_field(problem: TransportProblem, training: Training, seed: int) -> TransportSolution:
+    """One network of label and pseudo-time."""
+    start, settings, rows = time.perf_counter(), training.settings, training.history.rows
+    with torch_threads(settings.threads):
+        motion = train_field(
+            problem, settings, training.device, training.generator, seed, training.history, training.checkpoint
+        )
+    info = {
+        "encoding": settings.encoding,
+        "optimiser": settings.optimiser,
+        "weights": len(motion.weights),
+        "momentum_residual": 0.0,
+        "seed": seed,
+        "device": str(training.device),
+    }
+    force = FieldForce(motion, problem.damping)
+    return TransportSolution(problem, "pinn", motion, force, time.perf_counter() - start, tuple(rows), info)
 
 
 def _solve_modes(problem: TransportProblem, basis: ModalBasis, training: Training) -> tuple[Curve, Curve]:

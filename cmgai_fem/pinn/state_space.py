@@ -10,9 +10,9 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.forces import Least
 from cmgai_fem.pinn.networks import Network
-from cmgai_fem.pinn.settings import torch_threads
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.pinn.space_training import HIDDEN, SpaceTraining, TrainedMotion
+from cmgai_fem.pinn.threads import torch_threads
 from cmgai_fem.scattered_states import Coordinates
 from cmgai_fem.state_space.choices import Grid, GridMotion, Line, MappedMotion, MappedSmoother, Scattered
 from cmgai_fem.state_space.simplices import StateSimplices

@@ -34,6 +34,7 @@ def problem(force: ForceModel, damping: float = 3.0) -> TransportProblem:
         (Least(1), TrainingSettings(), 30),
         (Least(0), TrainingSettings(optimiser="ssbroyden", quasi_newton=20), 12),
         (Autonomous(width=4), TrainingSettings(tolerance=10.0, steps=2), 6),
+        (Least(0), TrainingSettings(encoding="coordinates"), 5),
     ],
 )
 def test_resumed_is_equal_to_the_last_bit(

@@ -86,7 +86,7 @@ def test_encodings() -> None:
         assert min(np.abs(modes[:, index] - sign * cosine).max() for sign in (1, -1)) < 2e-3
 
 
-def test_what_a_field_network_cannot_do_is_said(tmp_path) -> None:
+def test_what_a_field_network_cannot_do_is_said() -> None:
     given = states(line_mesh(8))
     with pytest.raises(InputError, match="p >= 0"):
         solve(TransportProblem(given, force=Least(-1)), "pinn", settings=settings("coordinates"))
@@ -95,8 +95,6 @@ def test_what_a_field_network_cannot_do_is_said(tmp_path) -> None:
     with pytest.raises(InputError, match="linear laws"):
         square = states(square_mesh(4))
         solve(TransportProblem(square, law=make_law("neo_hookean")), "pinn", settings=settings("fourier"))
-    with pytest.raises(InputError, match="keeps no checkpoint"):
-        solve(TransportProblem(given), "pinn", settings=settings("fourier"), checkpoint=tmp_path / "a.safetensors")
     with pytest.raises(InputError, match="bare points"):
         solve(TransportProblem(states(cube(3))), "pinn", settings=settings("laplace_beltrami"))
     with pytest.raises(ConvergenceError, match="still falls after 2 steps"):
