@@ -158,8 +158,7 @@ def _solved(problem: TransportProblem, variant: Variant, request: Request, fem: 
     carried = variant.candidate.apply(carry(problem, [variant.candidate])[variant.candidate.mass_axes])
     if not variant.force:
         return fem(carried)
-    pinn = partial(solve, method="pinn", seed=request.seed, device=request.device)
-    return pinn(replace(carried, force=make_force(variant.force)))
+    return request.pinn(replace(carried, force=make_force(variant.force)))
 
 
 def _measured(

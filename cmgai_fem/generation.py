@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from cmgai_fem.constitutive import Membrane
 from cmgai_fem.errors import InputError
 from cmgai_fem.feature_space import Admissible
 from cmgai_fem.metrics import von_mises
+from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solvers import METHODS, solve
 from cmgai_fem.states import Array, Field, States, StateSet
 from cmgai_fem.study_file import CalibrationTable, FieldTable, Split
@@ -38,6 +40,8 @@ class Request:
         calibration: what may be chosen.
         seed: of the networks.
         device: torch device of the networks.
+        training: how the networks are trained.
+        checkpoints: folder that keeps unfinished and finished trainings, so that a killed run goes on; None for none.
     """
 
     fields: Mapping[str, FieldTable]
@@ -46,6 +50,16 @@ class Request:
     calibration: CalibrationTable = field(default_factory=CalibrationTable)
     seed: int = 0
     device: str = "cpu"
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    checkpoints: Path | None = None
+
+    @property
+    def pinn(self) -> Solve:
+        """The networks' solver."""
+        return partial(
+            solve, method="pinn", seed=self.seed, device=self.device, settings=self.training,
+            checkpoint=self.checkpoints,
+        )  # fmt: skip
 
     def values(self, split: Split) -> tuple[float, ...]:
         """The values asked for in one split."""
@@ -82,9 +96,10 @@ def generate(known: StateSet, request: Request, report: Report) -> Generation:
     seconds: dict[tuple[str, str], float] = {}
     calibrations: dict[tuple[Split, str], Calibration] = {}
     solutions: dict[tuple[str, Split, str], Superposition] = {}
-    solvers = {
+    solvers: dict[str, Solve] = {
         "fem": CardinalSolver(solve),
-        "pinn": CardinalSolver(partial(solve, method="pinn", seed=request.seed, device=request.device)),
+        # One network of label and pseudo-time is not linear in the known states: it is trained for each field.
+        "pinn": CardinalSolver(request.pinn) if request.training.encoding == "spectral" else request.pinn,
     }
     for name in request.fields:
         for split in splits(request):

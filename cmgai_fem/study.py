@@ -1,6 +1,7 @@
 """A verification study: reference solves -> generation from the known states -> comparison -> results folder."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from cmgai_fem.ablation import ablate
 from cmgai_fem.comparison import Row, Verdict, admissibility, compare, judge
 from cmgai_fem.generation import Generation, Report, Request, derive, generate
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
+from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.report import write_report
 from cmgai_fem.results import AblationRow
 from cmgai_fem.results_folder import make_folder, run_info, write_fields, write_json, write_metrics
@@ -60,7 +62,10 @@ def run_study(
     values = sorted([*study.states.known, *study.states.held_out])
     report(f"{study.title}: {len(values)} reference states on {ranks} rank{'s' if ranks > 1 else ''}")
     reference, solve_info = solve_reference(model, coordinate, values, ranks, folder / "reference", report)
-    known, request = reference.at(study.states.known), request_of(study, device)
+    checkpoints = folder / "training"
+    if checkpoints.is_dir():
+        report("the trainings of an interrupted run go on where they were")
+    known, request = reference.at(study.states.known), request_of(study, device, checkpoints)
     generation = admit(study, model, generate(known, request, report))
     ablated = ablate(known, reference, request, generation, ablate_parts, report) if ablate_parts else []
     reference = derive(reference, study.fields)
@@ -74,6 +79,7 @@ def run_study(
         write_metrics(folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
     write_json(folder / "run.json", info | {"ablation": [asdict(row) for row in ablated]})
     write_report(folder)
+    shutil.rmtree(checkpoints, ignore_errors=True)
     return StudyResult(folder, tuple(rows), verdicts, tuple(ablated))
 
 
@@ -82,8 +88,8 @@ def generate_for(study: Study, reference: StateSet, device: str, report: Report)
     return generate(reference.at(study.states.known), request_of(study, device), report)
 
 
-def request_of(study: Study, device: str) -> Request:
-    """What a study asks of its known states."""
+def request_of(study: Study, device: str, checkpoints: Path | None = None) -> Request:
+    """What a study asks of its known states; its trainings go on from `checkpoints`."""
     return Request(
         study.fields,
         tuple(sorted(study.states.interpolation)),
@@ -91,6 +97,8 @@ def request_of(study: Study, device: str) -> Request:
         study.calibration,
         study.pinn.seed,
         device,
+        TrainingSettings(**study.pinn.training),
+        checkpoints,
     )
 
 

@@ -100,10 +100,43 @@ class CalibrationTable(Table):
     pseudo_times: list[Literal["log", "square_root", "square"]] = ["log", "square_root", "square"]
 
 
-class PinnTable(Table):
-    """`[pinn]`: seed of the networks."""
+class SeedTable(Table):
+    """`[pinn]` of a study whose networks have no further settings: their seed."""
 
     seed: int = 0
+
+
+class PinnTable(SeedTable):
+    """`[pinn]`: seed of the networks, and how they are trained where it differs from `pinn.settings.TrainingSettings`.
+
+    Args:
+        encoding: "spectral": networks of the pseudo-time for the amplitudes of modes; the others: one network of label
+            and pseudo-time, fed with the label's coordinates, random Fourier features or eigenfunctions of the mesh.
+        optimiser: least-squares or quasi-Newton method.
+        hidden: widths of the hidden layers.
+        frequencies: random frequencies, or eigenfunctions, that one network of label and pseudo-time is fed with.
+        bandwidth: standard deviation of the random frequencies, in swings over the body's longest side.
+        points: Gauss points between two known states.
+        window: longest window beyond the known states, in periods of the fastest motion.
+        horizon: periods of the fastest motion over the whole span from which windows are used.
+        tolerance: largest acceptable momentum residual relative to the accelerations.
+    """
+
+    encoding: Literal["spectral", "coordinates", "fourier", "laplace_beltrami"] | None = None
+    optimiser: Literal["levenberg_marquardt", "ssbroyden"] | None = None
+    hidden: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | None = None
+    frequencies: Annotated[int, Field(ge=1)] | None = None
+    bandwidth: Annotated[float, Field(gt=0.0)] | None = None
+    points: Annotated[int, Field(ge=1)] | None = None
+    window: Annotated[float, Field(gt=0.0)] | None = None
+    horizon: Annotated[float, Field(gt=0.0)] | None = None
+    tolerance: Annotated[float, Field(gt=0.0)] | None = None
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Settings of the training that the file names."""
+        given = self.model_dump(exclude={"seed"}, exclude_none=True)
+        return given | ({"hidden": tuple(given["hidden"])} if "hidden" in given else {})
 
 
 class ToleranceTable(Table):
@@ -156,7 +189,8 @@ class Study(Table):
     @property
     def hash(self) -> str:
         """First 16 digits of the SHA-256 of everything the file says."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+        said = self.model_dump() | {"pinn": self.pinn.model_dump(exclude_none=True)}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def parameters(self) -> dict[str, Any]:

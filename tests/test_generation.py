@@ -2,14 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.generation import Request, derive, generate, measured
 from cmgai_fem.metrics import von_mises
-from cmgai_fem.solvers import METHODS
+from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.solvers import METHODS, solve
 from cmgai_fem.states import SYMMETRIC_TENSOR, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.study import generate_for
-from cmgai_fem.study_file import CalibrationTable, FieldTable, Study
+from cmgai_fem.study import generate_for, request_of
+from cmgai_fem.study_file import CalibrationTable, FieldTable, PinnTable, Study
 
 KNOWN = [100.0, 250.0, 400.0, 550.0, 700.0]
 HELD_OUT = [325.0, 775.0]
@@ -43,6 +45,58 @@ STUDY = Study(
 
 def silent(_: str) -> None:
     """Progress nobody looks at."""
+
+
+def counted(monkeypatch) -> list[int]:
+    """Numbers of labels of the problems that the networks are trained on."""
+    trained: list[int] = []
+
+    def spy(problem, method="fem", **options):
+        if method == "pinn":
+            trained.append(problem.states.labels.count)
+        return solve(problem, method, **options)
+
+    monkeypatch.setattr("cmgai_fem.generation.solve", spy)
+    return trained
+
+
+def test_the_study_file_says_how_the_networks_are_trained(monkeypatch):
+    trained = counted(monkeypatch)
+    known = reference().at(KNOWN)
+    scalar = replace(known, fields={"xx": Field(known.field("stress").values[..., :1], "Pa", ("",))})
+    asked = Request({"xx": FieldTable()}, (325.0,), calibration=STUDY.calibration)
+    table = PinnTable(encoding="fourier", hidden=[4], frequencies=2)
+    one = generate(scalar, replace(asked, training=TrainingSettings(**table.training)), silent)
+    # Each field by itself, on all of its labels.
+    assert set(trained) == {len(X)}
+    trained.clear()
+    modes = generate(scalar, asked, silent)
+    assert set(trained) == {len(KNOWN)}
+    made, expected = (found.states["pinn"].field("xx").values for found in (one, modes))
+    assert made == pytest.approx(expected, abs=2e-3 * np.ptp(expected))
+    assert np.any(made != expected)
+
+
+def test_training_keys_change_the_hash_and_their_absence_does_not():
+    assert PinnTable().training == {}
+    assert STUDY.model_copy(update={"pinn": PinnTable(points=20)}).hash != STUDY.hash
+    with pytest.raises(ValidationError, match="encoding"):
+        PinnTable(encoding="wavelets")
+
+
+def test_a_killed_study_goes_on_with_its_trainings(monkeypatch, tmp_path):
+    whole = generate_for(STUDY, reference(), "cpu", silent)
+    request = request_of(STUDY, "cpu", tmp_path / "training")
+    known = reference().at(KNOWN)
+    generate(known, request, silent)
+    kept = {path: path.read_bytes() for path in (tmp_path / "training").iterdir()}
+    assert kept
+    again = generate(known, request, silent)
+    assert {path: path.read_bytes() for path in (tmp_path / "training").iterdir()} == kept
+    for states in (again.states, whole.states):
+        np.testing.assert_array_equal(
+            states["pinn"].field("stress").values, whole.states["pinn"].field("stress").values
+        )
 
 
 def test_poison_in_the_held_out_states_changes_nothing():

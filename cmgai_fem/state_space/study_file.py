@@ -13,7 +13,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.scattered_states import Coordinates
 from cmgai_fem.state_space.calibration import inside_hull
 from cmgai_fem.states import Array, Coordinate
-from cmgai_fem.study_file import FieldTable, PinnTable, Split, Table, ToleranceTable, read_study, validated
+from cmgai_fem.study_file import FieldTable, SeedTable, Split, Table, ToleranceTable, read_study, validated
 
 
 class AxisTable(Table):
@@ -62,7 +62,7 @@ class SpaceStudy(Table):
     reference: dict[str, Any] = Field(default_factory=dict)
     mesh: dict[str, Any] = Field(default_factory=dict)
     fields: dict[str, SpaceFieldTable]
-    pinn: PinnTable = PinnTable()
+    pinn: SeedTable = SeedTable()
     tolerances: list[ToleranceTable] = Field(default_factory=list)
 
     @model_validator(mode="after")
