@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.states import Array
@@ -110,6 +111,7 @@ def training_key(problem: TransportProblem, settings: TrainingSettings, seed: in
     """SHA-256 of everything that decides the digits of a training."""
     labels, known = problem.carried.labels, problem.known_force
     parts = [
+        cmgai_fem.__version__,
         repr((problem.force, problem.law, problem.damping, problem.span, settings, seed)),
         "" if known is None else f"{type(known).__module__}.{type(known).__qualname__} {vars(known)!r}",
     ]

@@ -260,7 +260,7 @@ def _solve_window(problem: TransportProblem, window: ModalTransport, training: T
     settings = training.settings
     hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
     curves = window.networks(hidden)
-    points = max(settings.points, _enough_points(window, curves))
+    points = max(settings.points, _enough_points(window, curves, settings.optimiser))
     residual = ModalResidual(window, curves, points, settings.penalty, training.device)
     weights = residual.initial(training.generator)
     before = training.checkpoint.take_finished()
@@ -285,19 +285,21 @@ def _solve_window(problem: TransportProblem, window: ModalTransport, training: T
     return moving, TrainedCurve(curves[1], values[residual.split : residual.split + curves[1].network.size])
 
 
-def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCurve]) -> int:
+def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCurve], optimiser: str) -> int:
     """Gauss points a piece where only many of them tell the motion.
 
     With about as many rows as weights a balance that networks alone must meet is met at the points and not between
-    them, and training on makes it worse. Without a coupling a linear combination of the inputs meets it everywhere.
+    them, and training on makes it worse. Without a coupling a linear combination of the inputs meets it everywhere, and
+    Levenberg-Marquardt finds it; a quasi-Newton method comes by rough ones, which takes twice as many.
     """
+    newton = optimiser == "levenberg_marquardt"
     weights = curves[0].network.size
     if window.has_force_network:
-        if window.coupling is None:
+        if window.coupling is None and newton:
             return 0
         weights += curves[1].network.size
     pieces = len(np.unique([*window.nodes, *window.span])) - 1
-    return int(np.ceil(2.0 * weights / (pieces * len(window.scale))))
+    return int(np.ceil((2.0 if newton else 4.0) * weights / (pieces * len(window.scale))))
 
 
 def _device(name: str) -> torch.device:

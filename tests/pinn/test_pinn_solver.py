@@ -181,6 +181,12 @@ def test_training_cut_short_is_an_error() -> None:
         solve_pinn(problem, settings=TrainingSettings(rounds=1, steps=1, tolerance=1e-9))
 
 
+def test_rough_weights_meet_the_balance_between_the_points_too() -> None:
+    settings = TrainingSettings(optimiser="ssbroyden", quasi_newton=300)
+    solution = solve_pinn(TransportProblem(states(), force=Least(2)), settings=settings)
+    assert float(str(solution.info["momentum_residual"])) < 2e-3
+
+
 def test_ssbroyden_hands_over_to_the_same_answer() -> None:
     problem = TransportProblem(states(), force=Least(0))
     solution = solve_pinn(problem, settings=TrainingSettings(optimiser="ssbroyden", quasi_newton=50))
