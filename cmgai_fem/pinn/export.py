@@ -81,6 +81,7 @@ def _pack_trained(trained: TrainedCurve) -> Arrays:
         "powers": np.array(features.powers, dtype=float),
         "mean": features.mean,
         "mix": features.mix,
+        "breaks": features.breaks,
         "anchor_nodes": anchors.nodes,
         "anchor_values": anchors.values,
         "anchor_clamped": np.array(float(anchors.clamped)),
@@ -104,7 +105,16 @@ def _unpack_trained(arrays: Arrays) -> TrainedCurve:
     low, high = arrays["span"]
     plain, anchor_degree = (int(value) for value in arrays["degrees"])
     powers = tuple(int(power) for power in arrays["powers"])
-    features = TimeFeatures(float(low), float(high), plain, arrays["kinks"], powers, arrays["mean"], arrays["mix"])
+    features = TimeFeatures(
+        float(low),
+        float(high),
+        plain,
+        arrays["kinks"],
+        powers,
+        arrays["mean"],
+        arrays["mix"],
+        arrays.get("breaks", np.zeros(0)),
+    )
     hidden = tuple(int(width) for width in arrays["hidden"])
     network = Network(features.count, hidden, len(arrays["scale"]))
     clamped = bool(arrays["anchor_clamped"].item())

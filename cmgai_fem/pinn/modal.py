@@ -8,6 +8,7 @@ penalty's accuracy.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +24,8 @@ from cmgai_fem.states import Array
 
 # Degree of the interpolant where the force has no jumps at the states.
 SMOOTH = 7
+# Degree of the B-splines that the networks of a long problem between known states are fed with.
+LOCAL = 9
 # Highest power of the pseudo-time that the networks of a window beyond the known states are fed with.
 MARCH = 11
 
@@ -45,6 +48,7 @@ class ModalTransport:
         decay: weight of the squared weights of a force that is not the least.
         coupling: what couples the modes, given Gauss points.
         rate: angular frequency of the fastest mode, coupled or not.
+        breaks: pseudo-times between windows of a long problem between known states (`networks`); empty for none.
         start: value and velocity (2, m) at `nodes[0]`, in units of `scale`, of a window beyond the known states; None
             between them.
         given: force (m,) of a pseudo-time in such a window.
@@ -62,6 +66,7 @@ class ModalTransport:
     decay: float = 0.0
     coupling: CouplingAt | None = None
     rate: float = 0.0
+    breaks: Array = attribute(default_factory=lambda: np.zeros(0))
     start: Array | None = None
     given: Callable[[float], Array] | None = None
 
@@ -82,7 +87,13 @@ class ModalTransport:
             yield replace(self, nodes=nodes, values=values, span=span, softness=np.zeros(2))
 
     def networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
-        """Displacement curve and force curve."""
+        """Displacement curve and force curve.
+
+        Between known states a window cannot be solved before its neighbours: the states on both sides and the least
+        force decide together. So long problems have networks of local support, solved at once: their inputs are
+        B-splines on the windows, of which each point sees a few. They are continuous in all derivatives that the
+        balance and the restriction use, so no joint conditions are needed beside those of the states.
+        """
         kinks = self.nodes if self.force == "least" and self.order >= 0 else np.zeros(0)
         hard = self.softness == 0.0
         degree = max(2 * self.order + 3, 1) if self.force == "least" else SMOOTH
@@ -90,16 +101,28 @@ class ModalTransport:
         nothing = Anchors(np.zeros(0), np.zeros((0, len(self.scale))), 1)
         # Stiffness follows the first jump by weaker ones in every other derivative, damping in every one.
         further = [0] + [1, 2] * (self.damping > 0.0) + [2, 4] * (self.rate > 0.0)
-        swings = min(int(np.ceil(1.2 * self.rate * (self.span[1] - self.span[0]))), 9)
+        swings = min(int(np.ceil(2.4 * np.pi * self.periods(self.span))), 9)
         if self.start is not None:
             return self._march_networks(hidden)
         curves = []
         for power, held in ((2 * self.order + 3, anchors), (2 * self.order + 1, nothing)):
             # The motions that the restriction does not see are polynomials of this degree; stiffness bends them.
             plain = max((power - 1) // 2, 1) + swings
-            features = TimeFeatures.over(self.span, plain, kinks, tuple(power + more for more in sorted(set(further))))
+            powers = tuple(power + more for more in sorted(set(further)))
+            breaks = self.breaks[(self.breaks > self.span[0]) & (self.breaks < self.span[1])]
+            degree = LOCAL if len(breaks) else plain
+            features = TimeFeatures.over(self.span, degree, kinks, powers, breaks)
             curves.append(NetworkCurve(features, Network(features.count, hidden, len(self.scale)), held, self.scale))
         return curves[0], curves[1]
+
+    def periods(self, span: tuple[float, float]) -> float:
+        """Periods of the fastest mode over a span."""
+        return self.rate * (span[1] - span[0]) / (2.0 * np.pi)
+
+    def windowed(self, periods: float) -> "ModalTransport":
+        """The same problem with networks of local support: windows of half as many periods between the known states."""
+        count = int(np.ceil(2.0 * self.periods(self.span) / periods))
+        return replace(self, breaks=np.linspace(*self.span, count + 1)[1:-1])
 
     def marching(self, periods: float, forwards: bool) -> Iterator[tuple[float, float]]:
         """Equal windows (from, to) of at most so many periods, from the last or first known state outwards."""
@@ -111,7 +134,7 @@ class ModalTransport:
         """The initial-value problem of one window beyond the known states, where the force is given."""
         return replace(
             self, nodes=np.array([window[0]]), values=start[:1], span=(min(window), max(window)), order=-1,
-            softness=np.zeros(1), start=start, given=given,
+            softness=np.zeros(1), breaks=np.zeros(0), start=start, given=given,
         )  # fmt: skip
 
     def _march_networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
@@ -122,10 +145,16 @@ class ModalTransport:
         moving = NetworkCurve(features, network, Anchors.start(s, *self.start), self.scale)
         return moving, NetworkCurve(features, network, nothing, self.scale)
 
+    @property
+    def pieces(self) -> Array:
+        """(n + 1,) pseudo-times between which all is smooth: states, ends of windows and of the span."""
+        inner = self.breaks[(self.breaks > self.span[0]) & (self.breaks < self.span[1])]
+        return np.unique(np.concatenate([self.nodes, inner, self.span]))
+
     def quadrature(self, points: int) -> tuple[Array, Array]:
         """Gauss points and weights on each piece between states and ends of the span."""
         unit, weight = np.polynomial.legendre.leggauss(points)
-        breaks = np.unique(np.concatenate([self.nodes, self.span]))
+        breaks = self.pieces
         half, centre = 0.5 * np.diff(breaks), 0.5 * (breaks[:-1] + breaks[1:])
         return (centre[:, None] + half[:, None] * unit).ravel(), (half[:, None] * weight).ravel()
 

@@ -2,16 +2,19 @@
 
 The force has a source at every known state (`forces.Least`), so the motion has a jump in its derivative of order
 2 p + 3 there and the force in that of order 2 p + 1. A tanh network alone reaches such a function to three digits; fed
-with `|s - s_k|` to that power it reaches six.
+with `|s - s_k|` to that power it reaches six. Through many periods powers of s over the whole span no longer do:
+B-splines, each at home in a few windows of s, take their place.
 """
 
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from itertools import pairwise
 from math import factorial
 from typing import Self
 
 import numpy as np
 import torch
+from scipy.interpolate import BSpline
 from torch import Tensor
 
 from cmgai_fem.pinn.jets import kink_jet, product_jet, tanh_jet, tanh_slope
@@ -30,6 +33,8 @@ class TimeFeatures:
         powers: exponents of the kinks (`jets.kink_jet`).
         mean: (degree + k powers,) mean of the raw features over the span.
         mix: (degree + k powers, f) decorrelating matrix.
+        breaks: (w - 1,) pseudo-times between windows: B-splines of that degree on them stand for the powers of s;
+            empty for powers.
     """
 
     low: float
@@ -39,19 +44,24 @@ class TimeFeatures:
     powers: tuple[int, ...]
     mean: Array
     mix: Array
+    breaks: Array = attribute(default_factory=lambda: np.zeros(0))
 
     @classmethod
-    def over(cls, span: tuple[float, float], degree: int, kinks: Array, powers: tuple[int, ...]) -> Self:
+    def over(
+        cls, span: tuple[float, float], degree: int, kinks: Array, powers: tuple[int, ...], breaks: Array | None = None
+    ) -> Self:
         """Features over a span; directions below 1e-6 of the largest are dropped, since they carry rounding."""
-        raw_count = degree + len(kinks) * len(powers)
-        plain = cls(*span, degree, kinks, powers, np.zeros(raw_count), np.eye(raw_count))
-        raw = plain.jets(np.linspace(*span, 400), 0)[0]
+        breaks = np.zeros(0) if breaks is None else breaks
+        raw_count = degree + len(kinks) * len(powers) + (len(breaks) + 1 if len(breaks) else 0)
+        plain = cls(*span, degree, kinks, powers, np.zeros(raw_count), np.eye(raw_count), breaks)
+        raw = plain.jets(np.linspace(*span, max(400, 20 * len(breaks))), 0)[0]
         mean = raw.mean(axis=0)
         centred = (raw - mean) / np.sqrt(len(raw))
         scale = np.linalg.norm(centred, axis=0)
         _, singular, right = np.linalg.svd(centred / scale, full_matrices=False)
-        kept = singular > 1e-6 * singular[0]
-        return cls(*span, degree, kinks, powers, mean, (right[kept].T / singular[kept]) / scale[:, None])
+        # Splines that few points see are small directions, and needed.
+        kept = singular > (1e-10 if len(breaks) else 1e-6) * singular[0]
+        return cls(*span, degree, kinks, powers, mean, (right[kept].T / singular[kept]) / scale[:, None], breaks)
 
     @property
     def count(self) -> int:
@@ -61,20 +71,30 @@ class TimeFeatures:
     def jets(self, s: Array, order: int) -> Array:
         """Taylor coefficients (order + 1, points, f) of the features at s (points,)."""
         half = 0.5 * (self.high - self.low)
-        plain = [np.poly1d([1.0, 0.0]) ** power for power in range(1, self.degree + 1)]
-        scaled = (s - self.low) / half - 1.0
-        line = np.stack(
-            [
-                np.stack([power.deriv(k)(scaled) for power in plain], axis=1) / (half**k * factorial(k))
-                for k in range(order + 1)
-            ]
-        )
+        line = self._splines(s, order) if len(self.breaks) else self._powers(s, order)
         distance = (s[:, None] - self.kinks) / (2.0 * half)
         bent = [np.zeros((order + 1, len(s), 0)), *(kink_jet(distance, power, order) for power in self.powers)]
         units = (2.0 * half) ** np.arange(order + 1)
         raw = np.concatenate([line, np.concatenate(bent, axis=2) / units[:, None, None]], axis=2)
         raw[0] -= self.mean
         return raw @ self.mix
+
+    def _powers(self, s: Array, order: int) -> Array:
+        half = 0.5 * (self.high - self.low)
+        plain = [np.poly1d([1.0, 0.0]) ** power for power in range(1, self.degree + 1)]
+        scaled = (s - self.low) / half - 1.0
+        return np.stack(
+            [
+                np.stack([power.deriv(k)(scaled) for power in plain], axis=1) / (half**k * factorial(k))
+                for k in range(order + 1)
+            ]
+        )
+
+    def _splines(self, s: Array, order: int) -> Array:
+        ends = (np.full(self.degree + 1, self.low), self.breaks, np.full(self.degree + 1, self.high))
+        knots = np.concatenate(ends)
+        basis = BSpline(knots, np.eye(len(knots) - self.degree - 1), self.degree)
+        return np.stack([basis(s, nu=k) / factorial(k) for k in range(order + 1)])
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,10 @@ from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 
 # Modes that share one network pair.
 GROUP = 4
+# Periods of the fastest mode from which accelerations and forces are so unlike that a balance held by a stiff penalty
+# freezes the force before it is the least: then rounds of multipliers hold it, and take longer.
+SWINGING = 1.4
+ROUNDS = 40
 
 
 def solve_pinn(
@@ -219,13 +223,15 @@ def _known_rate(problem: TransportProblem) -> float:
 
 
 def _solve_group(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
-    """Motion and force of modes that share networks; through many periods, windows beyond the known states march."""
+    """Motion and force of modes that share networks, in windows where they swing through many periods."""
     settings = training.settings
-    periods = group.rate * (group.span[1] - group.span[0]) / (2.0 * np.pi)
-    if group.force != "least" or periods <= settings.horizon:
-        return _solve_between(problem, group, training)
     known = (float(group.nodes[0]), float(group.nodes[-1]))
-    motion, force = _solve_between(problem, replace(group, span=known), training)
+    if group.force != "least" or group.periods(group.span) <= settings.horizon:
+        return _solve_between(problem, group, training)
+    between = replace(group, span=known)
+    if group.periods(known) > settings.horizon:
+        between = between.windowed(settings.window)
+    motion, force = _solve_between(problem, between, training)
     breaks, motions, forces = list(known), [motion], [force]
     for forwards in (True, False):
         begin = known[forwards]
@@ -258,6 +264,8 @@ def _solve_between(problem: TransportProblem, group: ModalTransport, training: T
 
 def _solve_window(problem: TransportProblem, window: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     settings = training.settings
+    if window.has_force_network and window.periods(window.span) > SWINGING:
+        settings = replace(settings, penalty=max(settings.penalty, 1.0), rounds=max(settings.rounds, ROUNDS))
     hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
     curves = window.networks(hidden)
     points = max(settings.points, _enough_points(window, curves, settings.optimiser))
@@ -298,7 +306,7 @@ def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCu
         if window.coupling is None and newton:
             return 0
         weights += curves[1].network.size
-    pieces = len(np.unique([*window.nodes, *window.span])) - 1
+    pieces = len(window.pieces) - 1
     return int(np.ceil((2.0 if newton else 4.0) * weights / (pieces * len(window.scale))))
 
 

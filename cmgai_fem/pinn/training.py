@@ -87,6 +87,8 @@ def train(
             if ended:
                 break
         done_steps = 0
+        if turn >= 3 and residual.relative_residual(optimiser.weights) < 0.02 * settings.tolerance:
+            break
     return optimiser.weights
 
 

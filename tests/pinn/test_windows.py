@@ -29,9 +29,9 @@ class Spring:
         return np.full_like(displacement, -(self.frequency**2))
 
 
-def oscillator(periods: float, order: int, reach: tuple[float, float]) -> TransportProblem:
-    """Six states of `sin(w s + 0.3)` with as many periods between the first and the last."""
-    nodes = np.linspace(0.0, 1.0, 6)
+def oscillator(periods: float, order: int, reach: tuple[float, float], count: int = 6) -> TransportProblem:
+    """States of `sin(w s + 0.3)` with as many periods between the first and the last."""
+    nodes = np.linspace(0.0, 1.0, count)
     values = np.sin(2.0 * np.pi * periods * nodes + 0.3)[:, None, None]
     states = StateSet(labels_on_points(np.zeros((1, 1))), Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
     spring = Spring(2.0 * np.pi * periods, float(np.sin(0.3)))
@@ -103,3 +103,14 @@ def test_membrane_mode_far_beyond_its_states(order: int) -> None:
     times = np.linspace(0.0, 26.0, 131)
     found = np.array([solution.at(s)[0, 0] for s in times]) - 1.0
     np.testing.assert_allclose(found, exact(times), rtol=0.0, atol=2e-4 * np.abs(exact(times)).max())
+
+
+@pytest.mark.parametrize(("periods", "order"), [(2.3, 0), (5.3, 0), (10.3, 0), (5.3, -1), (20.3, -1)])
+def test_many_periods_between_the_states(periods: float, order: int) -> None:
+    """Four states that fix the oscillation, from a little less to many times more than a period apart."""
+    problem = oscillator(periods, order, (0.0, 1.0), count=4)
+    solution = solve_pinn(problem)
+    times = np.linspace(0.0, 1.0, 401)
+    found = np.array([solution.at(s)[0, 0] for s in times])
+    np.testing.assert_allclose(found, np.sin(2.0 * np.pi * periods * times + 0.3), rtol=0.0, atol=1e-4)
+    np.testing.assert_array_equal(motion_from_weights(export_weights(solution))(0.37), solution.motion(0.37))

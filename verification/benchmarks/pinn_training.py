@@ -33,16 +33,6 @@ HIDDEN = 8
 ORDER = 2
 
 
-def stress_problem() -> tuple[TransportProblem, list[float]]:
-    """The study's known stress as a transport problem, and its states between."""
-    study = load_study(find_study("thermal-stress"))
-    coordinate = Coordinate(study.coordinate.name, study.coordinate.unit)
-    model = load_model(study.kind, study.parameters)
-    with tempfile.TemporaryDirectory() as folder:
-        known, _ = solve_reference(model, coordinate, sorted(study.states.known), 1, Path(folder), lambda _: None)
-    return TransportProblem(known.only("stress"), force=Least(ORDER)), sorted(study.states.interpolation)
-
-
 @dataclass(frozen=True)
 class Task:
     """What is trained.
@@ -68,6 +58,22 @@ class Task:
         return self.error(
             lambda value: problem.scaling.decode(problem.modes.features(amplitudes(float(problem.time(value)))))
         )
+
+
+def study_task(*overrides: str) -> Task:
+    """The motion of the study's known stress, and the finite elements at its states between.
+
+    Args:
+        overrides: of the study file's keys, "table.key=value".
+    """
+    study = load_study(find_study("thermal-stress"), overrides)
+    coordinate = Coordinate(study.coordinate.name, study.coordinate.unit)
+    model = load_model(study.kind, study.parameters)
+    with tempfile.TemporaryDirectory() as folder:
+        known, _ = solve_reference(model, coordinate, sorted(study.states.known), 1, Path(folder), lambda _: None)
+    problem, between = TransportProblem(known.only("stress"), force=Least(ORDER)), sorted(study.states.interpolation)
+    elements = solve_fem(problem)
+    return Task(problem, between, np.array([elements.at(value) for value in between]))
 
 
 def train_ours(task: Task) -> tuple[float, float]:
@@ -153,10 +159,10 @@ def train_deepxde(task: Task, budget: float, kinks: bool, warm_up: int, chunk: i
 
 def main(budget: float) -> None:
     """Print both trainings."""
-    problem, between = stress_problem()
-    elements = solve_fem(problem)
-    task = Task(problem, between, np.array([elements.at(value) for value in between]))
-    print(f"one torch thread of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {problem.modes.count} modes")
+    task = study_task()
+    print(
+        f"one torch thread of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {task.problem.modes.count} modes"
+    )
     train_ours(task)  # first use of torch
     seconds, ours = train_ours(task)
     print(f"ours: {seconds:.2f} s to {100 * ours:.2g} % of the finite elements (asked: 0.05 % in 20 s)")
