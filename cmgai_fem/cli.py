@@ -2,17 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
 import cmgai_fem
 from cmgai_fem.errors import CmgaiError, InputError
-
-if TYPE_CHECKING:
-    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs
 
 app = App(
     name="cmgai-fem",
@@ -171,7 +168,9 @@ def generate(
         "monotone": monotone, "monotone-in": monotone_in, "sensors": sensors, "save-model": save_model,
         "resume": resume,
     }  # fmt: skip
-    points = [_point(text, "--at") for text in at or []]
+    from cmgai_fem.generate_options import field_inputs, point, refuse, single_file
+
+    points = [point(text, "--at") for text in at or []]
     if model:
         from cmgai_fem.own_states.commands import generate_from_model
 
@@ -181,22 +180,25 @@ def generate(
             "seed": seed or None,
             "method": method == "pinn",
         }
-        _refuse(of_fields | given, "a model is solved already")
-        generate_from_model(_single(inputs, "--model"), points, out, report=_say)
+        refuse(of_fields | given, "a model is solved already")
+        generate_from_model(single_file(inputs, "--model"), points, out, report=_say)
         return 0
     if inputs[0].suffix.lower() == ".csv":
         from cmgai_fem.material_level.curve_solver import CurveSolver
         from cmgai_fem.material_level.generate import generate_curves
 
-        table = _single(inputs, "a table of curves")
-        _refuse(of_fields, f"{table} is a table of stress-strain tests, which holds all that this would say")
+        table = single_file(inputs, "a table of curves")
+        refuse(of_fields, f"{table} is a table of stress-strain tests, which holds all that this would say")
         solver = CurveSolver(method, seed)
         generate_curves(table, coordinate or ["state"], points, out, _say, hardening, solver)
         return 0
-    _refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
+    refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.own_states.commands import generate as generate_fields
 
-    asked = _inputs(
+    if inputs[0].suffix.lower() == ".toml":
+        of_files = {name: given for name, given in of_fields.items() if name not in ("sensors", "save-model", "resume")}
+        refuse(of_files | {"coordinate": coordinate}, f"{inputs[0]} is where it is said")
+    asked = field_inputs(
         inputs, field, coordinate or ["state"], unit or [], values, values_from, lower, monotone, monotone_in or []
     )
     generate_fields(
@@ -211,73 +213,6 @@ def generate(
         report=_say,
     )
     return 0
-
-
-def _refuse(options: Mapping[str, object], because: str) -> None:
-    """An option that would change nothing is an error, not a silence."""
-    for name, value in options.items():
-        if value is not None and value is not False:
-            raise InputError(f"--{name}: leave it out; {because}")
-
-
-def _inputs(
-    paths: Sequence[Path],
-    field: str | None,
-    coordinates: Sequence[str],
-    units: Sequence[str],
-    values: str | None,
-    values_from: str | None,
-    lower: float | None,
-    monotone: bool,
-    monotone_in: Sequence[str],
-) -> "Inputs | ScatteredInputs":
-    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, load_states_file
-
-    if paths[0].suffix.lower() == ".toml":
-        return load_states_file(_single(paths, "a states.toml"))
-    if field is None:
-        raise InputError("say which field to generate: --field NAME (cmgai-fem info lists them)")
-    given = None if values is None else tuple(_point(part, "--values") for part in values.split(","))
-    if len(coordinates) > 1:
-        if monotone:
-            raise InputError("--monotone: say in which coordinates: --monotone-in NAME")
-        return ScatteredInputs(
-            tuple(paths), field, tuple(coordinates), tuple(units), given, values_from, lower, tuple(monotone_in)
-        )
-    if len(units) > 1:
-        raise InputError(f"{len(units)} units for one state coordinate: give one")
-    if monotone_in and list(monotone_in) != list(coordinates):
-        raise InputError(f"--monotone-in {monotone_in[0]!r}: no such coordinate; there are: {coordinates[0]}")
-    single = None if given is None else tuple(_only(point, "--values: there is one coordinate") for point in given)
-    rises = monotone or bool(monotone_in)
-    return Inputs(tuple(paths), field, coordinates[0], "".join(units), single, values_from, lower, rises)
-
-
-def _point(text: str, option: str) -> tuple[float, ...]:
-    """A state as the command line writes it: "325", or "325:3" of two coordinates."""
-    try:
-        return tuple(float(part) for part in text.split(":"))
-    except ValueError:
-        raise InputError(
-            f"{option}: {text.strip()!r} is no number; write "
-            + (
-                "--values 100,250,400, or 100:2,250:2 of two coordinates"
-                if option == "--values"
-                else "--at 325 or 325:3"
-            )
-        ) from None
-
-
-def _only[T](items: Sequence[T], problem: str) -> T:
-    if len(items) != 1:
-        raise InputError(f"{problem}, {len(items)} were given")
-    return items[0]
-
-
-def _single(paths: Sequence[Path], what: str) -> Path:
-    if len(paths) != 1:
-        raise InputError(f"{what} is one file, {len(paths)} were given")
-    return paths[0]
 
 
 @app.command

@@ -44,6 +44,13 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+def test_options_that_a_states_file_says_itself_are_refused(tmp_path, capsys):
+    path = tmp_path / "states.toml"
+    path.write_text("", encoding="utf-8")
+    assert run("generate", str(path), "--field", "stress", "--at", "1", "--out", str(tmp_path / "o.vtu")) == 2
+    assert "--field: leave it out" in capsys.readouterr().err
+
+
 def write_study(folder: Path, limit: float) -> Path:
     path = folder / "study.toml"
     path.write_text(SMALL.format(name="interpolation", limit=limit), encoding="utf-8")
