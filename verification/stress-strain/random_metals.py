@@ -3,8 +3,8 @@
     python verification/stress-strain/random_metals.py [COUNT [SEED]]
 
 COUNT metals of each model (Johnson-Cook, Zerilli-Armstrong for bcc and for fcc metals, mechanical threshold stress),
-their constants drawn evenly from ranges of our choice around published fits. Known and held-out states, tests and scatter are
-those of the study. Nothing in the package was chosen by these metals.
+their constants drawn evenly from ranges of our choice around published fits. Known and held-out states,
+tests and scatter are those of the study. Nothing in the package was chosen by these metals.
 """
 
 import sys
