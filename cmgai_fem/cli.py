@@ -163,11 +163,11 @@ def generate(
     hardening
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
-    of_fields: dict[str, object] = {
+    of_files: dict[str, object] = {
         "field": field, "unit": unit, "values": values, "values-from": values_from, "lower": lower,
-        "monotone": monotone, "monotone-in": monotone_in, "sensors": sensors, "save-model": save_model,
-        "resume": resume,
+        "monotone": monotone, "monotone-in": monotone_in,
     }  # fmt: skip
+    of_fields = of_files | {"sensors": sensors, "save-model": save_model, "resume": resume}
     from cmgai_fem.generate_options import field_inputs, point, refuse, single_file
 
     points = [point(text, "--at") for text in at or []]
@@ -194,13 +194,16 @@ def generate(
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.own_states.commands import generate as generate_fields
+    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, load_states_file
 
+    asked: Inputs | ScatteredInputs
     if inputs[0].suffix.lower() == ".toml":
-        of_files = {name: given for name, given in of_fields.items() if name not in ("sensors", "save-model", "resume")}
         refuse(of_files | {"coordinate": coordinate}, f"{inputs[0]} is where it is said")
-    asked = field_inputs(
-        inputs, field, coordinate or ["state"], unit or [], values, values_from, lower, monotone, monotone_in or []
-    )
+        asked = load_states_file(single_file(inputs, "a states.toml"))
+    else:
+        asked = field_inputs(
+            inputs, field, coordinate or ["state"], unit or [], values, values_from, lower, monotone, monotone_in or []
+        )
     generate_fields(
         asked,
         points,

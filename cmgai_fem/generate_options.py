@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, load_states_file
+
+if TYPE_CHECKING:
+    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs
 
 
 def refuse(options: Mapping[str, object], because: str) -> None:
@@ -24,14 +27,14 @@ def field_inputs(
     lower: float | None,
     monotone: bool,
     monotone_in: Sequence[str],
-) -> Inputs | ScatteredInputs:
-    """The known states of one or several coordinates that files and options name, or that a states.toml describes.
+) -> "Inputs | ScatteredInputs":
+    """The known states of one or several coordinates that snapshot files and options name.
 
     Raises:
         InputError: options that are missing or contradict each other.
     """
-    if paths[0].suffix.lower() == ".toml":
-        return load_states_file(single_file(paths, "a states.toml"))
+    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs
+
     if field is None:
         raise InputError("say which field to generate: --field NAME (cmgai-fem info lists them)")
     given = None if values is None else tuple(point(part, "--values") for part in values.split(","))

@@ -17,6 +17,7 @@ from scipy.interpolate import BSpline
 from scipy.sparse.linalg import spsolve
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.state_space.polyharmonic import normalisation
 from cmgai_fem.states import Array
 
@@ -55,13 +56,10 @@ class StateRitz:
 
     def _axis_energy(self, derivative: int) -> sparse.csr_array:
         """Integrals of products of the B-splines' derivatives."""
-        points, weights = np.polynomial.legendre.leggauss(DEGREE + 1)
-        breaks = np.unique(self._knots)
-        half, centre = 0.5 * np.diff(breaks), 0.5 * (breaks[:-1] + breaks[1:])
-        places = (centre[:, None] + half[:, None] * points).ravel()
+        places, weights = gauss_on_pieces(np.unique(self._knots), DEGREE + 1)
         splines = BSpline(self._knots, np.eye(len(self._knots) - DEGREE - 1), DEGREE)
         rows = sparse.csr_array(splines(places, nu=derivative) if derivative else splines(places))
-        return sparse.csr_array(rows.T @ sparse.diags_array((half[:, None] * weights).ravel()) @ rows)
+        return sparse.csr_array(rows.T @ sparse.diags_array(weights) @ rows)
 
     def _basis(self, points: Array) -> sparse.csr_array:
         centre, size = normalisation(self.nodes)

@@ -17,6 +17,7 @@ from scipy import linalg
 from scipy.interpolate import BSpline
 
 from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states import Array
 
 
@@ -73,11 +74,7 @@ class StateElements:
 
     def quadrature(self) -> tuple[Array, Array]:
         """Gauss points and weights, exact for the energy of polynomial pieces."""
-        points, weights = np.polynomial.legendre.leggauss(self.degree + 1)
-        breaks = np.unique(self.knots)
-        half = 0.5 * np.diff(breaks)
-        centre = 0.5 * (breaks[:-1] + breaks[1:])
-        return (centre[:, None] + half[:, None] * points).ravel(), (half[:, None] * weights).ravel()
+        return gauss_on_pieces(np.unique(self.knots), self.degree + 1)
 
 
 def cardinal_curves(

@@ -30,6 +30,7 @@ from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History
+from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.slowness import felt, slow_limit
 from cmgai_fem.states import Array
 from cmgai_fem.transport import TransportProblem
@@ -126,10 +127,7 @@ class FieldResidual:
     def __init__(self, field: FieldNetwork, problem: TransportProblem, points: int, device: torch.device) -> None:
         assert isinstance(problem.force, Least)
         self._field, self._order, self._damping = field, problem.force.order, problem.damping
-        unit, weight = np.polynomial.legendre.leggauss(points)
-        breaks = np.unique([*problem.nodes, *problem.span])
-        half, centre = 0.5 * np.diff(breaks), 0.5 * (breaks[:-1] + breaks[1:])
-        s, weights = (centre[:, None] + half[:, None] * unit).ravel(), (half[:, None] * weight).ravel()
+        s, weights = gauss_on_pieces(np.unique([*problem.nodes, *problem.span]), points)
         top = self._order + 2
         size = 8.0 * (top + 1) * (len(s) + len(problem.nodes)) * field.anchors.values.shape[1] * field.network.size
         if size > LARGEST:

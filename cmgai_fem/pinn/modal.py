@@ -20,6 +20,7 @@ from cmgai_fem.pinn.coupling import CouplingAt
 from cmgai_fem.pinn.curves import Anchors, NetworkCurve
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.networks import Network, TimeFeatures
+from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states import Array
 
 # Degree of the interpolant where the force has no jumps at the states.
@@ -84,7 +85,8 @@ class ModalTransport:
         for k, (left, right) in enumerate(pairwise(self.nodes)):
             span = (self.span[0] if k == 0 else float(left), self.span[1] if k == last else float(right))
             nodes, values = self.nodes[k : k + 2], self.values[k : k + 2]
-            yield replace(self, nodes=nodes, values=values, span=span, softness=np.zeros(2))
+            breaks = self.breaks[(self.breaks > span[0]) & (self.breaks < span[1])]
+            yield replace(self, nodes=nodes, values=values, span=span, softness=np.zeros(2), breaks=breaks)
 
     def networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
         """Displacement curve and force curve.
@@ -109,9 +111,7 @@ class ModalTransport:
             # The motions that the restriction does not see are polynomials of this degree; stiffness bends them.
             plain = max((power - 1) // 2, 1) + swings
             powers = tuple(power + more for more in sorted(set(further)))
-            breaks = self.breaks[(self.breaks > self.span[0]) & (self.breaks < self.span[1])]
-            degree = LOCAL if len(breaks) else plain
-            features = TimeFeatures.over(self.span, degree, kinks, powers, breaks)
+            features = TimeFeatures.over(self.span, LOCAL if len(self.breaks) else plain, kinks, powers, self.breaks)
             curves.append(NetworkCurve(features, Network(features.count, hidden, len(self.scale)), held, self.scale))
         return curves[0], curves[1]
 
@@ -134,7 +134,7 @@ class ModalTransport:
         """The initial-value problem of one window beyond the known states, where the force is given."""
         return replace(
             self, nodes=np.array([window[0]]), values=start[:1], span=(min(window), max(window)), order=-1,
-            softness=np.zeros(1), breaks=np.zeros(0), start=start, given=given,
+            softness=np.zeros(1), start=start, given=given,
         )  # fmt: skip
 
     def _march_networks(self, hidden: tuple[int, ...]) -> tuple[NetworkCurve, NetworkCurve]:
@@ -148,15 +148,7 @@ class ModalTransport:
     @property
     def pieces(self) -> Array:
         """(n + 1,) pseudo-times between which all is smooth: states, ends of windows and of the span."""
-        inner = self.breaks[(self.breaks > self.span[0]) & (self.breaks < self.span[1])]
-        return np.unique(np.concatenate([self.nodes, inner, self.span]))
-
-    def quadrature(self, points: int) -> tuple[Array, Array]:
-        """Gauss points and weights on each piece between states and ends of the span."""
-        unit, weight = np.polynomial.legendre.leggauss(points)
-        breaks = self.pieces
-        half, centre = 0.5 * np.diff(breaks), 0.5 * (breaks[:-1] + breaks[1:])
-        return (centre[:, None] + half[:, None] * unit).ravel(), (half[:, None] * weight).ravel()
+        return np.unique(np.concatenate([self.nodes, self.breaks, self.span]))
 
 
 class ModalResidual:
@@ -179,7 +171,7 @@ class ModalResidual:
         device: torch.device,
     ) -> None:
         self.problem, self.curves, self.penalty = problem, curves, penalty
-        s, weights = problem.quadrature(points)
+        s, weights = gauss_on_pieces(problem.pieces, points)
         self.split = curves[0].network.size
         self._end = self.split + (curves[1].network.size if problem.has_force_network else 0)
         self._coupling = problem.coupling(s) if problem.coupling else None

@@ -31,8 +31,8 @@ class TimeFeatures:
         degree: highest plain power of s, scaled to [-1, 1] over the span.
         kinks: (k,) pseudo-times of the sources; empty for a smooth motion.
         powers: exponents of the kinks (`jets.kink_jet`).
-        mean: (degree + k powers,) mean of the raw features over the span.
-        mix: (degree + k powers, f) decorrelating matrix.
+        mean: (raw,) mean of the raw features over the span.
+        mix: (raw, f) decorrelating matrix.
         breaks: (w - 1,) pseudo-times between windows: B-splines of that degree on them stand for the powers of s;
             empty for powers.
     """
@@ -50,9 +50,10 @@ class TimeFeatures:
     def over(
         cls, span: tuple[float, float], degree: int, kinks: Array, powers: tuple[int, ...], breaks: Array | None = None
     ) -> Self:
-        """Features over a span; directions below 1e-6 of the largest are dropped, since they carry rounding."""
+        """Features over a span; directions far below the largest are dropped, since they carry rounding."""
         breaks = np.zeros(0) if breaks is None else breaks
-        raw_count = degree + len(kinks) * len(powers) + (len(breaks) + 1 if len(breaks) else 0)
+        splines = len(breaks) + 1 if len(breaks) else 0  # one more than the degree, and one more a break
+        raw_count = degree + splines + len(kinks) * len(powers)
         plain = cls(*span, degree, kinks, powers, np.zeros(raw_count), np.eye(raw_count), breaks)
         raw = plain.jets(np.linspace(*span, max(400, 20 * len(breaks))), 0)[0]
         mean = raw.mean(axis=0)

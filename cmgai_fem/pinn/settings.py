@@ -24,7 +24,8 @@ class TrainingSettings:
         window: longest window beyond the known states, in periods of the fastest motion.
         horizon: periods of the fastest motion over the whole span from which windows are used.
         penalty: weight of the force's restriction against the momentum residual within one round; the rounds of the
-            method of multipliers take the residual to zero, so the answer does not depend on it.
+            method of multipliers take the residual to zero. Where modes swing through many periods it is made softer
+            and there are more rounds (`solver.SWINGING`): a stiff one freezes the force before it is the least.
         rounds: rounds of the method of multipliers.
         steps: the most optimiser steps in a round.
         warm_up: Adam steps before them.

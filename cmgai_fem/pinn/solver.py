@@ -36,9 +36,10 @@ from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
 # Modes that share one network pair.
 GROUP = 4
 # Periods of the fastest mode from which accelerations and forces are so unlike that a balance held by a stiff penalty
-# freezes the force before it is the least: then rounds of multipliers hold it, and take longer.
+# freezes the force before it is the least: then rounds of multipliers hold it with a soft one, and take longer.
 SWINGING = 1.4
-ROUNDS = 40
+SOFT_PENALTY = 1.0
+MANY_ROUNDS = 40
 
 
 def solve_pinn(
@@ -225,9 +226,9 @@ def _known_rate(problem: TransportProblem) -> float:
 def _solve_group(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     """Motion and force of modes that share networks, in windows where they swing through many periods."""
     settings = training.settings
-    known = (float(group.nodes[0]), float(group.nodes[-1]))
     if group.force != "least" or group.periods(group.span) <= settings.horizon:
         return _solve_between(problem, group, training)
+    known = (float(group.nodes[0]), float(group.nodes[-1]))
     between = replace(group, span=known)
     if group.periods(known) > settings.horizon:
         between = between.windowed(settings.window)
@@ -265,7 +266,9 @@ def _solve_between(problem: TransportProblem, group: ModalTransport, training: T
 def _solve_window(problem: TransportProblem, window: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     settings = training.settings
     if window.has_force_network and window.periods(window.span) > SWINGING:
-        settings = replace(settings, penalty=max(settings.penalty, 1.0), rounds=max(settings.rounds, ROUNDS))
+        settings = replace(
+            settings, penalty=max(settings.penalty, SOFT_PENALTY), rounds=max(settings.rounds, MANY_ROUNDS)
+        )
     hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
     curves = window.networks(hidden)
     points = max(settings.points, _enough_points(window, curves, settings.optimiser))

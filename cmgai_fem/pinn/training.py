@@ -15,6 +15,9 @@ from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.ssbroyden import SSBroyden
 from cmgai_fem.states import Array
 
+# Rounds of multipliers after which a balance that is met ends the training.
+LEAST_ROUNDS = 4
+
 Progress = Callable[[dict[str, float]], None]
 
 
@@ -71,15 +74,19 @@ def train(
     constrained = residual.problem.has_force_network
     rounds = settings.rounds if constrained else 1
     steps = settings.steps if constrained else 8 * settings.rounds * settings.steps
+    met = 0.02 * settings.tolerance
     for turn in range(first, rounds):
         if turn and not done_steps:
+            # Asked before a round and not after one, so that a training that was interrupted between ends here, too.
+            if turn >= LEAST_ROUNDS and history.rows[-1]["momentum_residual"] < met:
+                break
             residual.update_multiplier(optimiser.weights)
             optimiser.restart()
         for step in range(done_steps, steps):
             before = optimiser.loss
             moved = optimiser.step()
             history.add(optimiser.loss, residual.relative_residual(optimiser.weights))
-            done = not constrained and history.rows[-1]["momentum_residual"] < 0.02 * settings.tolerance
+            done = not constrained and history.rows[-1]["momentum_residual"] < met
             ended = done or not moved or before - optimiser.loss <= settings.stall * before
             place = {"turn": np.array(turn + ended), "step": np.array(0 if ended else step + 1)}
             place["multiplier"] = residual.multiplier.cpu().numpy()
@@ -87,8 +94,6 @@ def train(
             if ended:
                 break
         done_steps = 0
-        if turn >= 3 and residual.relative_residual(optimiser.weights) < 0.02 * settings.tolerance:
-            break
     return optimiser.weights
 
 

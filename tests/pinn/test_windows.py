@@ -1,6 +1,7 @@
 """Motions through many periods: windows of s, against closed forms."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from cmgai_fem.constitutive import Membrane
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.forces import Least
+from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
@@ -114,3 +116,24 @@ def test_many_periods_between_the_states(periods: float, order: int) -> None:
     found = np.array([solution.at(s)[0, 0] for s in times])
     np.testing.assert_allclose(found, np.sin(2.0 * np.pi * periods * times + 0.3), rtol=0.0, atol=1e-4)
     np.testing.assert_array_equal(motion_from_weights(export_weights(solution))(0.37), solution.motion(0.37))
+
+
+def test_a_training_that_was_met_when_it_was_interrupted_is_not_trained_further(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Through many periods the rounds end before they are used up, and a killed run must end there as well."""
+    problem, file = oscillator(2.3, 0, (0.0, 1.0), count=4), tmp_path / "training.safetensors"
+    # Rounds end by themselves, so that the checkpoint stands between the last and one that is not to come.
+    settings = TrainingSettings(stall=1e-2)
+    whole = solve_pinn(problem, settings=settings)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            solve_pinn(problem, settings=settings, checkpoint=file, save_every=0.0)
+    resumed = solve_pinn(problem, settings=settings, checkpoint=file)
+    assert len(resumed.history) == len(whole.history)
+    np.testing.assert_array_equal(resumed.motion(0.37), whole.motion(0.37))
