@@ -9,26 +9,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cmgai_fem.own_states import read_scattered_states, read_states
-    from cmgai_fem.scattered_states import ScatteredStates
-    from cmgai_fem.solvers import solve
-    from cmgai_fem.state_space.transport import SpaceProblem, solve_space
-    from cmgai_fem.states import StateSet
-    from cmgai_fem.transport import TransportProblem, TransportSolution
+    from cmgai_fem.files import read_scattered_states, read_states
+    from cmgai_fem.solve import solve
+    from cmgai_fem.states.scattered import ScatteredStates
+    from cmgai_fem.states.states import StateSet
+    from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+    from cmgai_fem.transport.space import SpaceProblem, solve_space
 
 __version__ = "0.1.0"
 
 # Imported when asked for, so that the command line answers at once.
 _LAZY = {
-    "ScatteredStates": "cmgai_fem.scattered_states",
-    "SpaceProblem": "cmgai_fem.state_space.transport",
-    "StateSet": "cmgai_fem.states",
-    "TransportProblem": "cmgai_fem.transport",
-    "TransportSolution": "cmgai_fem.transport",
-    "read_scattered_states": "cmgai_fem.own_states",
-    "read_states": "cmgai_fem.own_states",
-    "solve": "cmgai_fem.solvers",
-    "solve_space": "cmgai_fem.state_space.transport",
+    "ScatteredStates": "cmgai_fem.states.scattered",
+    "SpaceProblem": "cmgai_fem.transport.space",
+    "StateSet": "cmgai_fem.states.states",
+    "TransportProblem": "cmgai_fem.transport.problem",
+    "TransportSolution": "cmgai_fem.transport.problem",
+    "read_scattered_states": "cmgai_fem.files",
+    "read_states": "cmgai_fem.files",
+    "solve": "cmgai_fem.solve",
+    "solve_space": "cmgai_fem.transport.space",
 }
 
 __all__ = [

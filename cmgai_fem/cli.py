@@ -31,7 +31,7 @@ def verify(
     out: Path | None = None,
     ranks: Annotated[int | None, Positive] = None,
     device: Literal["cpu", "cuda"] = "cpu",
-    seed: int = 0,
+    seed: int | None = None,
     quick: bool = False,
     ablate: Annotated[list[Literal["order", "law", "force"]] | None, Repeated] = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)] = None,
@@ -51,25 +51,34 @@ def verify(
     device
         Where the networks are trained.
     seed
-        Seed of the studies that draw their own data; the others state theirs in study.toml.
+        Seed of data and networks; the study's own by default.
     quick
-        Smaller sizes, for the studies that offer it.
+        Smaller sizes, where the study's file offers them.
     ablate
         Change this part of the theory, everything else as calibrated, and print what it does; may be repeated.
     set_
         Override of a study file's key, e.g. --set mesh.size=0.004; may be repeated.
     """
+    from cmgai_fem.study.file import find_study
+
+    if study not in OWN_RUNNERS and (find_study(study).parent / "pipeline.py").is_file():
+        from cmgai_fem.commands.verify import verify as run
+        from cmgai_fem.study.run import Options
+
+        return run(study, Options(out, ranks, device, seed, quick, tuple(ablate or ()), tuple(set_ or ())))
     folder = out or Path("results") / Path(study).stem
     _check_device(device)
+    seed = seed or 0
     if study in OWN_RUNNERS:
         if set_:
             raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
         if ablate:
             raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
         return OWN_RUNNERS[study](folder, quick, device, seed)
-    from cmgai_fem.state_space.study_file import load_space_study
-    from cmgai_fem.study_file import find_study, load_study
-    from cmgai_fem.terminal import show_study
+    from cmgai_fem.commands.terminal import show_study
+    from cmgai_fem.study.field_file import load_study
+    from cmgai_fem.study.file import find_study
+    from cmgai_fem.study.space_file import load_space_study
 
     path = find_study(study)
     space = load_space_study(path, set_ or [])
@@ -78,14 +87,14 @@ def verify(
             raise InputError(
                 f"--ablate {ablate[0]}: the parts are those of one state coordinate, {study!r} has several"
             )
-        from cmgai_fem.state_space.study import run_space_study
-        from cmgai_fem.study import default_ranks
+        from cmgai_fem.study.fields import default_ranks
+        from cmgai_fem.study.space_run import run_space_study
 
         result = run_space_study(space, out or Path("results") / space.name, ranks or default_ranks(), _say)
         show_study(result)
         return 0 if result.passed else 1
     loaded = load_study(path, set_ or [])
-    from cmgai_fem.study import default_ranks, run_study
+    from cmgai_fem.study.fields import default_ranks, run_study
 
     target = out or Path("results") / loaded.name
     result = run_study(loaded, target, ranks or default_ranks(), device, _say, ablate or [])
@@ -168,11 +177,11 @@ def generate(
         "monotone": monotone, "monotone-in": monotone_in,
     }  # fmt: skip
     of_fields = of_files | {"sensors": sensors, "save-model": save_model, "resume": resume}
-    from cmgai_fem.generate_options import field_inputs, point, refuse, single_file
+    from cmgai_fem.commands.options import field_inputs, point, refuse, single_file
 
     points = [point(text, "--at") for text in at or []]
     if model:
-        from cmgai_fem.own_states.commands import generate_from_model
+        from cmgai_fem.commands.generate import generate_from_model
 
         given: dict[str, object] = {
             "coordinate": coordinate,
@@ -193,8 +202,8 @@ def generate(
         generate_curves(table, coordinate or ["state"], points, out, _say, hardening, solver)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
-    from cmgai_fem.own_states.commands import generate as generate_fields
-    from cmgai_fem.own_states.inputs import Inputs, ScatteredInputs, load_states_file
+    from cmgai_fem.commands.generate import generate as generate_fields
+    from cmgai_fem.commands.inputs import Inputs, ScatteredInputs, load_states_file
 
     asked: Inputs | ScatteredInputs
     if inputs[0].suffix.lower() == ".toml":
@@ -231,8 +240,8 @@ def compare(generated: Path, reference: Path, /, *, field: str) -> int:
     field
         Name of the field in both.
     """
-    from cmgai_fem.own_states.commands import compare as compare_files
-    from cmgai_fem.terminal import show_error
+    from cmgai_fem.commands.generate import compare as compare_files
+    from cmgai_fem.commands.terminal import show_error
 
     show_error(compare_files(generated, reference, field))
     return 0
@@ -247,8 +256,8 @@ def info(paths: Annotated[list[Path], Parameter(negative="")], /) -> int:
     paths
         The files.
     """
-    from cmgai_fem.own_states.inventory import info as inventory
-    from cmgai_fem.terminal import show
+    from cmgai_fem.commands.info import info as inventory
+    from cmgai_fem.commands.terminal import show
 
     for table in inventory(paths):
         show(table)
@@ -258,8 +267,8 @@ def info(paths: Annotated[list[Path], Parameter(negative="")], /) -> int:
 @app.command
 def doctor() -> int:
     """Look at everything that cmgai-fem leans on, and say what is missing and how to install it."""
-    from cmgai_fem.own_states.doctor import doctor as examine
-    from cmgai_fem.terminal import show_findings
+    from cmgai_fem.commands.doctor import doctor as examine
+    from cmgai_fem.commands.terminal import show_findings
 
     findings = examine()
     show_findings(findings)
@@ -267,8 +276,8 @@ def doctor() -> int:
 
 
 def _verify_codes(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.commands.terminal import show_checks
     from cmgai_fem.mechanics.codes import run_checks, write_codes_csv
-    from cmgai_fem.terminal import show_checks
 
     folder.mkdir(parents=True, exist_ok=True)
     rows = run_checks(None, _say)
@@ -286,15 +295,15 @@ def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
 
 
 def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.commands.terminal import show
     from cmgai_fem.distributions.multimodal_study import run_multimodal
-    from cmgai_fem.terminal import show
 
     return run_multimodal(folder, quick, device, seed, show)
 
 
 def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
+    from cmgai_fem.commands.terminal import show
     from cmgai_fem.distributions.digits_study import run_digits
-    from cmgai_fem.terminal import show
 
     return run_digits(folder, quick, device, seed, show)
 

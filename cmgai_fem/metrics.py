@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.field_pictures import (
+from cmgai_fem.states.states import Labels, StateSet
+from cmgai_fem.study.charts import METHOD_NAMES, method_colour
+from cmgai_fem.study.pictures import (
     ERROR_COLOURS,
     FIELD_COLOURS,
     INK,
@@ -20,9 +22,7 @@ from cmgai_fem.field_pictures import (
     save_png,
     scalar_field,
 )
-from cmgai_fem.figures import METHOD_NAMES, method_colour
-from cmgai_fem.results import Results
-from cmgai_fem.states import Labels, StateSet
+from cmgai_fem.study.results import Results
 
 
 def figure_overview(folder: Path, path: Path, dots_per_inch: int = 110) -> Path:

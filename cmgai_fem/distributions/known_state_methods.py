@@ -15,14 +15,14 @@ from scipy import stats
 from sklearn.covariance import oas
 from torch import Tensor
 
-from cmgai_fem.calibration import calibrate, extrapolation_trials, interpolation_trials
-from cmgai_fem.cardinal import CardinalSolver
+from cmgai_fem.calibration.calibrate import calibrate, extrapolation_trials, interpolation_trials
 from cmgai_fem.distributions.multimodal_fits import Fit, Split
 from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
 from cmgai_fem.distributions.problems import Problem
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport.cardinal import CardinalSolver
+from cmgai_fem.transport.problem import TransportProblem
 
 CMGAI, NORMALS = "CM-GAI", "normal per state"
 

@@ -14,13 +14,13 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
 
-from cmgai_fem.constitutive import Law
-from cmgai_fem.eigenmodes import to_scipy
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import LabelSpace
-from cmgai_fem.forces import KnownForce
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.eigenmodes import to_scipy
+from cmgai_fem.transport.forces import KnownForce
+from cmgai_fem.transport.laws import Law
 
 NEWTON_STEPS = 25
 Force = Callable[[float], Array]

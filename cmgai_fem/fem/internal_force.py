@@ -13,10 +13,10 @@ from dolfinx import fem, la
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
-from cmgai_fem.constitutive import Law
 from cmgai_fem.fem.spaces import FAST, LabelSpace
 from cmgai_fem.fem.ufl_ops import stored_energy
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.laws import Law
 
 
 class InternalForce:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cmgai_fem.forces import KnownForce
-from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import KnownForce
+from cmgai_fem.transport.problem import TransportProblem
 
 Reorder = Callable[[Array], Array]
 

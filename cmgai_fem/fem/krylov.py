@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from cmgai_fem.constitutive import Law
 from cmgai_fem.fem.spaces import LabelSpace, products, shifted
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.laws import Law
 
 
 @dataclass(frozen=True)

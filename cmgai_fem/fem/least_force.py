@@ -18,9 +18,9 @@ from scipy import linalg
 
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import Columns, products, sum_over
-from cmgai_fem.fem.state_splines import StateElements
-from cmgai_fem.forces import KnownForce
-from cmgai_fem.states import Array
+from cmgai_fem.motions.state_splines import StateElements
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import KnownForce
 
 
 @dataclass(frozen=True)

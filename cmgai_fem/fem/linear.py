@@ -1,6 +1,6 @@
 """The least-force transport under a linear law: one small problem in s for each eigenmode of the label mesh.
 
-Slow eigenmodes alone feel the law (`cmgai_fem.slowness`). Where they are few they are computed one and all; where they
+Slow eigenmodes alone feel the law (`transport.slowness`). Where they are few they are computed one and all; where they
 are many, a Krylov space built from the known states holds the motion in far fewer vectors (`krylov`), unless the states
 are so rough that it does not settle: then the slow modes are computed after all.
 """
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmgai_fem.eigenmodes import eigenmodes_below
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpairs
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
 from cmgai_fem.fem.spaces import LabelSpace, products
-from cmgai_fem.slowness import felt, slow_limit
-from cmgai_fem.states import Array
-from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.eigenmodes import eigenmodes_below
+from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.slowness import felt, slow_limit
 
 if TYPE_CHECKING:
     from mpi4py import MPI

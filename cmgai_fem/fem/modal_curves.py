@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from scipy.interpolate import BSpline
 
-from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Least
-from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from mpi4py import MPI
 from scipy import linalg, sparse
 from scipy.interpolate import BSpline
 
-from cmgai_fem.density import SIMPLICES, jacobians
-from cmgai_fem.eigenmodes import to_petsc
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.known_force import Reorder, force_on_dofs
@@ -25,10 +23,12 @@ from cmgai_fem.fem.least_force import LeastForce, RestOperator, Statement
 from cmgai_fem.fem.newton import Progress, minimise
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
-from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Least
-from cmgai_fem.states import Array
-from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.density import SIMPLICES, jacobians
+from cmgai_fem.transport.eigenmodes import to_petsc
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
 
 FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
 

@@ -20,9 +20,9 @@ from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.known_force import force_on_dofs
 from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Columns, LabelSpace, products
-from cmgai_fem.forces import Least
-from cmgai_fem.states import Array
-from cmgai_fem.transport import Motion, TransportSolution
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import Motion, TransportSolution
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
-"""The slow eigenmodes of the label mesh, in which a nonlinear law is balanced (`cmgai_fem.slowness`)."""
+"""The slow eigenmodes of the label mesh, in which a nonlinear law is balanced (`cmgai_fem.transport.slowness`)."""
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 import numpy as np
 from petsc4py import PETSc
 
-from cmgai_fem.eigenmodes import eigenmodes_below
-from cmgai_fem.slowness import slow_limit
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.eigenmodes import eigenmodes_below
+from cmgai_fem.transport.slowness import slow_limit
 
 
 def slow_modes(mass: PETSc.Mat, stiffness: PETSc.Mat | None, nodes: Array) -> tuple[Array, Array]:

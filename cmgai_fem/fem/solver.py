@@ -12,8 +12,8 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.fem.modal_curves import ModalForce, least_force_curves
-from cmgai_fem.forces import Least
-from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
 
 if TYPE_CHECKING:
     from mpi4py import MPI

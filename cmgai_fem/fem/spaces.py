@@ -14,11 +14,11 @@ from dolfinx.fem import petsc as fem_petsc
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from cmgai_fem.constitutive import Law
-from cmgai_fem.eigenmodes import factor_with_mumps
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.ufl_ops import stored_energy
-from cmgai_fem.states import Array, BoolArray, Labels
+from cmgai_fem.states.states import Array, BoolArray, Labels
+from cmgai_fem.transport.eigenmodes import factor_with_mumps
+from cmgai_fem.transport.laws import Law
 
 # meshio's cell names, as (basix cell, degree of the geometry and of the space).
 CELLS = {

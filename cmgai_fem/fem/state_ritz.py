@@ -17,9 +17,9 @@ from scipy.interpolate import BSpline
 from scipy.sparse.linalg import spsolve
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.motions.polyharmonic import normalisation
 from cmgai_fem.quadrature import gauss_on_pieces
-from cmgai_fem.state_space.polyharmonic import normalisation
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 # Half width of the box in units of the states' own, and the growth of its elements outside the states.
 REACH, GROWTH = 60.0, 1.5

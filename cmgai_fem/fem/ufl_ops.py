@@ -5,11 +5,11 @@ from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import ufl
 from ufl.core.expr import Expr
 
-from cmgai_fem.constitutive import Law
+from cmgai_fem.transport.laws import Law
 
 
 class UflOperations:
-    """The operations on UFL expressions; see `cmgai_fem.operations.Operations`."""
+    """The operations on UFL expressions; see `cmgai_fem.transport.operations.Operations`."""
 
     def det(self, matrix: Expr) -> Expr:
         """Determinant."""

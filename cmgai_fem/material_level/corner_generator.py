@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.stacking import stack_globally
 from cmgai_fem.material_level.choices import axes_for, stretch
 from cmgai_fem.material_level.corners import CornerPaths, Grid
 from cmgai_fem.material_level.curve_transport import Line, Solve
 from cmgai_fem.material_level.generator import GeneratedCurve, finish
 from cmgai_fem.material_level.pair_trials import Trial, trial_errors
 from cmgai_fem.material_level.surfaces import SolveSpace, Surface, SurfaceCalibration, calibrate_surface
-from cmgai_fem.stacking import stack_globally
-from cmgai_fem.state_space.transport import SpaceSolution
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.space import SpaceSolution
 
 # Values of a coordinate that must stay: fewer do not show whether the motion bends.
 LEAST_VALUES = 3

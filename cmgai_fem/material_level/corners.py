@@ -17,7 +17,7 @@ from cmgai_fem.material_level.curve_calibration import CurveCalibration, calibra
 from cmgai_fem.material_level.curve_transport import CurveTransport, Line, Solve, carry
 from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.states import Array, IntArray
+from cmgai_fem.states.states import Array, IntArray
 
 # A corner lies outside in both coordinates, and the second motion magnifies what the first brings: motions of a higher
 # order than the one that goes on straight run away there.

@@ -6,7 +6,7 @@ import numpy as np
 
 from cmgai_fem.material_level.curves import Test
 from cmgai_fem.material_level.generator import GeneratedCurve
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 # Standard deviations to either side of a band of 95 %.
 BAND = 2.0

@@ -13,7 +13,7 @@ from cmgai_fem.material_level.choices import Choice
 from cmgai_fem.material_level.curve_calibration import calibrate_lines
 from cmgai_fem.material_level.curve_transport import Line, assemble, assemble_noise, parts_of, place
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate
 
 # Fewest states of an arm, the common one included: fewer leave none to leave out.
 LEAST_VALUES = 3

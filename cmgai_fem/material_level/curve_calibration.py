@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.calibration import extrapolation_trials, interpolation_trials
+from cmgai_fem.calibration.calibrate import extrapolation_trials, interpolation_trials
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.material_level.choices import Choice, axes_for, candidates, stretch
 from cmgai_fem.material_level.curve_transport import Line, assemble, assemble_noise, parts_of, place
-from cmgai_fem.states import Array, IntArray, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, IntArray, StateSet, labels_on_points
 
 DRAWS = 100
 # Weight of the scatter that a choice would carry to the targets beside its left-out error, which holds much of it

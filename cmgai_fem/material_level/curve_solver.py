@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cmgai_fem.solvers import solve
-from cmgai_fem.state_space.transport import SpaceProblem, SpaceSolution, solve_space
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.solve import solve
+from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.transport.space import SpaceProblem, SpaceSolution, solve_space
 
 
 @dataclass(frozen=True)

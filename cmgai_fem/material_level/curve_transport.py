@@ -12,13 +12,13 @@ from functools import lru_cache
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Least
 from cmgai_fem.material_level.choices import STRESS_UNIT, Choice, stretch
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.state_space.softness import explained_factor
-from cmgai_fem.states import Array, Coordinate, Field, IntArray, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.motions.softness import explained_factor
+from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
+from cmgai_fem.states.states import Array, Coordinate, Field, IntArray, StateSet, labels_on_points
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem, TransportSolution
 
 Solve = Callable[[TransportProblem], TransportSolution]
 # Least softness of a state relative to its standard error: all but exact.

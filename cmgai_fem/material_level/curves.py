@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 import cmgai_fem
 from cmgai_fem.errors import InputError
+from cmgai_fem.machine import versions
 from cmgai_fem.material_level.curve_solver import BY_ELEMENTS, CurveSolver
 from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.curves import CurveTable
@@ -17,7 +18,7 @@ from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.pair_generator import generate_pairs
 from cmgai_fem.material_level.reader import read_curves
-from cmgai_fem.results_folder import versions, write_json
+from cmgai_fem.writing import whole_file, write_json
 
 Report = Callable[[str], None]
 State = tuple[float, ...]
@@ -199,9 +200,8 @@ def write_curves(path: Path, known: CurveTable, generated: Mapping[State, Genera
     """Write generated curves: mean, standard error of the mean and scatter of a test, in SI units."""
     states = [f"{coordinate.name} [{coordinate.unit}]" for coordinate in known.coordinates]
     strain = "plastic_strain" if known.plastic else "strain"
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
+        with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow([*states, strain, "stress [Pa]", "standard_error [Pa]", "scatter [Pa]", "trusted"])
             for state, curve in generated.items():
@@ -214,6 +214,5 @@ def write_curves(path: Path, known: CurveTable, generated: Mapping[State, Genera
                     ]
                     for row in columns
                 )
-        temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -10,7 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curve_calibration import CurveCalibration, calibrate_lines, curve_error, side
 from cmgai_fem.material_level.curve_transport import CurveTransport, Line, Solve, carry
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 # Left-out error beyond which a generated curve is not to be trusted: that of the paper's own benchmark.
 TRUSTED = 0.04

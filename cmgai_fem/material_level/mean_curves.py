@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curves import CurveState, CurveTable
-from cmgai_fem.states import Array, IntArray
+from cmgai_fem.states.states import Array, IntArray
 
 # Up to this many different strains in all tests, the strains themselves are the labels.
 FEW_STRAINS = 12

@@ -14,7 +14,7 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
 from cmgai_fem.material_level.units import QUANTITIES
-from cmgai_fem.states import Coordinate
+from cmgai_fem.states.states import Coordinate
 
 STATE_COLUMNS = ("temperature", "strain_rate")
 LEAST_STATES = 3

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cmgai_fem.baselines import BASELINES
 from cmgai_fem.material_level.choices import axes_for, stretch
 from cmgai_fem.material_level.corners import Carrier, Grid
 from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.scattered_rivals import SCATTERED_RIVALS, predict_scattered
-from cmgai_fem.states import Array
+from cmgai_fem.rivals import BASELINES
+from cmgai_fem.states.states import Array
 
 # Rivals that go along one coordinate and then the other; regressions take both coordinates at once.
 STEPWISE = ("linear", "natural_spline", "pchip")

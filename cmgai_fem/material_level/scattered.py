@@ -16,7 +16,7 @@ from cmgai_fem.material_level.choices import Choice, axes_for, stretch
 from cmgai_fem.material_level.curve_calibration import calibrate_lines
 from cmgai_fem.material_level.curve_transport import Line, Solve, assemble, carry, parts_of, place
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate
 
 # Degrees that a factor e of the rate is worth [K], and inverse logarithms of the attempt rate.
 GAMMAS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0)

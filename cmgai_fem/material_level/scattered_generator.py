@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmgai_fem.calibration.stacking import stack_globally
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.cross import Arms, Cross
 from cmgai_fem.material_level.curve_calibration import curve_error
@@ -20,8 +21,7 @@ from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.material_level.pair_trials import Trial, trial_errors
 from cmgai_fem.material_level.scattered import PathTransport, generate_without, path_line
 from cmgai_fem.material_level.surfaces import Surface, calibrate_surface
-from cmgai_fem.stacking import stack_globally
-from cmgai_fem.states import Array, IntArray
+from cmgai_fem.states.states import Array, IntArray
 
 State = tuple[float, float]
 

@@ -11,16 +11,16 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
-from cmgai_fem.baselines.gaussian_process import (
+from cmgai_fem.material_level.mean_curves import MeanCurves
+from cmgai_fem.rivals.gaussian_process import (
     AMPLITUDES,
     LENGTH_SCALES,
     NOISE,
     TREND_VARIANCE,
     likeliest,
 )
-from cmgai_fem.baselines.reduced import decompose
-from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.states import Array
+from cmgai_fem.rivals.reduced import decompose
+from cmgai_fem.states.states import Array
 
 # Share of variance that the modes must explain: what is left of scattered tests is their scatter.
 EXPLAINED = 0.9999

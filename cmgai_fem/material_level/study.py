@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 import cmgai_fem
+from cmgai_fem.machine import versions
 from cmgai_fem.material_level.measured_points import LeftOutState, leave_states_out
 from cmgai_fem.material_level.study_cases import CaseResult, Report, Row, run_case
 from cmgai_fem.material_level.study_page import write_page
 from cmgai_fem.material_level.study_tables import StressStrainStudy, ToleranceTable, load_stress_strain
-from cmgai_fem.results_folder import versions, write_json, write_metrics
-from cmgai_fem.study_file import find_study, studies_folder
+from cmgai_fem.study.file import find_study, studies_folder
+from cmgai_fem.writing import write_json, write_table
 
 COLUMNS = (
     "material", "split", "temperature", "strain_rate", "method", "against", "nrmse", "level_error", "mean_covered",
@@ -64,11 +65,11 @@ def run_stress_strain(out: Path, device: str, seed: int, report: Callable[[str],
     verdicts = judge(study.tolerances, rows)
     measured, left_out = _measured(study, report)
     out.mkdir(parents=True, exist_ok=True)
-    write_metrics(out / "metrics.csv", rows, COLUMNS)
+    write_table(out / "metrics.csv", rows, COLUMNS)
     seconds = time.perf_counter() - start
     run = _run_info(study, path, results, verdicts, left_out, measured, device, seed, seconds)
     write_json(out / "run.json", run)
-    write_metrics(out / "generated.csv", list(_generated(results)), GENERATED)
+    write_table(out / "generated.csv", list(_generated(results)), GENERATED)
     write_page(out / "report.html", study, results, run, left_out)
     _print_tables(results, left_out, verdicts, report)
     report(f"{seconds:.0f} s; report: {out / 'report.html'}")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.baselines import BASELINES
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.constitutive_fits import fit_models
 from cmgai_fem.material_level.corner_generator import CornerGenerator
@@ -23,8 +22,9 @@ from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
 from cmgai_fem.material_level.study_data import MATERIALS, Material, make_tests
 from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
-from cmgai_fem.solvers import METHODS
-from cmgai_fem.states import Array
+from cmgai_fem.rivals import BASELINES
+from cmgai_fem.solve import METHODS
+from cmgai_fem.states.states import Array
 
 Report = Callable[[str], None]
 Row = dict[str, Any]

@@ -10,12 +10,13 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cmgai_fem.figures import method_name
 from cmgai_fem.material_level.coverage import mean_band, point_band
 from cmgai_fem.material_level.measured_points import LeftOutState
 from cmgai_fem.material_level.study_cases import CaseResult
 from cmgai_fem.material_level.study_tables import State, StressStrainStudy
-from cmgai_fem.pages import page_environment
+from cmgai_fem.study.charts import method_name
+from cmgai_fem.study.pages import page_environment
+from cmgai_fem.writing import write_text
 
 RIVALS_SHOWN = ("linear", "pod_gpr", "fpca_gpr")
 COLOURS = {"linear": "#7b8794", "pod_gpr": "#6b7fc4", "fpca_gpr": "#c06c9b"}
@@ -30,7 +31,7 @@ def write_page(
     left_out: Sequence[LeftOutState],
 ) -> None:
     """Write `report.html`, complete or not at all."""
-    environment = page_environment("cmgai_fem.material_level")
+    environment = page_environment("cmgai_fem.study")
     environment.filters |= {"percent": lambda value: f"{100 * value:.2f}", "method": method_name}
     page = environment.get_template("stress_strain.html.j2").render(
         study=study,
@@ -39,9 +40,7 @@ def write_page(
         left_out=left_out,
         means=_means(left_out),
     )
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, page)
 
 
 def _case(result: CaseResult) -> dict[str, Any]:

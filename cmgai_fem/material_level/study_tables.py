@@ -8,7 +8,7 @@ from pydantic import ValidationError, model_validator
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.study_data import MATERIALS
-from cmgai_fem.study_file import Table, first_problem
+from cmgai_fem.study.file import Table, first_problem
 
 State = tuple[float, float]
 

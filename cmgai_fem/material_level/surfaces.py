@@ -19,11 +19,11 @@ from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_transport import above_scatter
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.material_level.pair_trials import Trial
-from cmgai_fem.scattered_states import Coordinates, ScatteredStates
-from cmgai_fem.state_space import explained_softness, highest_order
-from cmgai_fem.state_space.choices import Scattered
-from cmgai_fem.state_space.transport import SpaceProblem, SpaceSolution, solve_space
-from cmgai_fem.states import Array, Coordinate, Field, IntArray, labels_on_points
+from cmgai_fem.motions import explained_softness, highest_order
+from cmgai_fem.motions.choices import Scattered
+from cmgai_fem.states.scattered import Coordinates, ScatteredStates
+from cmgai_fem.states.states import Array, Coordinate, Field, IntArray, labels_on_points
+from cmgai_fem.transport.space import SpaceProblem, SpaceSolution, solve_space
 
 SolveSpace = Callable[[SpaceProblem], SpaceSolution]
 

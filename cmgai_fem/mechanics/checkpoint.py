@@ -5,7 +5,6 @@ with another number of ranks. The file is written beside its place, flushed to t
 killed, the file that stands there is a complete one.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.explicit import ExplicitDynamics
 from cmgai_fem.mechanics.plasticity import PointState
-from cmgai_fem.states import Array, IntArray
+from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.writing import whole_file
 
 SCALARS = ("time", "steps", "last_step", "stable_step", "wall_work", "initial_energy", "largest_drift")
 
@@ -153,9 +153,5 @@ class Checkpoint:
 
 def _write(path: Path, arrays: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as stream:
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -19,7 +19,7 @@ from petsc4py import PETSc
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.compilation import compile_form
 from cmgai_fem.mechanics.meshing import NodeGather
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 
 class NodalProjection:

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
-from cmgai_fem.states import Array, Coordinate, StateSet
+from cmgai_fem.states.states import Array, Coordinate, StateSet
 
 if TYPE_CHECKING:
     from mpi4py import MPI

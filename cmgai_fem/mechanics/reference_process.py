@@ -17,6 +17,7 @@ from petsc4py import PETSc
 
 from cmgai_fem.errors import CmgaiError
 from cmgai_fem.mechanics.reference import ERROR_FILE, PROGRESS, STATES_FILE, SUMMARY_FILE, load_model
+from cmgai_fem.writing import write_json
 
 
 def solve_request(request: Path, comm: MPI.Comm) -> None:
@@ -38,7 +39,7 @@ def solve_request(request: Path, comm: MPI.Comm) -> None:
             "dolfinx": dolfinx.__version__,
             "petsc": ".".join(str(number) for number in PETSc.Sys.getVersion()),
         }
-        _write_json(request.with_name(SUMMARY_FILE), summary, comm.rank)
+        write_json(request.with_name(SUMMARY_FILE), summary)
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
     try:
         solve_request(request, comm)
     except CmgaiError as error:
-        _write_json(request.with_name(ERROR_FILE), {"type": type(error).__name__, "message": str(error)}, comm.rank)
+        write_json(request.with_name(ERROR_FILE), {"type": type(error).__name__, "message": str(error)})
         comm.Abort(1)
     except Exception:
         traceback.print_exc()
@@ -57,12 +58,6 @@ def main() -> None:
 
 def _print_progress(line: str) -> None:
     print(f"{PROGRESS}{line}", flush=True)
-
-
-def _write_json(path: Path, content: dict[str, object], rank: int) -> None:
-    temporary = path.with_name(f".{path.name}.{rank}.partial")
-    temporary.write_text(json.dumps(content, indent=1))
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 from mpi4py import MPI
-from pydantic import Field, model_validator
+from pydantic import Field as Key
+from pydantic import model_validator
 
-from cmgai_fem import states
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics.checkpoint import Checkpoint
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
@@ -22,7 +22,7 @@ from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.mechanics.rod_material import RodMaterial
 from cmgai_fem.metrics import plastic_strain_violation
-from cmgai_fem.states import Array, Coordinate, Labels, StateSet
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, Labels, StateSet
 
 Snapshot = dict[str, Array]
 MICROSECOND = 1e-6
@@ -47,10 +47,10 @@ class RodModel(ReferenceModel):
     mesh: MeshParameters = MeshParameters(file="taylor_rod.geo")
     dimension: Literal[2, 3] = 2
     material: RodMaterial = RodMaterial()
-    courant: float = Field(default=0.9, gt=0.0, le=1.0)
-    allowed_drift: float = Field(default=0.02, gt=0.0)
+    courant: float = Key(default=0.9, gt=0.0, le=1.0)
+    allowed_drift: float = Key(default=0.02, gt=0.0)
     checkpoint_folder: str = ""
-    checkpoint_steps: int = Field(default=1000, ge=1)
+    checkpoint_steps: int = Key(default=1000, ge=1)
 
     @model_validator(mode="after")
     def _mesh_has_the_dimension(self) -> Self:
@@ -141,14 +141,14 @@ class RodModel(ReferenceModel):
             return None, None, run
         return snapshots, replace(body.labels, weights=volumes[:, 0]), run
 
-    def fields(self, snapshots: Sequence[Snapshot]) -> dict[str, states.Field]:
+    def fields(self, snapshots: Sequence[Snapshot]) -> dict[str, Field]:
         """Fields of a `StateSet`, a state a snapshot."""
         stacked = {name: np.stack([snapshot[name] for snapshot in snapshots]) for name in snapshots[0]}
         return {
-            "equivalent_plastic_strain": states.Field(stacked["equivalent_plastic_strain"], "", ("",)),
-            "temperature": states.Field(stacked["temperature"], "K", ("",)),
-            "stress": states.Field(stacked["stress"], "Pa", states.SYMMETRIC_TENSOR),
-            "displacement": states.Field(stacked["displacement"], "m", DISPLACEMENT[: self.dimension]),
+            "equivalent_plastic_strain": Field(stacked["equivalent_plastic_strain"], "", ("",)),
+            "temperature": Field(stacked["temperature"], "K", ("",)),
+            "stress": Field(stacked["stress"], "Pa", SYMMETRIC_TENSOR),
+            "displacement": Field(stacked["displacement"], "m", DISPLACEMENT[: self.dimension]),
         }
 
 
@@ -164,8 +164,8 @@ class TaylorRod(RodModel):
     """
 
     kind: ClassVar[str] = "taylor-rod"
-    end_time: float = Field(default=80e-6, gt=0.0)
-    history_times: list[float] = Field(default=[16e-6, 32e-6, 48e-6, 64e-6, 80e-6], min_length=1)
+    end_time: float = Key(default=80e-6, gt=0.0)
+    history_times: list[float] = Key(default=[16e-6, 32e-6, 48e-6, 64e-6, 80e-6], min_length=1)
 
     def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
         """See `ReferenceModel.solve`; `values` are impact velocities [m/s]."""
@@ -191,7 +191,7 @@ class TaylorRod(RodModel):
         if gathered is None or labels is None:
             return None
         ordered = [snapshot for _, snapshot in sorted((item for part in gathered for item in part), key=_index)]
-        history = states.Field(
+        history = Field(
             np.stack([snapshot["history"] for snapshot in ordered]),
             "",
             tuple(f"t={time / MICROSECOND:g}us" for time in self.history_times),
@@ -218,7 +218,7 @@ class TaylorRodTime(RodModel):
     """
 
     kind: ClassVar[str] = "taylor-rod-time"
-    impact_velocity: float = Field(default=227.0, gt=0.0)
+    impact_velocity: float = Key(default=227.0, gt=0.0)
 
     def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
         """See `ReferenceModel.solve`; `values` are times since impact [microseconds]."""

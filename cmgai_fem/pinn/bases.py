@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.feature_space import Modes
-from cmgai_fem.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
-from cmgai_fem.slowness import felt, slow_limit
-from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.feature_space import Modes
+from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
+from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.slowness import felt, slow_limit
 
 # The most eigenmodes of the label mesh that one network pair carries.
 MOST = 32

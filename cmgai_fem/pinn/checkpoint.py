@@ -17,8 +17,9 @@ from safetensors.numpy import save_file
 import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.writing import whole_file
 
 SUFFIX = ".safetensors"
 COLUMNS = ("step", "loss", "momentum_residual", "seconds")
@@ -83,11 +84,10 @@ class Checkpoint:
         arrays = {f"finished/{index}": weights for index, weights in enumerate(self._finished)}
         arrays |= {f"current/{name}": value for name, value in state.items()}
         arrays["history"] = np.array([[row[column] for column in COLUMNS] for row in rows]).reshape(-1, len(COLUMNS))
-        temporary = path.with_name(f".{path.name}.partial")
         path.parent.mkdir(parents=True, exist_ok=True)
         packed = {name: np.array(value, dtype=np.float64, order="C") for name, value in arrays.items()}
-        save_file(packed, temporary, {"training": json.dumps({"key": self._key, "finished": len(self._finished)})})
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            save_file(packed, temporary, {"training": json.dumps({"key": self._key, "finished": len(self._finished)})})
         self._written = time.perf_counter()
 
     def _read(self, path: Path) -> None:

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmgai_fem.constitutive import Law
-from cmgai_fem.forces import Autonomous, Free, Potential
-from cmgai_fem.label_mesh import LabelMesh
 from cmgai_fem.pinn.bases import ModalBasis
 from cmgai_fem.pinn.known_force import KnownForceCoupling
 from cmgai_fem.pinn.state_force import StateForceTerm
 from cmgai_fem.pinn.torch_ops import OPERATIONS
-from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import Autonomous, Free, Potential
+from cmgai_fem.transport.label_mesh import LabelMesh
+from cmgai_fem.transport.laws import Law
+from cmgai_fem.transport.problem import TransportProblem
 
 
 class PointTerm(Protocol):

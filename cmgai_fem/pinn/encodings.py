@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cmgai_fem.label_mesh import LabelMesh, laplace_beltrami_modes
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.states import Array, Labels
+from cmgai_fem.states.states import Array, Labels
+from cmgai_fem.transport.label_mesh import LabelMesh, laplace_beltrami_modes
 
 
 def encode_labels(labels: Labels, settings: TrainingSettings, seed: int) -> Array:

@@ -17,8 +17,8 @@ from cmgai_fem.pinn.curves import (
     ZeroCurve,
 )
 from cmgai_fem.pinn.networks import Network, TimeFeatures
-from cmgai_fem.states import Array
-from cmgai_fem.transport import ModalMotion, TransportSolution
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.problem import ModalMotion, TransportSolution
 
 Arrays = dict[str, Array]
 _KINDS = {ZeroCurve: 0, TrainedCurve: 1, WindowedCurve: 2, GroupedCurve: 3, PolynomialCurve: 4}

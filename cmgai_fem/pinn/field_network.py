@@ -19,8 +19,6 @@ import torch
 from torch import Tensor
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.forces import Least
-from cmgai_fem.label_mesh import LabelMesh, slow_eigenmodes
 from cmgai_fem.pinn.bases import MOST
 from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.curves import Anchors
@@ -31,9 +29,11 @@ from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History
 from cmgai_fem.quadrature import gauss_on_pieces
-from cmgai_fem.slowness import felt, slow_limit
-from cmgai_fem.states import Array
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes
+from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.slowness import felt, slow_limit
 
 # Bytes that the Jacobian of the jets may take.
 LARGEST = 4e9

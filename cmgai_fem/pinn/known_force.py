@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmgai_fem.forces import KnownForce
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import KnownForce
 
 
 class KnownForceCoupling:

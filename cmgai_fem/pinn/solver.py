@@ -12,7 +12,6 @@ import torch
 from scipy.interpolate import make_interp_spline
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.forces import Free, Least
 from cmgai_fem.pinn.bases import ModalBasis, modal_basis
 from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.coupling import coupling_at
@@ -30,8 +29,9 @@ from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.threads import torch_threads
 from cmgai_fem.pinn.training import History, train
-from cmgai_fem.states import Array
-from cmgai_fem.transport import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.forces import Free, Least
+from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
 
 # Modes that share one network pair.
 GROUP = 4

@@ -26,14 +26,14 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.motions.choices import Scattered
+from cmgai_fem.motions.green import direction_jets, green_derivatives
+from cmgai_fem.motions.polyharmonic import monomials, normalisation
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power, squared_distances
-from cmgai_fem.state_space.choices import Scattered
-from cmgai_fem.state_space.green import direction_jets, green_derivatives
-from cmgai_fem.state_space.polyharmonic import monomials, normalisation
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 HIDDEN = (4,)
 STEPS, ATTEMPTS = 12, 2

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.forces import Least
+from cmgai_fem.motions.choices import Grid, GridMotion, Line, MappedMotion, MappedSmoother, Scattered
+from cmgai_fem.motions.simplices import StateSimplices
 from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.pinn.space_training import HIDDEN, SpaceTraining, TrainedMotion
 from cmgai_fem.pinn.threads import torch_threads
-from cmgai_fem.scattered_states import Coordinates
-from cmgai_fem.state_space.choices import Grid, GridMotion, Line, MappedMotion, MappedSmoother, Scattered
-from cmgai_fem.state_space.simplices import StateSimplices
-from cmgai_fem.state_space.transport import SpaceProblem, SpaceSolution
-from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.states.scattered import Coordinates
+from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.transport.space import SpaceProblem, SpaceSolution
 
 
 def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) -> SpaceSolution:

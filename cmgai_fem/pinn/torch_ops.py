@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from cmgai_fem.constitutive import Law
+from cmgai_fem.transport.laws import Law
 
 
 class TorchOperations:
-    """The operations on tensors (..., n, d); see `cmgai_fem.operations.Operations`."""
+    """The operations on tensors (..., n, d); see `cmgai_fem.transport.operations.Operations`."""
 
     def det(self, matrix: Tensor) -> Tensor:
         """Determinant, d = 1, 2, 3, as a polynomial: its derivatives stand at singular matrices too."""

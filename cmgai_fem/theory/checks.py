@@ -12,7 +12,8 @@ import numpy as np
 
 import cmgai_fem
 from cmgai_fem.errors import InputError
-from cmgai_fem.results_folder import versions, write_json
+from cmgai_fem.machine import versions
+from cmgai_fem.writing import write_json
 
 Number = float | np.floating[Any] | np.ndarray[Any, Any]
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.constitutive import LAWS, Law, make_law
-from cmgai_fem.density import cell_masses, density_by_jacobian, deposit, jacobians
 from cmgai_fem.fem.forward import ForwardMarch
 from cmgai_fem.fem.manufactured import ManufacturedMotion
 from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.spaces import LabelSpace
-from cmgai_fem.forces import Least
-from cmgai_fem.solvers import METHODS, solve
-from cmgai_fem.states import Array, Coordinate, Field, Labels, StateSet
+from cmgai_fem.solve import METHODS, solve
+from cmgai_fem.states.states import Array, Coordinate, Field, Labels, StateSet
 from cmgai_fem.theory import pictures
 from cmgai_fem.theory.checks import Check, at_least, at_most, make_folder, reported, say, write_checks
 from cmgai_fem.theory.label_meshes import line_mesh, quadratic_line_mesh, square_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport.density import cell_masses, density_by_jacobian, deposit, jacobians
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.laws import LAWS, Law, make_law
+from cmgai_fem.transport.problem import TransportProblem
 
 TITLE = "Constitutive laws of the feature space"
 Report = Callable[[str], None]

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.baselines import BASELINES, Predictor
-from cmgai_fem.forces import Least
-from cmgai_fem.mass_mode import MassTransform
+from cmgai_fem.features.mass import MassTransform
 from cmgai_fem.metrics import field_error
-from cmgai_fem.solvers import METHODS, solve
-from cmgai_fem.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
+from cmgai_fem.rivals import BASELINES, Predictor
+from cmgai_fem.solve import METHODS, solve
+from cmgai_fem.states.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
 from cmgai_fem.theory import pictures
 from cmgai_fem.theory.checks import Check, at_most, reported
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem, TransportSolution
 
 KNOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 UNSEEN = (0.125, 0.375, 0.625, 0.875)

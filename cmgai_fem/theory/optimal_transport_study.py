@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.density import cell_masses, cell_volumes, density_by_jacobian, deposit, transport_cost
 from cmgai_fem.distributions.optimal_transport import Gaussian, couple, label_clouds
-from cmgai_fem.forces import Least
-from cmgai_fem.solvers import METHODS, solve
-from cmgai_fem.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
+from cmgai_fem.solve import METHODS, solve
+from cmgai_fem.states.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
 from cmgai_fem.theory import moving_fields, pictures
 from cmgai_fem.theory.checks import Check, at_most, equals, make_folder, reported, say, write_checks
 from cmgai_fem.theory.label_meshes import square_mesh
 from cmgai_fem.theory.pull import QuadraticPull, hermite_labels
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport.density import cell_masses, cell_volumes, density_by_jacobian, deposit, transport_cost
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem
 
 TITLE = "Optimal transport as the limit of the theory"
 PAIRS = {

@@ -11,7 +11,7 @@ from matplotlib import animation
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 
-from cmgai_fem.states import Array
+from cmgai_fem.states.states import Array
 
 OURS, EXACT = "#1f5fbf", "#d1495b"
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.constitutive import Membrane, make_law
 from cmgai_fem.errors import InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.fem.replay import replay
-from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Least
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet
+from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Field, StateSet
 from cmgai_fem.theory.label_meshes import line_mesh, square_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.laws import Membrane, make_law
+from cmgai_fem.transport.problem import TransportProblem
 
 VALUES = np.array([0.0, 0.3, 0.6, 1.0])
 

@@ -9,10 +9,10 @@ import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
 
-from cmgai_fem.constitutive import LAWS, make_law
 from cmgai_fem.fem import ufl_ops
-from cmgai_fem.operations import NumpyOperations
 from cmgai_fem.pinn import torch_ops
+from cmgai_fem.transport.laws import LAWS, make_law
+from cmgai_fem.transport.operations import NumpyOperations
 
 MESHES = {
     1: lambda: mesh.create_interval(MPI.COMM_SELF, 6, [0.0, 1.0]),

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_bvp
 
-from cmgai_fem.constitutive import make_law
 from cmgai_fem.distributions.optimal_transport import Gaussian
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.fem.replay import replay
-from cmgai_fem.forces import Least
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.laws import make_law
+from cmgai_fem.transport.problem import TransportProblem
 
 
 def square(count):

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
-from cmgai_fem.constitutive import Membrane, NeoHookean
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.fem.state_splines import StateElements, cardinal_curves
-from cmgai_fem.forces import Free, Least
-from cmgai_fem.slowness import felt
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, Labels, StateSet, labels_on_mesh, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.forces import Free, Least
+from cmgai_fem.transport.laws import Membrane, NeoHookean
+from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.slowness import felt
 
 VALUES = np.array([0.0, 0.2, 0.45, 0.7, 1.0])
 

@@ -17,9 +17,9 @@ from cmgai_fem.material_level.mean_curves import MeanCurves, label_weights, mean
 from cmgai_fem.material_level.rivals import rival_curves
 from cmgai_fem.material_level.scattered import Path, generate_scattered, line_to, path_line
 from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
-from cmgai_fem.solvers import solve
-from cmgai_fem.state_space.transport import solve_space
-from cmgai_fem.states import Array
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.space import solve_space
 
 STRAIN = np.linspace(0.0, 0.3, 7)
 

@@ -18,7 +18,7 @@ from cmgai_fem.material_level.mean_curves import mean_curves
 from cmgai_fem.material_level.pair_generator import PairCurve, generate_pairs
 from cmgai_fem.material_level.pair_trials import beyond, reaches, scattered_trials
 from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
-from cmgai_fem.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate
 
 STRAIN = np.linspace(0.0, 0.3, 9)
 COORDINATES = (TEMPERATURE, Coordinate("strain_rate", "1/s"))

@@ -11,7 +11,7 @@ from cmgai_fem.material_level.study import judge, run_stress_strain
 from cmgai_fem.material_level.study_cases import Row, run_case
 from cmgai_fem.material_level.study_data import MATERIALS
 from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, ToleranceTable, load_stress_strain
-from cmgai_fem.study_file import find_study, studies_folder
+from cmgai_fem.study.file import find_study, studies_folder
 
 TOLERANCES = ToleranceTable(every_state=0.04, share_of_fpca_gpr=0.5, share_of_best_rival=1.0, pinn_against_fem=0.002)
 

@@ -15,9 +15,9 @@ from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
 from cmgai_fem.material_level.mean_curves import MeanCurves, label_weights, mean_curves
 from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
 from cmgai_fem.material_level.surfaces import Surface, SurfaceChoice, calibrate_surface
-from cmgai_fem.solvers import solve
-from cmgai_fem.state_space.transport import solve_space
-from cmgai_fem.states import Array
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.space import solve_space
 
 STRAIN = np.linspace(0.0, 0.3, 11)
 COORDINATES = (TEMPERATURE, replace(TEMPERATURE, name="strain_rate", unit="1/s"))

@@ -5,7 +5,7 @@ import pytest
 from cmgai_fem.errors import CmgaiError, InputError
 from cmgai_fem.mechanics import reference
 from cmgai_fem.mechanics.reference import load_model, solve_reference
-from cmgai_fem.states import Coordinate
+from cmgai_fem.states.states import Coordinate
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from mpi4py import MPI
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics.reference import load_model
 from cmgai_fem.mechanics.taylor_rod import TaylorRod, TaylorRodTime
-from cmgai_fem.states import StateSet
+from cmgai_fem.states.states import StateSet
 
 COARSE = {"file": "taylor_rod.geo", "numbers": {"radial_cells": 2.0, "axial_cells": 12.0}}
 PARAMETERS = {"mesh": COARSE, "end_time": 8e-6, "history_times": [2e-6, 8e-6]}

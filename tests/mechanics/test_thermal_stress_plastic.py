@@ -7,7 +7,7 @@ from mpi4py import MPI
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.thermal_stress_plastic import YIELD_STRESS, ThermalStressPlastic, heating_path, von_mises
-from cmgai_fem.states import StateSet
+from cmgai_fem.states.states import StateSet
 
 MODEL = ThermalStressPlastic(mesh=MeshParameters(file="cantilever.geo", size=0.014), heating_step=300.0)
 STATES = [300.0, 700.0]

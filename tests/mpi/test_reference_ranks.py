@@ -7,7 +7,7 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.reference import load_model, solve_reference
-from cmgai_fem.states import Coordinate, StateSet
+from cmgai_fem.states.states import Coordinate, StateSet
 
 SMALL = {"mesh": {"file": "cantilever.geo", "size": 0.012}}
 TEMPERATURE = Coordinate("temperature", "degC")

@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.reference import load_model, solve_reference
-from cmgai_fem.states import Coordinate, StateSet
+from cmgai_fem.states.states import Coordinate, StateSet
 
 SOLID = {
     "mesh": {

@@ -15,12 +15,12 @@ import sys
 import numpy as np
 from cmgai_fem import dolfinx_environment
 from mpi4py import MPI
-from cmgai_fem.constitutive import make_law
-from cmgai_fem.forces import Least
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet
+from cmgai_fem.transport.laws import make_law
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Field, StateSet
 from cmgai_fem.theory.label_meshes import square_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport.problem import TransportProblem
 
 name, stiffness, order, count, target = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 labels = square_mesh(count)

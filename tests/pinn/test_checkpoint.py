@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.forces import Autonomous, ForceModel, Least
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport.forces import Autonomous, ForceModel, Least
+from cmgai_fem.transport.problem import TransportProblem
 
 
 class InterruptionError(Exception):

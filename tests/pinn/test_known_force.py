@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.constitutive import make_law
 from cmgai_fem.errors import InputError
-from cmgai_fem.forces import Least
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
 from cmgai_fem.theory import optimal_transport_study
 from cmgai_fem.theory.checks import say
 from cmgai_fem.theory.label_meshes import line_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.laws import make_law
+from cmgai_fem.transport.problem import TransportProblem
 
 
 class Spring:

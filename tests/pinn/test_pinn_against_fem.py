@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.constitutive import Law, Membrane, make_law
 from cmgai_fem.fem.solver import solve_fem
-from cmgai_fem.forces import Least
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_mesh
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.laws import Law, Membrane, make_law
+from cmgai_fem.transport.problem import TransportProblem
 
 VALUES = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.forces import Autonomous, ForceModel, Free, Least, Potential
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Least, Potential
+from cmgai_fem.transport.problem import TransportProblem
 
 X = np.linspace(-1.0, 1.0, 21)[:, None]
 TIMES = np.array([0.0, 0.3, 0.6, 1.0])

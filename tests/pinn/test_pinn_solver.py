@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.forces import Least
 from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport import TransportProblem, TransportSolution
+from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem, TransportSolution
 
 TEMPERATURES = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 X = np.linspace(0.0, 1.0, 60)

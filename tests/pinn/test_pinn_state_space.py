@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
+from cmgai_fem.motions.choices import Grid, Line, Scattered
 from cmgai_fem.pinn import space_training as networks
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power
 from cmgai_fem.pinn.space_training import SpaceTraining
 from cmgai_fem.pinn.state_space import solve_pinn_space
-from cmgai_fem.scattered_states import Coordinates, ScatteredStates
-from cmgai_fem.state_space.choices import Grid, Line, Scattered
-from cmgai_fem.state_space.transport import SpaceProblem, solve_space
-from cmgai_fem.states import Coordinate, Field, labels_on_points
+from cmgai_fem.states.scattered import Coordinates, ScatteredStates
+from cmgai_fem.states.states import Coordinate, Field, labels_on_points
+from cmgai_fem.transport.space import SpaceProblem, solve_space
 
 
 def unit_states(nodes: np.ndarray) -> ScatteredStates:

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmgai_fem.constitutive import Membrane
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.forces import Least
 from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.slowness import felt
-from cmgai_fem.states import Array, Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.laws import Membrane
+from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.slowness import felt
 
 
 class Spring:

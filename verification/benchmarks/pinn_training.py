@@ -21,13 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from cmgai_fem.fem.solver import solve_fem
-from cmgai_fem.forces import Least
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.pinn.networks import TimeFeatures
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states import Array, Coordinate
-from cmgai_fem.study_file import find_study, load_study
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.study.field_file import load_study
+from cmgai_fem.study.file import find_study
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import TransportProblem
 
 HIDDEN = 8
 ORDER = 2

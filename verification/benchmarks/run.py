@@ -18,19 +18,19 @@ from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 from dolfinx import mesh
 from mpi4py import MPI
 
-from cmgai_fem.constitutive import Membrane
-from cmgai_fem.fem.state_splines import StateElements
-from cmgai_fem.forces import Least
-from cmgai_fem.label_mesh import LabelMesh
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.plasticity import Metal
 from cmgai_fem.mechanics.reference import find_mpiexec
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet, labels_on_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.motions.state_splines import StateElements
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_mesh
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.label_mesh import LabelMesh
+from cmgai_fem.transport.laws import Membrane
+from cmgai_fem.transport.problem import TransportProblem
 
 SOLID_ROD = """
 import sys, time

@@ -37,13 +37,13 @@ import json, resource, sys, time
 import numpy as np
 from cmgai_fem import dolfinx_environment
 from mpi4py import MPI
-from cmgai_fem.constitutive import make_law
+from cmgai_fem.transport.laws import make_law
 from cmgai_fem.fem.nonlinear import solve_nonlinear
-from cmgai_fem.forces import Least
-from cmgai_fem.solvers import solve
-from cmgai_fem.states import Coordinate, Field, StateSet
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Field, StateSet
 from cmgai_fem.theory.label_meshes import square_mesh
-from cmgai_fem.transport import TransportProblem
+from cmgai_fem.transport.problem import TransportProblem
 
 name, stiffness, count, refine = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 

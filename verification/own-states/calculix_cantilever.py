@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cmgai_fem.commands.generate import compare, generate
+from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.errors import CmgaiError
-from cmgai_fem.own_states.commands import compare, generate
-from cmgai_fem.own_states.inputs import Inputs
 
 LENGTH, HEIGHT, WIDTH = 0.2, 0.04, 0.02  # m
 AMBIENT = 20.0  # degC

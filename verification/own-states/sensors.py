@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.own_states import read_states
-from cmgai_fem.own_states.answers import coverage, make_generator
-from cmgai_fem.own_states.completion import complete, suggest_places
-from cmgai_fem.own_states.sensors import Sensor, observe
-from cmgai_fem.own_states.state_value import estimate_value
-from cmgai_fem.states import Array
+from cmgai_fem.calibration.answers import coverage, make_generator
+from cmgai_fem.commands.complete import complete, suggest_places
+from cmgai_fem.commands.state_value import estimate_value
+from cmgai_fem.files import read_states
+from cmgai_fem.files.sensors import Sensor, observe
+from cmgai_fem.states.states import Array
 
 KNOWN = (100.0, 250.0, 400.0, 550.0, 700.0)
 COUNT, TOLERANCE, SEED = 10, 1000.0, 0

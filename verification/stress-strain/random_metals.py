@@ -17,7 +17,7 @@ from cmgai_fem.material_level.flow_stress import JohnsonCook, MechanicalThreshol
 from cmgai_fem.material_level.study_cases import run_case
 from cmgai_fem.material_level.study_data import Material
 from cmgai_fem.material_level.study_tables import CaseTable, load_stress_strain
-from cmgai_fem.study_file import find_study
+from cmgai_fem.study.file import find_study
 
 MPA, GPA = 1e6, 1e9
 METHODS = ("fem", "fpca_gpr", "pod_gpr", "linear", "natural_spline", "pchip")

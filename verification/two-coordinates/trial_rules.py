@@ -7,10 +7,10 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import ConvexHull
 
-from cmgai_fem.scattered_states import Coordinates, ScatteredStates
-from cmgai_fem.state_space.calibration import calibrate_space, inside_hull
-from cmgai_fem.state_space.transport import SpaceProblem
-from cmgai_fem.states import Coordinate, Field, labels_on_points
+from cmgai_fem.calibration.space import calibrate_space, inside_hull
+from cmgai_fem.states.scattered import Coordinates, ScatteredStates
+from cmgai_fem.states.states import Coordinate, Field, labels_on_points
+from cmgai_fem.transport.space import SpaceProblem
 
 SEED, DESIGNS = 11, 4
 X = np.linspace(0.0, 1.0, 200)

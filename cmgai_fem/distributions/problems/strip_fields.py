@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Monotonicity, Prior, SteadyShares
 from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
-from cmgai_fem.feature_space import Modes
+from cmgai_fem.transport.feature_space import Modes
 
 if TYPE_CHECKING:
     from cmgai_fem.mechanics.perforated_strip import PerforatedStrip, StripResponse

@@ -1,0 +1,202 @@
+"""Results of CalculiX (.frd, ASCII): mesh and nodal fields of every step.
+
+Neither meshio nor VTK reads them. Numbers stand in columns: node numbers 10 wide (5 in the short form), values 12.
+
+Source: CalculiX CrunchiX user's manual, section "Result file format" (cgx manual, "Result Format").
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.meshio_grids import make_grid
+from cmgai_fem.files.snapshot import Snapshot
+from cmgai_fem.files.trust import printable
+from cmgai_fem.states.states import NODES_PER_CELL, Array, IntArray
+
+KINDS = {
+    1: "hexahedron", 2: "wedge", 3: "tetra", 4: "hexahedron20", 5: "wedge15", 6: "tetra10", 7: "triangle",
+    8: "triangle6", 9: "quad", 10: "quad8", 11: "line", 12: "line3",
+}  # fmt: skip
+# The file numbers the upright edges before the top ones; VTK the other way.
+TO_VTK = {
+    "hexahedron20": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15],
+    "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
+}
+NUMBER_WIDTH = {0: 5, 1: 10}
+VALUE_WIDTH = 12
+
+
+@dataclass
+class _Step:
+    time: float
+    fields: dict[str, Array] = field(default_factory=dict)
+
+
+class _Lines:
+    """Lines with one step of looking ahead."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self.position = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while self.position < len(self.lines):
+            self.position += 1
+            yield self.lines[self.position - 1]
+
+    def block(self) -> list[str]:
+        """Lines up to the end mark " -3"."""
+        start = self.position
+        for line in self:
+            if line[:3] == " -3":
+                return self.lines[start : self.position - 1]
+        raise self.error("ends in the middle of a block: the file is truncated")
+
+    def error(self, text: str) -> InputError:
+        return InputError(f"{printable(str(self.path))}: line {self.position}: {text}")
+
+
+def read_frd(path: Path) -> list[Snapshot]:
+    """Snapshots of an ASCII .frd file, one a step and increment; without results one without fields.
+
+    Raises:
+        InputError: the file is binary, truncated, or holds elements of an unknown type.
+    """
+    lines = _Lines(path, path.read_bytes().decode("latin-1"))
+    numbers = np.zeros(0, dtype=np.int64)
+    points = np.zeros((0, 3))
+    kinds: list[str] = []
+    blocks: list[list[list[int]]] = []
+    steps: dict[int, _Step] = {}
+    for line in lines:
+        if line.startswith("    2C"):
+            numbers, points = _nodes(lines, _form(lines, line))
+        elif line.startswith("    3C"):
+            _elements(lines, _form(lines, line), kinds, blocks)
+        elif line.startswith("  100C"):
+            form = _form(lines, line)
+            step = steps.setdefault(_integer(lines, line[58:63]), _Step(_number(lines, line[12:24])))
+            name, values = _result(lines, form, numbers)
+            if name:
+                step.fields[name] = values
+    if not len(numbers):
+        raise InputError(f"{printable(str(path))}: holds no nodes: not a CalculiX result file")
+    connectivity = [_rows(lines, block, numbers) for block in blocks]
+    ordered = [
+        block[:, TO_VTK[kind]] if kind in TO_VTK else block for kind, block in zip(kinds, connectivity, strict=True)
+    ]
+    snapshots = []
+    for step in steps.values() or [_Step(float("nan"))]:
+        grid = make_grid(points, kinds, ordered)
+        for name, values in step.fields.items():
+            grid.point_data[name] = values if values.shape[1] > 1 else values[:, 0]
+        snapshots.append(Snapshot(path, grid, step.time if np.isfinite(step.time) else None))
+    return snapshots
+
+
+def _form(lines: _Lines, line: str) -> int:
+    form = int(line.split()[-1]) if line.split()[-1].isdigit() else -1
+    if form not in NUMBER_WIDTH:
+        raise lines.error("is in binary form; have CalculiX write ASCII (leave OUTPUT=BINARY out)")
+    return NUMBER_WIDTH[form]
+
+
+def _nodes(lines: _Lines, width: int) -> tuple[IntArray, Array]:
+    block = lines.block()
+    if not block:
+        raise lines.error("has an empty block of nodes")
+    return _columns(lines, block, width, 3)
+
+
+def _elements(lines: _Lines, width: int, kinds: list[str], blocks: list[list[list[int]]]) -> None:
+    """Appends elements to runs of one kind, so that their order is kept."""
+    nodes: list[int] = []
+    for line in lines.block():
+        if line[:3] == " -1":
+            number = _integer(lines, line[3 + width : 8 + width])
+            if number not in KINDS:
+                raise lines.error(f"elements of type {number} are not read")
+            if not kinds or kinds[-1] != KINDS[number]:
+                kinds.append(KINDS[number])
+                blocks.append([])
+            nodes = []
+            blocks[-1].append(nodes)
+        elif line[:3] == " -2":
+            nodes.extend(_integer(lines, line[i : i + width]) for i in range(3, len(line.rstrip()), width))
+    for kind, block in zip(kinds, blocks, strict=True):
+        if any(len(element) != NODES_PER_CELL[kind] for element in block):
+            raise lines.error(f"a {kind} element does not have {NODES_PER_CELL[kind]} nodes: the file is damaged")
+
+
+def _result(lines: _Lines, width: int, numbers: IntArray) -> tuple[str, Array]:
+    """Name and values (nodes, components) of one result block; NaN at nodes that it leaves out."""
+    name, stored, start = "", 0, lines.position
+    for line in lines:
+        if line[:3] == " -4":
+            name = line[5:13].strip()
+        elif line[:3] == " -5":
+            stored += not line[33:38].strip().startswith("1")
+        else:
+            lines.position -= 1
+            break
+    block = lines.block()
+    if not name or not block or not stored:
+        return "", np.zeros((0, 1))
+    if stored > 6:
+        first = [row for row in block if row[:3] == " -1"]
+        later = [row[3 + width :] for row in block if row[:3] == " -2"]
+        if len(first) != len(later):
+            raise lines.error(f"result {printable(name)} (block from line {start}) has an odd number of lines")
+        block = [row.ljust(3 + width + 6 * VALUE_WIDTH) + more for row, more in zip(first, later, strict=True)]
+    at, values = _columns(lines, block, width, stored)
+    result = np.full((len(numbers), stored), np.nan)
+    places = np.searchsorted(numbers, at)
+    known = places < len(numbers)
+    known[known] = numbers[places[known]] == at[known]
+    if not known.all():
+        raise lines.error(f"result {printable(name)} names node {at[~known][0]}, which the mesh lacks")
+    result[places] = values
+    return name, result
+
+
+def _columns(lines: _Lines, block: Sequence[str], width: int, count: int) -> tuple[IntArray, Array]:
+    """Node numbers (N,), increasing, and values (N, count) of the lines of a block."""
+    total = 3 + width + count * VALUE_WIDTH
+    if any(len(row) < total or row[:3] != " -1" for row in block):
+        raise lines.error(f"a line of the block before this one lacks its {count} values")
+    letters = np.array([row[:total].encode("latin-1") for row in block], dtype=f"S{total}").view("S1")
+    table = letters.reshape(len(block), total)
+    try:
+        numbers = np.ascontiguousarray(table[:, 3 : 3 + width]).view(f"S{width}").ravel().astype(np.int64)
+        values = np.ascontiguousarray(table[:, 3 + width :]).view(f"S{VALUE_WIDTH}").astype(float)
+    except ValueError as error:
+        raise lines.error(f"a number of the block before this one is damaged ({printable(str(error))})") from None
+    order = np.argsort(numbers, kind="stable")
+    return numbers[order], values[order]
+
+
+def _rows(lines: _Lines, block: Sequence[Sequence[int]], numbers: IntArray) -> IntArray:
+    nodes = np.asarray(block, dtype=np.int64)
+    places = np.minimum(np.searchsorted(numbers, nodes), len(numbers) - 1)
+    if not np.array_equal(numbers[places], nodes):
+        raise lines.error(f"an element names node {nodes[numbers[places] != nodes][0]}, which the mesh lacks")
+    return places
+
+
+def _integer(lines: _Lines, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise lines.error(f"{printable(text.strip())!r} is no whole number") from None
+
+
+def _number(lines: _Lines, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise lines.error(f"{printable(text.strip())!r} is no number") from None

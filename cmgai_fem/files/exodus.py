@@ -1,0 +1,226 @@
+"""Exodus II files (.exo, .e): netCDF arrays with agreed names, one block of cells a kind, fields by component.
+
+VTK reads them but crashes on writing plain meshes, and meshio needs a netCDF library that is not among our
+dependencies; the arrays themselves are read by h5py (netCDF-4) or scipy (classic netCDF).
+
+Source: Sandia report SAND92-2137 (EXODUS II: a finite element data model), its naming of dimensions and variables.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+from scipy.io import netcdf_file
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.files import trust
+from cmgai_fem.files.meshio_grids import make_grid, runs_of_one_kind
+from cmgai_fem.files.snapshot import COMPONENTS, Grid, Snapshot, as_unstructured
+from cmgai_fem.states.states import NODES_PER_CELL, Array, IntArray
+
+FAMILIES = {
+    "SPHERE": "vertex", "CIRCLE": "vertex", "BAR": "line", "BEAM": "line", "TRUSS": "line", "EDGE": "line",
+    "TRI": "triangle", "QUAD": "quad", "SHELL": "quad", "TET": "tetra", "HEX": "hexahedron", "WED": "wedge",
+    "PYR": "pyramid",
+}  # fmt: skip
+NAMES = {
+    "vertex": "SPHERE", "line": "BAR2", "line3": "BAR3", "triangle": "TRI3", "triangle6": "TRI6", "quad": "QUAD4",
+    "quad8": "QUAD8", "quad9": "QUAD9", "tetra": "TETRA4", "tetra10": "TETRA10", "hexahedron": "HEX8",
+    "hexahedron20": "HEX20", "hexahedron27": "HEX27", "wedge": "WEDGE6", "wedge15": "WEDGE15",
+    "pyramid": "PYRAMID5", "pyramid13": "PYRAMID13",
+}  # fmt: skip
+# VTK's node order in terms of Exodus's: Exodus numbers the upright edges before the top ones, and the centre first.
+TO_VTK = {
+    "hexahedron20": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15],
+    "hexahedron27": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15, 23, 24, 25, 26, 21, 22, 20],
+    "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
+}
+LENGTH = 256
+
+
+def read_exodus(path: Path) -> list[Snapshot]:
+    """Snapshots of an Exodus file: one a time step, or one without fields where it has none.
+
+    Raises:
+        InputError: the file is damaged or holds cells of a kind that is not read.
+    """
+    arrays, kinds = _load(path)
+    points = _points(path, arrays)
+    blocks: list[IntArray] = []
+    names: list[str] = []
+    for number in range(1, len(kinds) + 1):
+        connectivity = np.asarray(arrays[f"connect{number}"], dtype=np.int64) - 1
+        kind = _kind(path, kinds[number], connectivity.shape[-1])
+        names.append(kind)
+        blocks.append(connectivity[:, TO_VTK[kind]] if kind in TO_VTK else connectivity)
+    times = np.atleast_1d(arrays.get("time_whole", np.zeros(0)))
+    snapshots = []
+    for step in range(max(len(times), 1)):
+        grid = make_grid(points, names, blocks)
+        if len(times):
+            for name, array in _joined(_nodal(arrays, step)).items():
+                grid.point_data[name] = array
+            for name, array in _joined(_elemental(arrays, step, [len(block) for block in blocks])).items():
+                grid.cell_data[name] = array
+        snapshots.append(Snapshot(path, grid, float(times[step]) if len(times) else None))
+    return snapshots
+
+
+def write_exodus(path: Path, grid: Grid, time: float = 0.0) -> None:
+    """Write one time step as classic netCDF with 64-bit offsets, which every Exodus reader opens."""
+    whole = as_unstructured(grid)
+    runs = runs_of_one_kind(whole)
+    with netcdf_file(path, "w", version=2) as file:
+        file.title, file.version, file.api_version = "cmgai-fem", np.float32(8.03), np.float32(8.03)
+        file.floating_point_word_size, file.file_size = np.int32(8), np.int32(1)
+        for name, size in (
+            ("time_step", None), ("len_name", LENGTH), ("num_dim", 3), ("num_nodes", whole.n_points),
+            ("num_elem", whole.n_cells), ("num_el_blk", len(runs)),
+        ):  # fmt: skip
+            file.createDimension(name, size)
+        for axis, letter in enumerate("xyz"):
+            file.createVariable(f"coord{letter}", "d", ("num_nodes",))[:] = np.asarray(whole.points)[:, axis]
+        property_ = file.createVariable("eb_prop1", "i", ("num_el_blk",))
+        property_.name = "ID"
+        property_[:] = np.arange(1, len(runs) + 1)
+        file.createVariable("eb_status", "i", ("num_el_blk",))[:] = 1
+        for number, (kind, block, _) in enumerate(runs, start=1):
+            file.createDimension(f"num_el_in_blk{number}", len(block))
+            file.createDimension(f"num_nod_per_el{number}", block.shape[1])
+            shape = (f"num_el_in_blk{number}", f"num_nod_per_el{number}")
+            variable = file.createVariable(f"connect{number}", "i", shape)
+            variable.elem_type = NAMES[kind]
+            order = np.argsort(TO_VTK[kind]) if kind in TO_VTK else slice(None)
+            variable[:] = block[:, order] + 1
+        file.createVariable("time_whole", "d", ("time_step",))[0] = time
+        _write_fields(file, whole, runs)
+
+
+def _write_fields(file: netcdf_file, grid: Grid, runs: list[tuple[str, IntArray, slice]]) -> None:
+    nodal = _split({name: np.asarray(array) for name, array in grid.point_data.items()})
+    if nodal:
+        _write_names(file, "name_nod_var", "num_nod_var", list(nodal))
+    for index, array in enumerate(nodal.values(), start=1):
+        file.createVariable(f"vals_nod_var{index}", "d", ("time_step", "num_nodes"))[0] = array
+    elemental = _split({name: np.asarray(array) for name, array in grid.cell_data.items()})
+    if elemental:
+        _write_names(file, "name_elem_var", "num_elem_var", list(elemental))
+    for index, array in enumerate(elemental.values(), start=1):
+        for number, (_, _, rows) in enumerate(runs, start=1):
+            shape = ("time_step", f"num_el_in_blk{number}")
+            file.createVariable(f"vals_elem_var{index}eb{number}", "d", shape)[0] = array[rows]
+
+
+def _write_names(file: netcdf_file, variable: str, dimension: str, names: list[str]) -> None:
+    file.createDimension(dimension, len(names))
+    padded = [name.encode()[: LENGTH - 1].ljust(LENGTH, b"\0") for name in names]
+    file.createVariable(variable, "c", (dimension, "len_name"))[:] = np.array(
+        [list(name.decode("latin-1")) for name in padded], dtype="S1"
+    )
+
+
+def _load(path: Path) -> tuple[dict[str, Array], dict[int, str]]:
+    """Arrays by name, and the cell kind of each block by number."""
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic == b"\x89HDF":
+        trust.check_hdf5(path)
+        with h5py.File(path, "r") as hdf5:
+            arrays = {name: item[()] for name, item in hdf5.items() if isinstance(item, h5py.Dataset)}
+            raw = {name: item.attrs.get("elem_type", b"") for name, item in hdf5.items() if name.startswith("connect")}
+    elif magic[:3] == b"CDF":
+        # Read without a memory map: every array is copied, and a truncated file raises instead of crashing later.
+        with netcdf_file(path, "r", mmap=False) as classic:
+            arrays = {name: np.array(item[...]) for name, item in classic.variables.items()}
+            raw = {
+                name: getattr(item, "elem_type", b"")
+                for name, item in classic.variables.items()
+                if name.startswith("connect")
+            }
+    else:
+        raise InputError(f"{trust.printable(str(path))}: not an Exodus file (neither netCDF-4 nor classic netCDF)")
+    return arrays, {int(name.removeprefix("connect")): _text(kind) for name, kind in raw.items()}
+
+
+def _text(raw: object) -> str:
+    if isinstance(raw, np.ndarray):
+        raw = raw.tobytes() if raw.dtype.kind == "S" else raw.item()
+    return (raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)).strip("\0 ")
+
+
+def _points(path: Path, arrays: Mapping[str, Array]) -> Array:
+    if "coord" in arrays:
+        columns = list(np.atleast_2d(arrays["coord"]))
+    else:
+        columns = [arrays[f"coord{letter}"] for letter in "xyz" if f"coord{letter}" in arrays]
+    if not columns:
+        raise InputError(f"{trust.printable(str(path))}: holds no node coordinates")
+    while len(columns) < 3:
+        columns.append(np.zeros_like(columns[0]))
+    return np.column_stack(columns).astype(float)
+
+
+def _kind(path: Path, name: str, nodes: int) -> str:
+    family = FAMILIES.get("".join(letter for letter in name.upper() if letter.isalpha())[: len("SPHERE")])
+    if family is None:
+        family = next((kind for start, kind in FAMILIES.items() if name.upper().startswith(start)), None)
+    for kind, count in NODES_PER_CELL.items():
+        if family and kind.rstrip("0123456789") == family and count == nodes:
+            return kind
+    raise InputError(f"{trust.printable(str(path))}: {trust.printable(name)} cells of {nodes} nodes are not read")
+
+
+def _variable_names(arrays: Mapping[str, Array], key: str) -> list[str]:
+    if key not in arrays:
+        return []
+    rows = np.atleast_2d(arrays[key]).astype("S1")
+    return [b"".join(row).decode(errors="replace").strip("\0 ") for row in rows]
+
+
+def _nodal(arrays: Mapping[str, Array], step: int) -> dict[str, Array]:
+    return {
+        name: np.asarray(arrays[f"vals_nod_var{index}"][step], dtype=float)
+        for index, name in enumerate(_variable_names(arrays, "name_nod_var"), start=1)
+    }
+
+
+def _elemental(arrays: Mapping[str, Array], step: int, sizes: list[int]) -> dict[str, Array]:
+    fields = {}
+    for index, name in enumerate(_variable_names(arrays, "name_elem_var"), start=1):
+        # A block may lack a variable; its cells then hold NaN, which the transport refuses by name.
+        parts = [
+            arrays[f"vals_elem_var{index}eb{number}"][step]
+            if f"vals_elem_var{index}eb{number}" in arrays
+            else np.full(size, np.nan)
+            for number, size in enumerate(sizes, start=1)
+        ]
+        fields[name] = np.concatenate(parts).astype(float)
+    return fields
+
+
+def _split(fields: Mapping[str, Array]) -> dict[str, Array]:
+    """Scalars NAME_xx, NAME_yy, ... of every field, as Exodus keeps them."""
+    scalars: dict[str, Array] = {}
+    for name, array in fields.items():
+        if array.dtype.kind not in "fiub":
+            continue
+        columns = array.reshape(len(array), -1).astype(float)
+        endings = COMPONENTS.get(columns.shape[1], tuple(str(index) for index in range(columns.shape[1])))
+        for ending, column in zip(endings, columns.T, strict=True):
+            scalars[f"{name}_{ending}" if ending else name] = column
+    return scalars
+
+
+def _joined(scalars: Mapping[str, Array]) -> dict[str, Array]:
+    """Fields of several components from scalars whose names end in the usual component names."""
+    left = dict(scalars)
+    fields: dict[str, Array] = {}
+    stems = dict.fromkeys(name.rpartition("_")[0] for name in scalars if "_" in name)
+    for stem in stems:
+        for count in (9, 6, 4, 3, 2):
+            members = [f"{stem}_{ending}" for ending in COMPONENTS[count]]
+            if all(member in left for member in members):
+                fields[stem] = np.column_stack([left.pop(member) for member in members])
+                break
+    return left | fields

@@ -1,0 +1,138 @@
+"""Between meshio's meshes and VTK's grids, cells kept in their order."""
+
+from itertools import pairwise
+
+import meshio
+import numpy as np
+import pyvista
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.snapshot import CELL_NAMES, Grid, as_unstructured
+from cmgai_fem.states.states import NODES_PER_CELL, VTK_CELLS, Array, IntArray
+
+# meshio names these two cell kinds but leaves their dimension out of its table.
+for missing in ("wedge15", "pyramid13"):
+    meshio._mesh.topological_dimension.setdefault(missing, 3)
+
+# meshio numbers the linear wedge as Gmsh does, VTK with the other orientation.
+WEDGE = [0, 2, 1, 3, 5, 4]
+# VTK's axis-parallel cells, by their general kind and the order of its nodes in theirs.
+ORDERS: dict[int, tuple[str | None, list[int] | slice]] = {
+    8: ("quad", [0, 1, 3, 2]),
+    11: ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]),
+}
+# Rows of the full tensor that hold VTK's symmetric components xx, yy, zz, xy, yz, xz, and the way back.
+SYMMETRIC_IN_FULL = [0, 4, 8, 1, 5, 2]
+FULL_FROM_SYMMETRIC = [0, 3, 5, 3, 1, 4, 5, 4, 2]
+
+
+def from_meshio(mesh: meshio.Mesh) -> pyvista.UnstructuredGrid:
+    """The grid of a meshio mesh.
+
+    Raises:
+        InputError: it has cells of a kind that is not listed in `states.VTK_CELLS`.
+    """
+    kinds = [block.type for block in mesh.cells]
+    for kind in kinds:
+        if kind not in VTK_CELLS:
+            raise InputError(f"cells of kind {kind!r} are not read; there are: {', '.join(VTK_CELLS)}")
+    blocks = [np.asarray(block.data, dtype=np.int64) for block in mesh.cells]
+    blocks = [block[:, WEDGE] if kind == "wedge" else block for kind, block in zip(kinds, blocks, strict=True)]
+    grid = make_grid(embedded(mesh.points), kinds, blocks)
+    for name, array in mesh.point_data.items():
+        grid.point_data[name] = _flat(array)
+    for name, arrays in mesh.cell_data.items():
+        if len(arrays):
+            grid.cell_data[name] = np.concatenate([_flat(array) for array in arrays])
+    return grid
+
+
+def to_meshio(grid: Grid) -> meshio.Mesh:
+    """The meshio mesh of a grid: one block a run of cells of one kind."""
+    whole = as_unstructured(grid)
+    runs = runs_of_one_kind(whole)
+    cells = [(kind, block[:, WEDGE] if kind == "wedge" else block) for kind, block, _ in runs]
+    cell_data = {
+        name: [np.asarray(array)[rows] for _, _, rows in runs]
+        for name, array in whole.cell_data.items()
+        if np.asarray(array).dtype.kind in "fiu"
+    }
+    point_data = {name: np.asarray(array) for name, array in whole.point_data.items() if array.dtype.kind in "fiu"}
+    return meshio.Mesh(np.asarray(whole.points, dtype=float), cells, point_data=point_data, cell_data=cell_data)
+
+
+def runs_of_one_kind(grid: pyvista.UnstructuredGrid) -> list[tuple[str, IntArray, slice]]:
+    """Kind, connectivity (C, v) and cell rows of each run of cells of one kind.
+
+    Raises:
+        InputError: a kind has no name outside VTK.
+    """
+    types = np.asarray(grid.celltypes)
+    offsets, connectivity = np.asarray(grid.cell_offsets), np.asarray(grid.cell_connectivity)
+    breaks = [0, *(np.flatnonzero(np.diff(types)) + 1).tolist(), len(types)] if len(types) else []
+    runs = []
+    for start, stop in pairwise(breaks):
+        kind, order = ORDERS.get(int(types[start]), (CELL_NAMES.get(int(types[start])), slice(None)))
+        if kind is None:
+            raise InputError(f"VTK cells of type {int(types[start])} are kept by VTK formats alone: write .vtu")
+        block = connectivity[offsets[start] : offsets[stop]].reshape(-1, NODES_PER_CELL[kind])[:, order]
+        runs.append((kind, np.asarray(block, dtype=np.int64), slice(start, stop)))
+    return runs
+
+
+def make_grid(points: Array, kinds: list[str], blocks: list[IntArray]) -> pyvista.UnstructuredGrid:
+    """A grid of cell blocks, in the order given.
+
+    Raises:
+        InputError: a block's width does not fit its kind, or it names a node that is not there.
+    """
+    for kind, block in zip(kinds, blocks, strict=True):
+        if block.ndim != 2 or block.shape[1] != NODES_PER_CELL[kind]:
+            raise InputError(f"{kind} cells must have {NODES_PER_CELL[kind]} nodes each, not shape {block.shape}")
+        if len(block) and (block.min() < 0 or block.max() >= len(points)):
+            raise InputError(f"a {kind} cell names a node that is not there; the file has {len(points)} nodes")
+    cells = [np.hstack([np.full((len(block), 1), block.shape[1]), block]).ravel() for block in blocks]
+    types = [np.full(len(block), VTK_CELLS[kind]) for kind, block in zip(kinds, blocks, strict=True)]
+    if not cells:
+        cells, types = [np.hstack([[1, node] for node in range(len(points))])], [np.ones(len(points))]
+    return pyvista.UnstructuredGrid(np.concatenate(cells), np.concatenate(types).astype(np.uint8), points)
+
+
+def embedded(points: Array) -> Array:
+    """Points (N, 1..3) as (N, 3) floats, what is missing zero."""
+    points = np.asarray(points, dtype=float)
+    result = np.zeros((len(points), 3))
+    result[:, : points.shape[1]] = points
+    return result
+
+
+def fold_gmsh_tensors(grid: pyvista.UnstructuredGrid) -> pyvista.UnstructuredGrid:
+    """Gmsh knows full tensors alone; those that are symmetric are read as their six components."""
+    for data in (grid.point_data, grid.cell_data):
+        for name in list(data.keys()):
+            full = np.asarray(data[name])
+            if full.ndim == 2 and full.shape[1] == 9:
+                folded = full[:, SYMMETRIC_IN_FULL]
+                if np.array_equal(folded[:, FULL_FROM_SYMMETRIC], full):
+                    data[name] = folded
+    return grid
+
+
+def unfold_for_gmsh(mesh: meshio.Mesh) -> meshio.Mesh:
+    """Six components as the full tensor and two as three, which is what Gmsh itself can show."""
+    mesh.point_data = {name: _unfold(array) for name, array in mesh.point_data.items()}
+    mesh.cell_data = {name: [_unfold(array) for array in arrays] for name, arrays in mesh.cell_data.items()}
+    return mesh
+
+
+def _unfold(array: Array) -> Array:
+    if array.ndim == 2 and array.shape[1] == 6:
+        return array[:, FULL_FROM_SYMMETRIC]
+    if array.ndim == 2 and array.shape[1] == 2:
+        return np.column_stack([array, np.zeros(len(array))])
+    return array
+
+
+def _flat(array: Array) -> Array:
+    array = np.asarray(array)
+    return array.reshape(len(array), -1) if array.ndim > 2 else array

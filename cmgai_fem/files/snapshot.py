@@ -1,0 +1,213 @@
+"""A snapshot: one state of one body as a file holds it, a VTK grid with its fields and its own time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvista
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.trust import printable
+from cmgai_fem.states.states import NODES_PER_CELL, SYMMETRIC_TENSOR, VTK_CELLS, VTK_DIMENSION, Array, IntArray, Labels
+
+type Grid = pyvista.UnstructuredGrid | pyvista.PolyData
+
+CELL_NAMES = {number: name for name, number in VTK_CELLS.items()}
+# Nodes outside every cell of the body's own dimension stand for this fraction of the smallest volume: they are
+# generated like all others and weigh nothing in any mean.
+IDLE_WEIGHT = 1e-6
+
+COMPONENTS: Mapping[int, tuple[str, ...]] = {
+    1: ("",),
+    2: ("x", "y"),
+    3: ("x", "y", "z"),
+    4: ("xx", "yy", "zz", "xy"),
+    6: SYMMETRIC_TENSOR,
+    9: tuple(row + column for row in "xyz" for column in "xyz"),
+}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One state as a file holds it.
+
+    Args:
+        path: the file.
+        grid: mesh and fields; coordinates in the file's own unit.
+        time: the file's own time or step value; None where it has none.
+    """
+
+    path: Path
+    grid: Grid
+    time: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name as it may be printed, with the time where one file holds several states."""
+        return printable(self.path.name)
+
+
+def check_grid(path: Path, grid: Grid) -> Grid:
+    """Refuse a grid whose cells or fields do not fit each other; VTK's own filters would crash on them."""
+    name = printable(str(path))
+    if grid.n_points == 0:
+        raise InputError(f"{name}: holds no nodes")
+    if not np.all(np.isfinite(grid.points)):
+        raise InputError(f"{name}: node {int(np.argwhere(~np.isfinite(grid.points))[0][0])} has no finite coordinates")
+    if isinstance(grid, pyvista.PolyData):
+        arrays = (grid.GetVerts(), grid.GetLines(), grid.GetPolys(), grid.GetStrips())
+        for array in arrays:
+            _check_connectivity(name, pyvista.convert_array(array.GetConnectivityArray()), grid.n_points)
+    else:
+        _check_connectivity(name, grid.cell_connectivity, grid.n_points)
+        _check_types(name, grid)
+    for data, count in ((grid.point_data, grid.n_points), (grid.cell_data, grid.n_cells)):
+        for key, array in data.items():
+            if len(array) != count:
+                raise InputError(f"{name}: field {printable(key)!r} has {len(array)} values for {count} places")
+    return grid
+
+
+def _check_connectivity(name: str, connectivity: IntArray, nodes: int) -> None:
+    if len(connectivity) and (connectivity.min() < 0 or connectivity.max() >= nodes):
+        worst = int(connectivity.max() if connectivity.max() >= nodes else connectivity.min())
+        raise InputError(f"{name}: a cell names node {worst}, the file has nodes 0 to {nodes - 1}")
+
+
+def _check_types(name: str, grid: pyvista.UnstructuredGrid) -> None:
+    offsets, types = np.asarray(grid.cell_offsets), np.asarray(grid.celltypes)
+    if len(offsets) != len(types) + 1 or np.any(np.diff(offsets) < 0):
+        raise InputError(f"{name}: the cells are damaged: {len(types)} types for {len(offsets) - 1} cells")
+    for number in np.unique(types):
+        kind = CELL_NAMES.get(int(number))
+        sizes = np.diff(offsets)[types == number]
+        if kind and np.any(sizes != NODES_PER_CELL[kind]):
+            raise InputError(f"{name}: a {kind} cell has {int(sizes[sizes != NODES_PER_CELL[kind]][0])} nodes")
+
+
+def find_location(snapshot: Snapshot, field: str) -> str:
+    """Where `field` lives in the snapshot, "point" or "cell".
+
+    Raises:
+        InputError: there is no such field; the message lists those there are.
+    """
+    if field in snapshot.grid.point_data:
+        return "point"
+    if field in snapshot.grid.cell_data:
+        return "cell"
+    names = sorted({*snapshot.grid.point_data.keys(), *snapshot.grid.cell_data.keys()})
+    listed = ", ".join(printable(name) for name in names) or "none"
+    raise InputError(f"{snapshot.name}: no field {printable(field)!r}; the file has: {listed}")
+
+
+def field_values(snapshot: Snapshot, field: str, location: str) -> Array:
+    """Values (places, n) of a field as floats; a matrix a place is written out row by row."""
+    data = snapshot.grid.point_data if location == "point" else snapshot.grid.cell_data
+    if field not in data:
+        find_location(snapshot, field)
+        here, before = ("cells", "nodes") if location == "point" else ("nodes", "cells")
+        raise InputError(f"{snapshot.name}: field {printable(field)!r} lives at the {here}, before at the {before}")
+    array = np.asarray(data[field])
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{snapshot.name}: field {printable(field)!r} holds {array.dtype}, not numbers")
+    return np.array(array, dtype=float).reshape(len(array), -1)
+
+
+def component_names(snapshot: Snapshot, field: str, location: str) -> tuple[str, ...]:
+    """Component names of a field: the file's own, or the usual ones for their number."""
+    data = snapshot.grid.point_data if location == "point" else snapshot.grid.cell_data
+    array = data[field]
+    count = int(np.prod(array.shape[1:], dtype=int))
+    vtk_array = getattr(array, "VTKObject", None)
+    if count > 1 and vtk_array is not None and vtk_array.HasAComponentName():
+        names = tuple(vtk_array.GetComponentName(index) or str(index) for index in range(count))
+        if len(set(names)) == count:
+            return names
+    return COMPONENTS.get(count, tuple(str(index) for index in range(count)))
+
+
+def as_unstructured(grid: Grid) -> pyvista.UnstructuredGrid:
+    """The grid as an unstructured one, its cells in the same order."""
+    return grid if isinstance(grid, pyvista.UnstructuredGrid) else grid.cast_to_unstructured_grid()
+
+
+def cell_volumes(snapshot: Snapshot) -> tuple[Array, IntArray]:
+    """Length, area or volume (C,) of every cell in its own dimension, and that dimension (C,).
+
+    Raises:
+        InputError: a cell of the body's own dimension has no volume.
+    """
+    grid = as_unstructured(snapshot.grid)
+    points = np.asarray(grid.points, dtype=float)
+    # Sizes are computed in the body's own unit of length, so that a micrometre and a kilometre fare alike.
+    extent = float(np.ptp(points, axis=0).max()) or 1.0
+    bare = bare_mesh(grid, (points - points.mean(axis=0)) / extent)
+    sized = bare.compute_cell_sizes(length=True, area=True, volume=True, vertex_count=True).cell_data
+    dimensions = cell_dimensions(grid)
+    columns = np.stack([np.abs(sized[key]) for key in ("VertexCount", "Length", "Area", "Volume")])
+    sizes = columns[dimensions, np.arange(len(dimensions))]
+    top = dimensions.max()
+    flat = np.flatnonzero((dimensions == top) & ~(sizes > 1e-300))
+    if len(flat):
+        raise InputError(f"{snapshot.name}: cell {flat[0]} has no volume (its nodes coincide): mend or remove it")
+    return sizes * extent ** dimensions.astype(float), dimensions
+
+
+def bare_mesh(grid: pyvista.UnstructuredGrid, points: Array) -> pyvista.UnstructuredGrid:
+    """The cells of a grid on nodes of their own, without fields; the grid's own nodes stay as they are."""
+    bare = pyvista.UnstructuredGrid()
+    bare.copy_structure(grid)
+    # A copy shares its nodes with the original, and assigning `bare.points` would move both.
+    bare.SetPoints(pyvista.vtk_points(points, deep=True))
+    return bare
+
+
+def cell_dimensions(grid: pyvista.UnstructuredGrid) -> IntArray:
+    """Topological dimension (C,) of every cell."""
+    types = np.asarray(grid.celltypes)
+    result = np.zeros(len(types), dtype=np.int64)
+    for number in np.unique(types):
+        kind = CELL_NAMES.get(int(number))
+        rows = types == number
+        result[rows] = VTK_DIMENSION[kind] if kind else grid.GetCell(int(np.flatnonzero(rows)[0])).GetCellDimension()
+    return result
+
+
+def labels_of(snapshot: Snapshot, location: str) -> Labels:
+    """Labels of the snapshot's nodes or cells, in the file's order, each with the volume that it stands for.
+
+    Cells of kinds that have no name in `VTK_CELLS`, cells of several dimensions, and cells whose kinds alternate become
+    bare labels at their centres; nodes keep their mesh wherever all kinds are known.
+    """
+    grid = as_unstructured(snapshot.grid)
+    points = np.asarray(grid.points, dtype=float)
+    if grid.n_cells == 0:
+        if location == "cell":
+            raise InputError(f"{snapshot.name}: holds no cells")
+        return Labels(points, np.ones(len(points)), {})
+    sizes, dimensions = cell_volumes(snapshot)
+    body = dimensions == dimensions.max()
+    if location == "cell":
+        weights = np.where(body, sizes, IDLE_WEIGHT * sizes[body].min())
+        return Labels(np.asarray(grid.cell_centers().points, dtype=float), weights, {})
+    offsets, connectivity = np.asarray(grid.cell_offsets), np.asarray(grid.cell_connectivity)
+    counts = np.diff(offsets)
+    share = np.repeat(np.where(body, sizes / np.maximum(counts, 1), 0.0), counts)
+    weights = np.bincount(connectivity, weights=share, minlength=len(points))
+    weights[weights == 0.0] = IDLE_WEIGHT * weights[weights > 0.0].min()
+    return Labels(points, weights, _blocks(grid, body))
+
+
+def _blocks(grid: pyvista.UnstructuredGrid, body: "np.ndarray") -> dict[str, IntArray]:
+    """Connectivity of the body's own cells by kind; nothing where a kind has no name."""
+    types = np.asarray(grid.celltypes)
+    offsets, connectivity = np.asarray(grid.cell_offsets), np.asarray(grid.cell_connectivity)
+    blocks: dict[str, IntArray] = {}
+    for number in np.unique(types[body]):
+        kind = CELL_NAMES.get(int(number))
+        if kind is None:
+            return {}
+        starts = offsets[:-1][(types == number) & body]
+        blocks[kind] = np.asarray(connectivity[starts[:, None] + np.arange(NODES_PER_CELL[kind])], dtype=np.int64)
+    return blocks

@@ -1,0 +1,169 @@
+"""Writers: a grid to a file of any listed format, complete or not at all."""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pyvista
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.exodus import write_exodus
+from cmgai_fem.files.meshio_grids import to_meshio, unfold_for_gmsh
+from cmgai_fem.files.npz_grids import write_npz
+from cmgai_fem.files.snapshot import Grid, as_unstructured
+from cmgai_fem.files.trust import printable
+from cmgai_fem.files.xdmf import write_xdmf
+from cmgai_fem.writing import whole_files
+
+PROVENANCE = "cmgai_fem_provenance"
+# Formats without a place for text: their provenance goes to a .json file of the same name.
+WITHOUT_TEXT = (".xdmf", ".exo", ".e", ".msh")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output that could not be written, before any work is done for it.
+
+    Raises:
+        InputError: the format is not listed, or the folder is missing or read-only.
+    """
+    if path.suffix.lower() not in WRITERS:
+        hint = "; .frd and .inp hold six digits or no fields: write .vtu" if path.suffix in (".frd", ".inp") else ""
+        raise InputError(f"{printable(str(path))}: formats that are written: {', '.join(WRITERS)}{hint}")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file whose folder is missing or read-only."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise InputError(f"{printable(str(folder))}: no such folder; make it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{printable(str(folder))}: the folder is read-only")
+    if path.is_dir():
+        raise InputError(f"{printable(str(path))}: is a folder")
+
+
+def write_grid(path: Path, grid: Grid, provenance: Mapping[str, Any], time: float = 0.0) -> None:
+    """Write mesh, fields and provenance.
+
+    Everything is written to a temporary folder beside `path` and renamed when it is complete.
+
+    Args:
+        path: the file; its ending says the format.
+        grid: what to write.
+        provenance: plain data that says how the generated fields were made.
+        time: state value, for formats that keep time steps.
+
+    Raises:
+        InputError: the format, folder or disk does not take it.
+    """
+    check_writable(path)
+    suffix = path.suffix.lower()
+    text = json.dumps(provenance, sort_keys=True)
+    grid = grid.copy(deep=False)
+    grid.field_data["TimeValue"] = np.array([time])
+    if suffix in WITHOUT_TEXT:
+        grid.field_data.pop(PROVENANCE, None)
+    else:
+        grid.field_data[PROVENANCE] = [text]
+    with _complete(path) as folder:
+        with pyvista.VtkErrorCatcher(raise_errors=False, send_to_logging=False) as catcher:
+            WRITERS[suffix](folder / path.name, grid, time)
+        if catcher.error_events:
+            raise InputError(f"{printable(str(path))}: {_reason(catcher.error_events[0].alert)}")
+        if suffix in WITHOUT_TEXT:
+            (folder / f"{path.stem}.provenance.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write bytes to a file, complete or not at all."""
+    with _complete(path) as folder:
+        (folder / path.name).write_bytes(content)
+
+
+@contextlib.contextmanager
+def _complete(path: Path) -> Iterator[Path]:
+    """See `writing.whole_files`; what goes wrong is one line, and what libraries print is swallowed."""
+    try:
+        with whole_files(path) as folder, contextlib.redirect_stderr(io.StringIO()):
+            yield folder
+    except OSError as error:
+        raise InputError(f"{printable(str(path))}: {error.strerror or error}; nothing was written") from None
+
+
+def _reason(alert: str | None) -> str:
+    return printable(" ".join((alert or "could not be written").split()))
+
+
+def _write_vtu(path: Path, grid: Grid, time: float) -> None:
+    as_unstructured(grid).save(path, compression=None)
+
+
+def _write_vtp(path: Path, grid: Grid, time: float) -> None:
+    if not isinstance(grid, pyvista.PolyData):
+        raise InputError(f"{printable(path.name)}: .vtp holds surfaces made of polygons alone: write .vtu")
+    grid.save(path, compression=None)
+
+
+def _write_vtk(path: Path, grid: Grid, time: float) -> None:
+    grid.save(path)
+
+
+def _write_pvd(path: Path, grid: Grid, time: float) -> None:
+    part = path.with_suffix(".vtp" if isinstance(grid, pyvista.PolyData) else ".vtu")
+    grid.save(part, compression=None)
+    root = ElementTree.Element("VTKFile", type="Collection", version="0.1", byte_order="LittleEndian")
+    collection = ElementTree.SubElement(root, "Collection")
+    ElementTree.SubElement(collection, "DataSet", timestep=repr(float(time)), group="", part="0", file=part.name)
+    ElementTree.indent(root)
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _write_xdmf(path: Path, grid: Grid, time: float) -> None:
+    write_xdmf(path, grid)
+
+
+def _write_msh(path: Path, grid: Grid, time: float) -> None:
+    import meshio
+
+    mesh = unfold_for_gmsh(to_meshio(grid))
+    for key in ("gmsh:physical", "gmsh:geometrical"):
+        mesh.cell_data.setdefault(key, [np.zeros(len(block.data), dtype=np.int32) for block in mesh.cells])
+        mesh.cell_data[key] = [np.asarray(rows, dtype=np.int32) for rows in mesh.cell_data[key]]
+    # Gmsh files cells and nodes under entities: one a block of cells, and each needs a node. Handing the entities out
+    # in their own order, the last one to all nodes left, keeps the nodes in theirs.
+    entities = sorted((block.dim, number) for number, block in enumerate(mesh.cells, start=1))
+    rows = np.minimum(np.arange(len(mesh.points)), len(entities) - 1)
+    mesh.point_data["gmsh:dim_tags"] = np.array(entities, dtype=np.int32)[rows]
+    mesh.cell_data["gmsh:geometrical"] = [
+        np.full(len(block.data), number, dtype=np.int32) for number, block in enumerate(mesh.cells, start=1)
+    ]
+    meshio.gmsh.write(str(path), mesh, fmt_version="4.1", binary=True)
+
+
+def _write_exodus(path: Path, grid: Grid, time: float) -> None:
+    write_exodus(path, grid, time)
+
+
+def _write_npz(path: Path, grid: Grid, time: float) -> None:
+    write_npz(path, grid)
+
+
+WRITERS: dict[str, Callable[[Path, Grid, float], None]] = {
+    ".vtu": _write_vtu,
+    ".vtp": _write_vtp,
+    ".vtk": _write_vtk,
+    ".pvd": _write_pvd,
+    ".vtkhdf": _write_vtk,
+    ".xdmf": _write_xdmf,
+    ".exo": _write_exodus,
+    ".e": _write_exodus,
+    ".msh": _write_msh,
+    ".npz": _write_npz,
+}

@@ -1,0 +1,139 @@
+"""Finite elements in the state coordinate: the least-force motion of one eigenvalue of the label operator.
+
+For a linear law each eigenmode of `M^-1 K` with eigenvalue lam moves by itself, and `Least(p)` asks for
+
+    min  1/2 int |D^p (D^2 + eta D + kappa lam) y|^2 ds     with   y(s_k) = Y_k,
+
+a natural L-spline (theory, sections 3 and 5; our choice of force). B-splines of degree 2p + 3 with the states among
+their knots hold the exact answer when eta = lam = 0; otherwise the elements between the states are refined. The
+problem is linear in the data, so one solve gives the *cardinal curves*: column k answers Y = e_k.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import linalg
+from scipy.interpolate import BSpline
+
+from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.quadrature import gauss_on_pieces
+from cmgai_fem.states.states import Array
+
+
+@dataclass(frozen=True)
+class StateElements:
+    """B-spline elements over the span of pseudo-times that a motion must cover.
+
+    Args:
+        knots: full knot vector.
+        degree: polynomial degree of the elements.
+    """
+
+    knots: Array
+    degree: int
+
+    @classmethod
+    def for_states(cls, nodes: Array, span: tuple[float, float], order: int, rate: float) -> "StateElements":
+        """Elements that resolve the motion of `Least(order)`.
+
+        Args:
+            nodes: (K,) pseudo-times of the states.
+            span: first and last pseudo-time to cover; holds the nodes.
+            order: p of the force model.
+            rate: largest rate of the operator's own solutions, `max(eta, sqrt(kappa lam))`; 0 without law and damping.
+        """
+        smooth = max(2 * order + 3, 1)
+        # A law or damping makes exponentials and sines of the pieces: higher degree, elements as short as they need.
+        degree = smooth if rate == 0.0 else max(smooth + 2, 7)
+        # The sources of the optimality system sit at the states: there, and only there, derivative 2p + 3 may jump.
+        # For p = -1 they are blows at the inner states; the motion coasts through the end states.
+        sources = nodes[1:-1] if order < 0 else nodes
+        breaks = np.unique(np.concatenate([sources, span]))
+        breaks = breaks[np.concatenate([[True], np.diff(breaks) > 1e-12])]
+        pieces = []
+        for left, right in pairwise(breaks):
+            count = 1 if rate == 0.0 else int(np.clip(np.ceil(3.0 * rate * (right - left)), 2, 64))
+            pieces.append(np.linspace(left, right, count + 1)[:-1])
+        elements = np.append(np.concatenate(pieces), breaks[-1])
+        multiplicity = np.ones(len(elements), dtype=int)
+        for node in sources:
+            multiplicity[np.argmin(np.abs(elements - node))] = degree - smooth + 1
+        multiplicity[[0, -1]] = degree + 1
+        return cls(np.repeat(elements, multiplicity), degree)
+
+    @property
+    def size(self) -> int:
+        """Number of B-splines."""
+        return len(self.knots) - self.degree - 1
+
+    def basis(self, s: Array, derivative: int = 0) -> Array:
+        """(T, size) values of the B-splines' derivative at pseudo-times s; the end pieces continue outside."""
+        splines = BSpline(self.knots, np.eye(self.size), self.degree)
+        return np.asarray(splines(s, nu=derivative) if derivative else splines(s))
+
+    def quadrature(self) -> tuple[Array, Array]:
+        """Gauss points and weights, exact for the energy of polynomial pieces."""
+        return gauss_on_pieces(np.unique(self.knots), self.degree + 1)
+
+
+def cardinal_curves(
+    elements: StateElements,
+    nodes: Array,
+    order: int,
+    damping: float,
+    eigenvalue: float,
+    softness: Array | None = None,
+) -> Array:
+    """B-spline coefficients (size, K) of the least-force motions that answer each state's unit datum.
+
+    Args:
+        elements: the elements in s.
+        nodes: (K,) pseudo-times of the states.
+        order: p of the force model.
+        damping: eta.
+        eigenvalue: kappa lam, the stiffness of the eigenmode per mass.
+        softness: (K,) weights of the squared misfit relative to the energy; None for states that hold exactly.
+
+    Raises:
+        ConvergenceError: order -1 and an eigenmode that swings through half a period between two states: the action
+            then has no least value.
+    """
+    if order < 0:
+        _refuse_resonance(nodes, damping, eigenvalue)
+    points, weights = elements.quadrature()
+    lifted = max(order, 0)
+    operator = elements.basis(points, lifted + 2)
+    if damping:
+        operator = operator + damping * elements.basis(points, lifted + 1)
+    if eigenvalue:
+        operator = operator + eigenvalue * elements.basis(points, lifted)
+    rows = np.sqrt(weights)[:, None] * operator
+    states = elements.basis(nodes)
+    if softness is not None:
+        return _soft(rows, states, softness)
+    # Null-space method: the constraints hold to rounding, and QR keeps the digits that normal equations would lose.
+    orthogonal, triangular = linalg.qr(states.T)
+    count = len(nodes)
+    particular = orthogonal[:, :count] @ linalg.solve_triangular(triangular[:count], np.eye(count), trans="T")
+    free = orthogonal[:, count:]
+    if free.shape[1] == 0:
+        return particular
+    scale = np.max(np.abs(rows))
+    correction = linalg.lstsq(rows @ free / scale, -(rows @ particular) / scale, cond=1e-15)[0]
+    return particular + free @ correction
+
+
+def _refuse_resonance(nodes: Array, damping: float, eigenvalue: float) -> None:
+    frequency = np.sqrt(max(eigenvalue - 0.25 * damping**2, 0.0))
+    if frequency * np.diff(nodes).max() >= np.pi:
+        raise ConvergenceError(
+            f"least force of order -1: an eigenmode of stiffness {eigenvalue:.3g} swings through half a period between "
+            "two states, where the action has no least value; raise the order or lower the stiffness"
+        )
+
+
+def _soft(rows: Array, states: Array, softness: Array) -> Array:
+    system = np.vstack([rows, states / softness[:, None]])
+    right = np.vstack([np.zeros((len(rows), len(softness))), np.diag(1.0 / softness)])
+    return np.asarray(linalg.lstsq(system, right, cond=1e-15)[0])

@@ -1,5 +1,0 @@
-"""A user's own states: snapshots in the files of other programs, generated, compared and completed by sensors."""
-
-from cmgai_fem.own_states.file_states import FileStates, ScatteredFileStates, read_scattered_states, read_states
-
-__all__ = ["FileStates", "ScatteredFileStates", "read_scattered_states", "read_states"]

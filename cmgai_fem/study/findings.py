@@ -1,0 +1,199 @@
+"""What a study's pipeline hands back: figures, verdicts and the sections of its page."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+"""One measured figure: a line of `metrics.csv`."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one tolerance of a study came out.
+
+    Args:
+        name: the tolerance.
+        passed: whether every figure kept it.
+        limit: the bound, as text.
+        worst: the figure nearest to its bound or farthest beyond it, as text.
+        failures: the figures that broke it, as text.
+    """
+
+    name: str
+    passed: bool
+    limit: str
+    worst: str
+    failures: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """The verdict as plain data."""
+        return {
+            "name": self.name,
+            "limit": self.limit,
+            "value": self.worst,
+            "passed": self.passed,
+            "text": "; ".join(self.failures[:5]),
+        }
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text for terminal and page.
+
+    Args:
+        title: heading; empty where the section's heading says it all.
+        columns: column names.
+        rows: cells.
+        note: what the reader must know to read it.
+        marked: rows of our own methods, set off from the rivals'.
+        text_columns: columns from the left that hold words; the others hold numbers.
+        terminal: shown on the terminal, not on the page alone.
+        folded: on the page only its title shows until it is opened.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    marked: frozenset[int] = frozenset()
+    text_columns: int = 1
+    terminal: bool = True
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the results folder.
+
+    Args:
+        file: its name there (.png, .svg or .gif).
+        caption: what it shows.
+    """
+
+    file: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a study's page: paragraphs, pictures and tables below a heading."""
+
+    title: str
+    text: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[TextTable] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study found.
+
+    Args:
+        rows: measured figures, for `metrics.csv`.
+        verdicts: the study's tolerances, held against them.
+        sections: of its page.
+        facts: what `run.json` holds beside the frame's own; plain data.
+        columns: of `metrics.csv`; those of the rows, in the order of their first appearance, if empty.
+    """
+
+    rows: Sequence[Row]
+    verdicts: Sequence[Verdict]
+    sections: Sequence[Section]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: Sequence[str] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every tolerance held."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured figure beside what it must be: a figure of a study that knows exact or published answers.
+
+    Args:
+        case: what was solved.
+        quantity: what was measured, with its unit.
+        method: how it was solved.
+        value: the figure.
+        target: exact or published value, or the bound that it must keep; NaN where the figure is only shown.
+        error: relative error, or value over bound.
+        limit: largest `error` that passes; infinite where the figure is only shown.
+        source: where the target comes from.
+    """
+
+    case: str
+    quantity: str
+    method: str
+    value: float
+    target: float
+    error: float
+    limit: float
+    source: str = ""
+
+    @classmethod
+    def equals(
+        cls, case: str, quantity: str, method: str, value: float, target: float, tolerance: float, source: str = ""
+    ) -> "Figure":
+        """A figure with an exact target; the error is relative to it."""
+        error = abs(float(value) - target) / abs(target)
+        return cls(case, quantity, method, float(value), float(target), error, tolerance, source)
+
+    @classmethod
+    def at_most(cls, case: str, quantity: str, method: str, value: float, bound: float, source: str = "") -> "Figure":
+        """A figure that must not exceed a bound."""
+        return cls(case, quantity, method, float(value), float(bound), float(value / bound), 1.0, source)
+
+    @classmethod
+    def at_least(cls, case: str, quantity: str, method: str, value: float, bound: float, source: str = "") -> "Figure":
+        """A figure that must reach a bound."""
+        return cls(case, quantity, method, float(value), float(bound), float(bound / max(value, 1e-300)), 1.0, source)
+
+    @classmethod
+    def shown(cls, case: str, quantity: str, method: str, value: float) -> "Figure":
+        """A figure that is shown and not judged."""
+        return cls(case, quantity, method, float(value), math.nan, 0.0, math.inf)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure keeps its limit."""
+        return bool(self.error <= self.limit)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is a limit to keep."""
+        return math.isfinite(self.limit)
+
+    def row(self) -> Row:
+        """The figure as a line of `metrics.csv`."""
+        return {**vars(self), "passed": self.passed}
+
+    def verdict(self) -> Verdict:
+        """The figure as the verdict on its own limit."""
+        name = f"{self.case}: {self.quantity} ({self.method})" if self.method else f"{self.case}: {self.quantity}"
+        text = f"{self.value:.6g} (target {self.target:.6g})"
+        return Verdict(name, self.passed, f"{self.limit:.3g}", text, () if self.passed else (text,))
+
+    def __str__(self) -> str:
+        by = f", {self.method}" if self.method else ""
+        text = f"{self.case}{by}: {self.quantity} {self.value:.6g}"
+        return f"{text} (target {self.target:.6g}) {'ok' if self.passed else 'FAILS'}" if self.judged else text
+
+
+def judged(figures: Sequence[Figure], title: str, text: Sequence[str], pictures: Sequence[Picture] = ()) -> Findings:
+    """Findings of a study whose figures carry their own targets: one verdict each, one table."""
+    columns = ("case", "quantity", "method", "value", "target", "error", "limit", "verdict")
+    rows = [
+        (
+            item.case, item.quantity, item.method, f"{item.value:.6g}",
+            *((f"{item.target:.6g}", f"{item.error:.2e}", f"{item.limit:.1e}") if item.judged else ("", "", "")),
+            ("holds" if item.passed else "FAILS") if item.judged else "",
+        )
+        for item in figures
+    ]  # fmt: skip
+    table = TextTable("", columns, rows, "error: relative to the target, or the figure over its bound", text_columns=3)
+    verdicts = [item.verdict() for item in figures if item.judged]
+    return Findings([item.row() for item in figures], verdicts, [Section(title, text, pictures, [table])])

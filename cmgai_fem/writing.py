@@ -1,0 +1,91 @@
+"""Files that are complete or not there at all: the one place where the package writes.
+
+A file is made under a temporary name beside its place and moved there once it is whole; whatever ends a run before,
+the old file stays as it was.
+"""
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cmgai_fem.errors import InputError
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write `path` under; it takes its place when the block ends well, and is removed when it does not.
+
+    The temporary name keeps the ending, which some libraries take the format from.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_files(path: Path) -> Iterator[Path]:
+    """A folder to write `path` and its side files in; at the end all are moved to the folder of `path`, `path` last.
+
+    Raises:
+        OSError: the disk is full, or the folder may not be written.
+    """
+    parent = path.absolute().parent
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}.", suffix=".partial", dir=parent))
+    try:
+        yield folder
+        for file in sorted(folder.rglob("*"), key=lambda item: item.name == path.name):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+                target = parent / file.relative_to(folder)
+                target.parent.mkdir(exist_ok=True)
+                file.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON; a number that is not finite is an error."""
+    write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write a .csv file with a header; numbers keep nine digits."""
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: f"{item:.9g}" if isinstance(item, float) else item for key, item in row.items()})
+
+
+def make_folder(folder: Path) -> None:
+    """Make a results folder, or refuse one that cannot be written.
+
+    Raises:
+        InputError: it cannot be made, or nothing can be written in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write results there ({error.strerror}); choose another with --out"
+        ) from None

@@ -1,0 +1,241 @@
+"""Generating from files: the exact polynomial comes back, whatever the format, place or mesh."""
+
+import json
+
+import numpy as np
+import pytest
+import pyvista
+from bodies import VALUES, block, stress_at, write_state, write_states
+
+from cmgai_fem import transport
+from cmgai_fem.calibration.answers import coverage, make_generator
+from cmgai_fem.commands.generate import compare, generate, generate_from_model
+from cmgai_fem.commands.info import info
+from cmgai_fem.commands.inputs import Inputs, load_states_file
+from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.errors import InputError
+from cmgai_fem.files import read_states
+from cmgai_fem.files.readers import read_snapshots
+from cmgai_fem.files.writers import WRITERS, write_grid
+from cmgai_fem.solve import solve
+
+PATTERN = r"T=(\d+)"
+
+
+def inputs_of(files, **options):
+    return Inputs(tuple(files), "stress", "temperature", "degC", values_from=PATTERN, **options)
+
+
+SUFFIXES = [suffix for suffix in WRITERS if suffix != ".vtp"]
+
+
+@pytest.mark.parametrize("number", range(len(SUFFIXES)))
+def test_generate_in_every_format(tmp_path, number):
+    """Two states: a straight line between them. Nodes and cells take turns through the formats."""
+    suffix, location = SUFFIXES[number], ("point", "cell")[number % 2]
+    files = write_states(tmp_path, suffix, values=(100.0, 700.0), location=location)
+    (out,) = generate(inputs_of(files), [250.0], tmp_path / f"out{suffix}", report=lambda line: None)
+    (made,) = read_snapshots(out)
+    data = made.grid.point_data if location == "point" else made.grid.cell_data
+    places = made.grid.points if location == "point" else made.grid.cell_centers().points
+    expected = 0.75 * stress_at(places, 100.0) + 0.25 * stress_at(places, 700.0)
+    np.testing.assert_allclose(data["stress"], expected, atol=1e-6)
+    assert np.array_equal(made.grid.cell_data["material"], np.arange(made.grid.n_cells))
+    # What changes from state to state is kept under the state it belongs to, never as if it were the generated one's.
+    assert "temperature" not in made.grid.point_data
+    assert np.all(made.grid.point_data["temperature_at_100"] == 100.0)
+    facts = read_provenance(out)
+    assert facts["value"] == 250.0
+    assert [known["value"] for known in facts["known"]] == [100.0, 700.0]
+    assert not any("/" in known["file"] for known in facts["known"])
+
+
+def test_error_estimate_is_written_beside_the_field(tmp_path):
+    files = write_states(tmp_path)
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", report=lambda line: None)
+    grid = read_snapshots(out)[0].grid
+    np.testing.assert_allclose(grid["stress"], stress_at(grid.points, 325.0), atol=1e-6)
+    assert grid["stress_error_estimate"].shape == (grid.n_points, 6)
+    assert 0.0 <= read_provenance(out)["left_out_coverage"] <= 1.0
+
+
+def test_surface_of_polygons(tmp_path):
+    sphere = pyvista.Sphere(theta_resolution=8, phi_resolution=8)
+    files = []
+    for value in VALUES:
+        surface = sphere.copy()
+        surface.clear_data()
+        surface["stress"] = stress_at(surface.points, value)
+        surface.save(tmp_path / f"T={value:g}.vtp")
+        files.append(tmp_path / f"T={value:g}.vtp")
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtp", report=lambda line: None)
+    made = read_snapshots(out)[0].grid
+    assert isinstance(made, pyvista.PolyData)
+    np.testing.assert_allclose(made["stress"], stress_at(made.points, 325.0), atol=1e-6)
+
+
+def test_python_in_five_lines(tmp_path):
+    files = write_states(tmp_path)
+    states = read_states(files, field="stress", coordinate="temperature", values_from=PATTERN)
+    solution = solve(transport.TransportProblem(states, force=transport.Least(3)), method="fem")
+    stress = solution.at(325)
+    np.testing.assert_allclose(stress, stress_at(states.labels.points, 325.0), atol=1e-6)
+    assert np.array_equal(states.grid(stress=stress)["stress"], stress)
+
+
+def test_state_values_by_every_way(tmp_path):
+    files = write_states(tmp_path)
+    by_name = read_states(files, field="stress", values_from=PATTERN)
+    by_list = read_states(files[::-1], field="stress", values=VALUES[::-1])
+    by_time = read_states(files, field="stress")
+    for states in (by_list, by_time):
+        assert np.array_equal(states.values, by_name.values)
+        assert np.array_equal(states.field("stress").values, by_name.field("stress").values)
+    assert by_name.field("stress").components == ("xx", "yy", "zz", "xy", "yz", "xz")
+
+
+def test_collection_holds_all_states(tmp_path):
+    files = write_states(tmp_path)
+    lines = [
+        f'<DataSet timestep="{value}" part="0" file="{file.name}"/>' for value, file in zip(VALUES, files, strict=True)
+    ]
+    text = f'<VTKFile type="Collection"><Collection>{"".join(lines)}</Collection></VTKFile>'
+    (tmp_path / "all.pvd").write_text(text)
+    states = read_states(tmp_path / "all.pvd", field="stress")
+    assert list(states.values) == list(VALUES)
+
+
+def test_states_file(tmp_path):
+    files = write_states(tmp_path)
+    lines = ['field = "stress"', "[coordinate]", 'name = "temperature"', 'unit = "degC"']
+    for value, file in zip(VALUES, files, strict=True):
+        lines += ["[[states]]", f'file = "{file.name}"', f"value = {value}"]
+    (tmp_path / "states.toml").write_text("\n".join(lines))
+    (out,) = generate(load_states_file(tmp_path / "states.toml"), [325.0], tmp_path / "o.vtu", report=lambda line: None)
+    assert np.allclose(read_snapshots(out)[0].grid["stress"], stress_at(block().points, 325.0), atol=1e-6)
+
+
+def test_compare(tmp_path):
+    one, other = write_state(tmp_path / "a.vtu", 325.0), write_state(tmp_path / "b.vtu", 325.0)
+    assert compare(one, other, "stress").nrmse == 0.0
+    other = write_state(tmp_path / "b.vtu", 400.0)
+    difference = stress_at(block().points, 325.0) - stress_at(block().points, 400.0)
+    assert compare(one, other, "stress").max_error == pytest.approx(
+        np.abs(difference).max() / np.ptp(stress_at(block().points, 400.0))
+    )
+
+
+@pytest.mark.parametrize("location", ["point", "cell"])
+def test_snapshots_on_different_meshes(tmp_path, location):
+    """Trilinear shape functions carry fields that are linear in place exactly; the cells' come through the nodes."""
+    files = []
+    for number, value in enumerate(VALUES):
+        grid = block(2 + number)
+        places = grid.points if location == "point" else grid.cell_centers().points
+        data = grid.point_data if location == "point" else grid.cell_data
+        data["stress"] = stress_at(places, value)[:, [0, 1, 2, 0, 4, 5]]
+        grid.save(tmp_path / f"T={value:g}.vtu")
+        files.append(tmp_path / f"T={value:g}.vtu")
+    lines = []
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", report=lines.append)
+    made = read_snapshots(out)[0].grid
+    assert made.n_cells == block(6).n_cells
+    places = made.points if location == "point" else made.cell_centers().points
+    data = made.point_data if location == "point" else made.cell_data
+    error = np.abs(data["stress"] - stress_at(places, 325.0)[:, [0, 1, 2, 0, 4, 5]]).max()
+    assert error < (1.0 if location == "point" else 0.2e6)
+    assert sum("interpolation, there and back" in line for line in lines) == 4
+    assert len(read_provenance(out)["mapped"]) == 4
+
+
+def test_error_estimate_covers_a_held_out_state(tmp_path):
+    """A field that no polynomial holds: the truth lies within the leave-one-out spread almost everywhere."""
+    grid = block(3)
+    x = np.asarray(grid.points)[:, [0]]
+    files = []
+    for value in VALUES:
+        grid["stress"] = np.exp(x * value / 500.0)
+        grid.save(tmp_path / f"T={value:g}.vtu")
+        files.append(tmp_path / f"T={value:g}.vtu")
+    states = read_states(files, field="stress", values_from=PATTERN)
+    generator = make_generator(states, "stress", [325.0])
+    error = generator.solution.at(325.0) - np.exp(x * 325.0 / 500.0)
+    assert coverage(error, generator.left_out.spread, states.labels.weights) > 0.95
+    assert np.abs(error).max() > 0.0
+
+
+def test_two_states_make_a_straight_line(tmp_path):
+    files = write_states(tmp_path, values=(100.0, 700.0))
+    (out,) = generate(inputs_of(files), [250.0], tmp_path / "out.vtu", report=lambda line: None)
+    grid = read_snapshots(out)[0].grid
+    expected = 0.75 * stress_at(grid.points, 100.0) + 0.25 * stress_at(grid.points, 700.0)
+    np.testing.assert_allclose(grid["stress"], expected, atol=1e-6)
+    assert "stress_error_estimate" not in grid.point_data
+
+
+def test_resume_keeps_what_is_finished(tmp_path):
+    files = write_states(tmp_path, values=(100.0, 700.0))
+    out = tmp_path / "out_{value}.vtu"
+    first, second = generate(inputs_of(files), [175.0, 325.0], out, report=lambda line: None)
+    before = first.stat().st_mtime_ns
+    second.unlink()
+    lines = []
+    generate(inputs_of(files), [175.0, 325.0], out, resume=True, report=lines.append)
+    assert first.stat().st_mtime_ns == before
+    assert second.is_file()
+    assert any("kept" in line for line in lines)
+    write_state(files[0], 110.0)
+    generate(inputs_of(files), [175.0, 325.0], out, resume=True, report=lambda line: None)
+    assert first.stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("method", ["fem", pytest.param("pinn", marks=pytest.mark.slow)])
+def test_model_file_answers_like_its_generator(tmp_path, method):
+    files = write_states(tmp_path)
+    model = tmp_path / "model.safetensors"
+    options = {"method": method, "save_model": model, "report": lambda line: None}
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "a.vtu", **options)
+    (again,) = generate_from_model(model, [325.0], tmp_path / "b.vtu", report=lambda line: None)
+    one, other = read_snapshots(out)[0].grid, read_snapshots(again)[0].grid
+    np.testing.assert_allclose(one["stress"], other["stress"], rtol=1e-12, atol=1e-6)
+    np.testing.assert_array_equal(one["stress_error_estimate"], other["stress_error_estimate"])
+    with pytest.raises(InputError, match="outside what this model answers"):
+        generate_from_model(model, [900.0], tmp_path / "b.vtu", report=lambda line: None)
+
+
+def test_damaged_or_foreign_models_are_refused(tmp_path):
+    files = write_states(tmp_path, values=(100.0, 700.0))
+    model = tmp_path / "model.safetensors"
+    generate(inputs_of(files), [325.0], tmp_path / "a.vtu", save_model=model, report=lambda line: None)
+    facts, content = json.loads(model.with_suffix(".json").read_text()), model.read_bytes()
+
+    def refused(match):
+        with pytest.raises(InputError, match=match):
+            generate_from_model(model, [325.0], tmp_path / "b.vtu", report=lambda line: None)
+
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    refused("damaged")
+    model.write_bytes(content[: len(content) // 2])
+    refused("damaged")
+    model.write_bytes(content)
+    model.with_suffix(".json").write_text(json.dumps(facts | {"version": 99}))
+    refused("version 99")
+    model.with_suffix(".json").write_text("{")
+    refused("not JSON")
+    model.with_suffix(".json").write_text(json.dumps({key: facts[key] for key in ("format", "version", "sha256")}))
+    refused("damaged model")
+    model.with_suffix(".json").unlink()
+    refused("no such file")
+
+
+def test_info_shows_names_as_plain_text(tmp_path):
+    grid = block(1)
+    grid.point_data["[red]evil[/red]\x1b[2J"] = np.ones(grid.n_points)
+    write_grid(tmp_path / "a.npz", grid, {})
+    (table,) = info([tmp_path / "a.npz"])
+    from rich.console import Console
+
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table)
+    assert "[red]evil[/red]\\x1b[2J" in capture.get()
