@@ -18,7 +18,7 @@ from scipy.interpolate import RegularGridInterpolator, griddata
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.rearrangement import Rearrangement
-from cmgai_fem.states.states import Array, Field, IntArray, Labels, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, Field, IntArray, Labels, States, labels_on_points
 
 FLOOR = 1e-9  # uniform background, relative to the largest value, so that there is mass everywhere
 CROSSED = 1e-2  # fraction of the mass whose labels may cross before a generated state is refused
@@ -38,7 +38,7 @@ class MassTransform:
         axes: order in which the label coordinates are rearranged.
     """
 
-    states: StateSet
+    states: States
     grid: "Grid"
     parts: tuple[tuple[float, Rearrangement], ...]
     totals: Array
@@ -46,7 +46,7 @@ class MassTransform:
     axes: tuple[int, ...]
 
     @classmethod
-    def of(cls, states: StateSet, axes: tuple[int, ...] | None = None, resolution: int = 64) -> Self:
+    def of(cls, states: States, axes: tuple[int, ...] | None = None, resolution: int = 64) -> Self:
         """Transform the known states.
 
         Args:
@@ -83,7 +83,7 @@ class MassTransform:
         return cls(states, grid, tuple(parts), bare.totals, values - back, axes)
 
     @cached_property
-    def features(self) -> StateSet:
+    def features(self) -> States:
         """The transported states: bare labels with one scalar field, every entry of the order of one."""
         rows = [self.totals.T / self._mass_scale]
         for _, rearrangement in self.parts:
@@ -92,7 +92,7 @@ class MassTransform:
         values = np.concatenate(rows, axis=1)
         labels = labels_on_points(np.arange(values.shape[1], dtype=float)[:, None])
         field = Field(values[:, :, None], "1", ("",))
-        return StateSet(labels, self.states.coordinate, self.states.values, {FEATURE: field})
+        return States(labels, self.states.coordinates, self.states.values, {FEATURE: field})
 
     def __str__(self) -> str:
         return "mass, rearranged along axes " + ", ".join("xyz"[axis] for axis in self.axes)

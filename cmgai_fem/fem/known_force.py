@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.forces import KnownForce
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 Reorder = Callable[[Array], Array]
 
@@ -27,6 +27,6 @@ class ForceOnDofs:
         return self.to_dofs(self.force.slope(self.to_labels(displacement), s))
 
 
-def force_on_dofs(problem: TransportProblem, to_dofs: Reorder, to_labels: Reorder) -> ForceOnDofs | None:
+def force_on_dofs(problem: Problem, to_dofs: Reorder, to_labels: Reorder) -> ForceOnDofs | None:
     """The known force of a problem on degrees of freedom; None if it has none."""
     return None if problem.known_force is None else ForceOnDofs(problem.known_force, to_dofs, to_labels)

@@ -17,8 +17,9 @@ from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_
 from cmgai_fem.fem.spaces import LabelSpace, products
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.eigenmodes import eigenmodes_below
-from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.slowness import felt, slow_limit
+from cmgai_fem.transport.solution import ModalPath, Solution
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -29,13 +30,13 @@ Progress = Callable[[Mapping[str, float]], None]
 
 
 def solve_linear(
-    problem: TransportProblem,
+    problem: Problem,
     *,
     tolerance: float,
     blocks: int,
     comm: "MPI.Comm | None" = None,
     progress: Progress | None = None,
-) -> TransportSolution:
+) -> Solution:
     """Solve a transport problem under a linear law with stiffness; arguments as for `solve_fem`.
 
     Raises:
@@ -61,11 +62,12 @@ def solve_linear(
         )
     amplitudes = _amplitudes(problem, found)
     shapes = np.array([space.to_labels(shape) for shape in found.shapes]).reshape(-1, *modes.origin.shape)
-    return TransportSolution(
+    return Solution(
         problem,
         "fem",
-        ModalMotion(modes.origin, shapes, amplitudes),
-        ModalMotion(
+        None,
+        ModalPath(modes.origin, shapes, amplitudes),
+        ModalPath(
             np.zeros_like(modes.origin),
             shapes,
             ModalForce(amplitudes, problem.damping, felt(found.eigenvalues, problem.nodes)),
@@ -80,7 +82,7 @@ def solve_linear(
     )
 
 
-def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most: int) -> RitzModes | None:
+def slow_split(problem: Problem, space: LabelSpace, starts: Array, most: int) -> RitzModes | None:
     """The slow eigenmodes, and Ritz modes of what of the known displacements they leave over.
 
     Args:
@@ -110,9 +112,7 @@ def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most
 class _Watch:
     """Watches the motion as the Krylov space grows, until it changes no more."""
 
-    def __init__(
-        self, problem: TransportProblem, space: LabelSpace, tolerance: float, progress: Progress | None
-    ) -> None:
+    def __init__(self, problem: Problem, space: LabelSpace, tolerance: float, progress: Progress | None) -> None:
         self._problem, self._space, self._tolerance, self._progress = problem, space, tolerance, progress
         self.history: list[Mapping[str, float]] = []
 
@@ -141,7 +141,7 @@ class _Watch:
         return None
 
 
-def _amplitudes(problem: TransportProblem, ritz: RitzModes) -> ModalAmplitudes:
+def _amplitudes(problem: Problem, ritz: RitzModes) -> ModalAmplitudes:
     """Curves of all modes."""
     stiffness = felt(ritz.eigenvalues, problem.nodes)
     data = problem.modes.amplitudes @ ritz.starts

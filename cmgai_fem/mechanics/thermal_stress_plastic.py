@@ -20,7 +20,7 @@ from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
 from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Field, StateSet
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Field, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -53,7 +53,7 @@ class ThermalStressPlastic(ThermalStress):
     hardening_modulus: float = Parameter(default=2e9, ge=0.0)
     heating_step: float = Parameter(default=25.0, gt=0.0)
 
-    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """Stress [Pa], equivalent plastic strain, temperature [degC] and displacement [m] at the mesh's nodes."""
         material = austenitic_steel()
         check_values(values, HOT_FACE.label())
@@ -94,7 +94,7 @@ class ThermalStressPlastic(ThermalStress):
             name: Field(np.stack([a for a in arrays if a is not None]), units[name], components.get(name, ("",)))
             for name, arrays in found.items()
         }
-        return StateSet(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+        return States.of(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
 
     def admissibility(self) -> Admissibility:
         """Yield violation, negative plastic strain and equilibrium residual of generated fields.

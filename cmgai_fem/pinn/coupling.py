@@ -20,7 +20,7 @@ from cmgai_fem.states.states import Array
 from cmgai_fem.transport.forces import Autonomous, Free, Potential
 from cmgai_fem.transport.label_mesh import LabelMesh
 from cmgai_fem.transport.laws import Law
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 
 class PointTerm(Protocol):
@@ -162,7 +162,7 @@ CouplingAt = Callable[[Array], Coupling]
 
 
 def coupling_at(
-    problem: TransportProblem,
+    problem: Problem,
     basis: ModalBasis,
     which: slice,
     held: Callable[[float], Array],

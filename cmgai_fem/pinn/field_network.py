@@ -32,7 +32,7 @@ from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.slowness import felt, slow_limit
 
 # Bytes that the Jacobian of the jets may take.
@@ -64,16 +64,16 @@ class FieldNetwork:
     tests: Array
 
     @classmethod
-    def of(cls, problem: TransportProblem, settings: TrainingSettings, seed: int) -> "FieldNetwork":
+    def of(cls, problem: Problem, settings: TrainingSettings, seed: int) -> "FieldNetwork":
         """The field network of a problem."""
         assert isinstance(problem.force, Least)
         order, modes = problem.force.order, problem.modes
         displacements = np.tensordot(modes.amplitudes, modes.shapes, axes=1)
-        inputs = encode_labels(problem.carried.labels, settings, seed)
+        inputs = encode_labels(problem.features.labels, settings, seed)
         count = displacements.shape[2]
         eigenvalues, shapes, tests = np.zeros(0), np.zeros((0, inputs.shape[0] * count)), np.zeros((0, 1))
         if problem.law.stiffness > 0.0:
-            mesh = LabelMesh.of(problem.carried.labels, problem.density, problem.fixed)
+            mesh = LabelMesh.of(problem.features.labels, problem.density, problem.fixed)
             limit = slow_limit(problem.nodes)
             whole, modes_of_law = slow_eigenmodes(mesh, problem.law, count, limit, MOST)
             eigenvalues = felt(whole, problem.nodes)
@@ -124,7 +124,7 @@ class FieldResidual:
         InputError: there are too many labels for the Jacobian.
     """
 
-    def __init__(self, field: FieldNetwork, problem: TransportProblem, points: int, device: torch.device) -> None:
+    def __init__(self, field: FieldNetwork, problem: Problem, points: int, device: torch.device) -> None:
         assert isinstance(problem.force, Least)
         self._field, self._order, self._damping = field, problem.force.order, problem.damping
         s, weights = gauss_on_pieces(np.unique([*problem.nodes, *problem.span]), points)
@@ -134,7 +134,7 @@ class FieldResidual:
             raise InputError(
                 f"a field network on {len(field.inputs)} labels needs {size / 1e9:.0f} GB: use the encoding 'spectral'"
             )
-        volumes = problem.carried.labels.weights * (1.0 if problem.density is None else problem.density)
+        volumes = problem.features.labels.weights * (1.0 if problem.density is None else problem.density)
         share = np.repeat(np.sqrt(volumes / volumes.sum()), field.components)
         gap = float(np.mean(np.diff(problem.nodes))) ** self._order
 
@@ -214,7 +214,7 @@ class FieldForce:
 
 
 def train_field(
-    problem: TransportProblem,
+    problem: Problem,
     settings: TrainingSettings,
     device: torch.device,
     generator: torch.Generator,
@@ -266,7 +266,7 @@ def train_field(
     return FieldMotion(field, weights, problem.modes.origin)
 
 
-def _check(problem: TransportProblem, settings: TrainingSettings) -> None:
+def _check(problem: Problem, settings: TrainingSettings) -> None:
     what = f"encoding {settings.encoding!r}"
     if not isinstance(problem.force, Least) or problem.force.order < 0:
         raise InputError(f"{what} takes the force least(p) with p >= 0, not {problem.force}: use 'spectral'")
