@@ -17,8 +17,8 @@ from scipy import sparse
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import NEWTON_STEPS, ForwardMarch
 from cmgai_fem.fem.internal_force import InternalForce
-from cmgai_fem.fem.known_force import force_on_dofs
-from cmgai_fem.fem.slow_modes import slow_modes
+from cmgai_fem.fem.least_force import force_on_dofs
+from cmgai_fem.fem.linear import slow_modes
 from cmgai_fem.fem.spaces import Columns, LabelSpace, products
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.forces import Least

@@ -6,8 +6,7 @@ from scipy.spatial import Delaunay
 from scipy.special import erf
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.features.mass import MassTransform
-from cmgai_fem.features.rearrangement import Rearrangement
+from cmgai_fem.features.mass import MassTransform, Rearrangement
 from cmgai_fem.rivals import BASELINES
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import ForwardMarch
-from cmgai_fem.fem.known_force import ForceOnDofs
+from cmgai_fem.fem.least_force import ForceOnDofs
 from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import solve

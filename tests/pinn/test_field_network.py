@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.pinn.encodings import coordinates, eigenfunctions, fourier
+from cmgai_fem.pinn.field_network import coordinates, eigenfunctions, fourier
 from cmgai_fem.pinn.settings import ENCODINGS, TrainingSettings
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_points
