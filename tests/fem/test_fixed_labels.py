@@ -5,14 +5,17 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
-from cmgai_fem.fem.replay import replay
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import line_mesh, square_mesh
 from cmgai_fem.states.states import Coordinate, Field, StateSet
-from cmgai_fem.theory.label_meshes import line_mesh, square_mesh
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane, make_law
 from cmgai_fem.transport.problem import TransportProblem
+
+replay = study_module(studies_folder() / "transport-laws", "replay").replay
 
 VALUES = np.array([0.0, 0.3, 0.6, 1.0])
 

@@ -1,4 +1,4 @@
-"""A known force in the PINN: closed forms, the pull of the theory, and the finite elements under a law."""
+"""A known force in the PINN: closed forms, and the finite elements under a law."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,8 @@ import pytest
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import line_mesh
 from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.theory import optimal_transport_study
-from cmgai_fem.theory.checks import say
-from cmgai_fem.theory.label_meshes import line_mesh
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import TransportProblem
@@ -39,12 +37,6 @@ def test_a_spring_gives_the_oscillation() -> None:
         for s in (0.2, 0.5, 0.9):
             exact = q + rest * (1.0 - np.cos(3.0 * s)) + sine * np.sin(3.0 * s)
             np.testing.assert_allclose(solution.at(s), exact, atol=2e-4)
-
-
-def test_the_pull_of_the_theory(tmp_path) -> None:
-    checks = optimal_transport_study.known_pull(tmp_path)
-    assert {check.method for check in checks} == {"fem", "pinn"}
-    assert not [say(check) for check in checks if not check.passed]
 
 
 def test_law_and_known_force_agree_with_the_finite_elements() -> None:

@@ -6,11 +6,11 @@ import pytest
 from cmgai_fem.calibration.calibrate import Calibration, Candidate
 from cmgai_fem.metrics import field_error
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet
 from cmgai_fem.study.ablation import ablate, variants
 from cmgai_fem.study.field_file import CalibrationTable, FieldTable
 from cmgai_fem.study.generation import Request, field_problem, generate
-from cmgai_fem.theory.label_meshes import square_mesh
 
 KNOWN = [0.0, 0.25, 0.5, 0.75, 1.0]
 ASKED = (0.4, 0.9)

@@ -42,7 +42,7 @@ from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Coordinate, Field, StateSet
-from cmgai_fem.theory.label_meshes import square_mesh
+from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.transport.problem import TransportProblem
 
 name, stiffness, count, refine = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
