@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from cmgai_fem.states.states import Array
 
 
-def draw_densities(frames: Sequence[Array], times: Array, extent: Sequence[float]) -> Figure:
+def draw_densities(frames: Sequence[Array], times: Array, extent: tuple[float, float, float, float]) -> Figure:
     """Densities side by side, in one scale of colours.
 
     Args:
@@ -27,7 +27,9 @@ def draw_densities(frames: Sequence[Array], times: Array, extent: Sequence[float
     return figure
 
 
-def animate_densities(frames: Sequence[Array], times: Array, extent: Sequence[float]) -> FuncAnimation:
+def animate_densities(
+    frames: Sequence[Array], times: Array, extent: tuple[float, float, float, float]
+) -> FuncAnimation:
     """Densities one after the other; arguments as of `draw_densities`."""
     figure = Figure(figsize=(4.2, 4.0), layout="constrained")
     axis = figure.subplots()

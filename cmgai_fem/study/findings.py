@@ -120,7 +120,7 @@ class Figure:
         method: how it was solved.
         value: the figure.
         target: exact or published value, or the bound that it must keep; NaN where the figure is only shown.
-        error: relative error, or the ratio of value and bound that must not exceed one.
+        error: relative error, value over bound, or bound over value where the bound must be reached.
         limit: largest `error` that passes; infinite where the figure is only shown.
         source: where the target comes from.
     """
@@ -206,7 +206,7 @@ def judged(figures: Sequence[Figure], title: str, text: Sequence[str], pictures:
         for item in figures
     ]  # fmt: skip
     columns = ("case", "quantity", *method, "value", "target", "error", "limit", "verdict")
-    note = "error: relative to the target, or the ratio of figure and bound, which must not exceed one"
+    note = "error: relative to the target, or the figure over its bound (the bound over the figure, where it must be reached)"
     tables = [TextTable("", columns, rows, note, text_columns=2 + len(method))]
     sources = [(item.case, item.quantity, item.source) for item in figures if item.source]
     if sources:
