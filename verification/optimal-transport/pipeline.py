@@ -171,7 +171,7 @@ def one_to_eight(count: int, frame_count: int, tools: Tools) -> Findings:
     ]
     name = "one Gaussian to eight"
     figures = [
-        Figure.at_most(name, "gain of the best exchange of two ends", "fem", max(-float(gain.min()), 0.0), 1e-9),
+        Figure.at_most(name, "gain of the best exchange of two ends", "fem", max(0.0, -float(gain.min())), 1e-9),
         Figure.at_most(name, "samples of the last state, error", "fem", misfit, 1e-9),
     ]
     text = "Independent samples of both, coupled exactly: no two labels gain by exchanging their ends."
