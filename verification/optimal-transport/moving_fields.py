@@ -116,7 +116,7 @@ def chosen_order(states: States) -> int:
     errors = dict.fromkeys(range(-1, len(states) - 2), 0.0)
     for left_out in trials:
         transform = MassTransform.of(states.without(left_out))
-        value, truth = float(states.values[left_out]), states.fields["u"].values[left_out]
+        value, truth = float(states.values[left_out, 0]), states.fields["u"].values[left_out]
         for order in errors:
             solution = solve(Problem(transform.features, force=Least(order)), "fem")
             errors[order] += field_error(transform.decode(solution.at(value)), truth, states.labels.weights).nrmse
