@@ -294,20 +294,6 @@ def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
     return run_stress_strain(folder, device, seed, _say)
 
 
-def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.multimodal_study import run_multimodal
-
-    return run_multimodal(folder, quick, device, seed, show)
-
-
-def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.digits_study import run_digits
-
-    return run_digits(folder, quick, device, seed, show)
-
-
 def _verify_optimal_transport(folder: Path, quick: bool, device: str, seed: int) -> int:
     from cmgai_fem.theory.optimal_transport_study import run_optimal_transport
 
@@ -324,8 +310,6 @@ def _verify_laws(folder: Path, quick: bool, device: str, seed: int) -> int:
 OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
     "codes": _verify_codes,
     "stress-strain": _verify_curves,
-    "multimodal": _verify_multimodal,
-    "digits": _verify_digits,
     "optimal-transport": _verify_optimal_transport,
     "transport-laws": _verify_laws,
 }

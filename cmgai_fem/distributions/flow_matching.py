@@ -18,6 +18,9 @@ from cmgai_fem.distributions.physics_priors import jacobian
 from cmgai_fem.distributions.training import Budget, Training, train_on_draws
 from cmgai_fem.errors import InputError
 
+PACKAGES = ("torchcfm", "torchdiffeq")
+"""What flow matching needs of the `cfm` extra."""
+
 
 def optional_module(name: str) -> Any:
     """Import a package of the `cfm` extra.

@@ -7,8 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples
-from cmgai_fem.distributions.physics_priors import Prior, Slope
+from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples, Slope
+from cmgai_fem.distributions.physics_priors import Prior
 from cmgai_fem.distributions.training import Budget, Training, draw_rows, train_stacked
 
 

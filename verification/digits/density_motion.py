@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from sklearn.covariance import oas
 from torch import Tensor
 
-from cmgai_fem.distributions.digits import CLASSES, Folds
 from cmgai_fem.distributions.networks import StackedPerceptron
 from cmgai_fem.distributions.training import Budget, Training, draw_rows, train_stacked
+
+from .images import CLASSES, Folds
 
 Array = NDArray[np.float64]
 

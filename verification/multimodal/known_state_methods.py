@@ -16,13 +16,14 @@ from sklearn.covariance import oas
 from torch import Tensor
 
 from cmgai_fem.calibration.calibrate import calibrate, extrapolation_trials, interpolation_trials
-from cmgai_fem.distributions.multimodal_fits import Fit, Split
 from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
-from cmgai_fem.distributions.problems import Problem
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
 from cmgai_fem.transport.cardinal import CardinalSolver
 from cmgai_fem.transport.problem import TransportProblem
+
+from .fits import Fit, Split
+from .problems import Problem
 
 CMGAI, NORMALS = "CM-GAI", "normal per state"
 
@@ -53,13 +54,13 @@ class Clouds:
         return found
 
 
-def fit_transport(problem: Problem, split: Split, seeds: Sequence[int]) -> Fit:
+def fit_transport(problem: Problem, split: Split) -> Fit:
     """CM-GAI: the known clouds as one labelled motion, asked at the problem's test conditions."""
     start = time.perf_counter()
     units = np.array(problem.card.units)
     targets = [float(at[0]) for at in problem.test_conditions(1)]
     found = [transport_cloud(clouds, targets, units) for clouds in Clouds.of_seeds(split)]
-    seconds = (time.perf_counter() - start) / len(seeds)
+    seconds = (time.perf_counter() - start) / len(found)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = [targets.index(float(at)) for at in conditions[:, 0]]
@@ -102,7 +103,7 @@ def transport_cloud(clouds: Clouds, targets: Sequence[float], units: Array) -> A
     return cloud * units
 
 
-def fit_normals(problem: Problem, split: Split, seeds: Sequence[int]) -> Fit:
+def fit_normals(split: Split) -> Fit:
     """One normal law a known state (shrunk covariance); between neighbours, and beyond, McCann's interpolation."""
     start = time.perf_counter()
     every = [(clouds.states, [normal_law(cloud) for cloud in clouds.values]) for clouds in Clouds.of_seeds(split)]
@@ -130,7 +131,7 @@ def fit_normals(problem: Problem, split: Split, seeds: Sequence[int]) -> Fit:
                 density[seed, rows] = torch.as_tensor(normal.logpdf(u[rows].double().numpy()).reshape(-1))
         return density
 
-    return Fit(NORMALS, parameters, (time.perf_counter() - start) / len(seeds), draw, log_prob)
+    return Fit(NORMALS, parameters, (time.perf_counter() - start) / len(every), draw, log_prob)
 
 
 def normal_law(cloud: Array) -> Gaussian:
