@@ -164,6 +164,7 @@ def test_shipped_study_states_the_targets_and_its_quick_table_makes_it_small():
     [
         ("full.generated=90", "multiple of 50"),
         ("full.samples=[200]", "tolerance 1 .* no samples 50 where it looks, but 200"),
+        ("full.samples=[50, 2000]", "full: samples = 2000 must lie between 50 .* and 1000"),
         ("full.frame=3", "full.frame: unknown key"),
     ],
 )

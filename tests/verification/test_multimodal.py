@@ -71,6 +71,7 @@ def test_the_shipped_study_file_is_valid_and_states_the_targets():
         ("full.samples={duffing=[60]}", "no case 'pitchfork' where it looks, but 'strip_fields'"),
         ("full.fields.unseen=[140.0]", "tolerance 5 .* no case 'strip_fields'"),
         ("full.samples.wave=[60]", "no problem 'wave'; there are pitchfork"),
+        ("full.samples.pitchfork=[]", "full.samples.pitchfork: .*at least 1 item"),
         ("full.steps=0", "full.steps: .*greater than or equal to 1"),
     ],
 )

@@ -44,7 +44,7 @@ class Settings(Table):
     """
 
     components: int = Field(ge=2)
-    hidden: list[int]
+    hidden: list[int] = Field(min_length=1)
     steps: int = Field(ge=1)
     batch: int = Field(ge=10)
     learning_rate: float = Field(gt=0.0)

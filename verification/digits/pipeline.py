@@ -18,7 +18,7 @@ from cmgai_fem.study.pipelines import Report, Tools
 
 from .figures import picture_grids, picture_interpolation, picture_ways, write_gif
 from .image_interpolation import interpolate_images
-from .images import CLASSES, SIDE, Digits, draw_digits
+from .images import CLASSES, POOL, SIDE, Digits, draw_digits
 from .methods import CMGAI, METHODS, Generated, Settings, generate_all
 
 Array = NDArray[np.float64]
@@ -53,6 +53,9 @@ class Plan(Settings):
     def _whole_rounds(self) -> Self:
         if self.generated % (CLASSES * self.folds):
             raise ValueError(f"generated = {self.generated} must be a multiple of {CLASSES * self.folds} (10 x folds)")
+        for count in self.samples:
+            if not CLASSES * self.folds <= count <= POOL:
+                raise ValueError(f"samples = {count} must lie between {CLASSES * self.folds} (10 x folds) and {POOL}")
         return self
 
 

@@ -6,6 +6,7 @@ of reference solves: the law of the coefficients (W2 of each, and joint) and the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -30,17 +31,10 @@ Array = NDArray[np.float64]
 LEVELS = (0.05, 0.5, 0.95)
 QUANTITIES = ("plastic strain", "von Mises")
 INSIDE, OUTSIDE = "strip_fields", "strip_fields, outside"
-
-
-def field_measure(quantity: str, level: float) -> str:
-    """Name of the NRMSE of a quantile field, e.g. "5 % plastic strain"."""
-    return f"{100 * level:.0f} % {quantity}"
-
-
-FIELD_MEASURES = {
-    "coefficients": [f"W2 {name}" for name in StripFields.card.value_names],
-    "fields": [field_measure(quantity, level) for quantity in QUANTITIES for level in LEVELS],
-}
+COEFFICIENTS = [f"W2 {name}" for name in StripFields.card.value_names]
+QUANTILES = [f"{100 * level:.0f} % {quantity}" for quantity in QUANTITIES for level in LEVELS]
+# Of training sets; a fifth of each is kept back.
+Sizes = Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1)]
 
 
 class FieldsPlan(Table):
@@ -53,7 +47,7 @@ class FieldsPlan(Table):
         unseen: pulls at which the law of the fields is asked for [MPa].
     """
 
-    samples: list[int] = Field(min_length=1)
+    samples: Sizes
     specimens: int = Field(ge=20)
     known: list[float] = Field(min_length=4)
     unseen: list[float] = Field(min_length=1)
@@ -66,8 +60,7 @@ class FieldsPlan(Table):
 
     def quantities(self) -> list[Quantity]:
         """What this part measures."""
-        measures = [*OF_LAWS, *(measure for measures in FIELD_MEASURES.values() for measure in measures)]
-        methods = (*METHODS, NORMALS, CMGAI)
+        methods, measures = (*METHODS, NORMALS, CMGAI), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
         return [item for name in self.groups() for item in quantities(name, self.samples, methods, measures)]
 
 
@@ -126,7 +119,7 @@ def judge_fields(
     """
     reference = truth.reference.only(rows)
     measures = judge(problem, reference, drawn)
-    for axis, name in enumerate(FIELD_MEASURES["coefficients"]):
+    for axis, name in enumerate(COEFFICIENTS):
         ratios = [
             wasserstein(values[:, [axis]], law[:, [axis]]).second / law[:, axis].std()
             for values, law in zip(drawn, reference.laws, strict=True)
@@ -139,7 +132,7 @@ def judge_fields(
         ]
         for row, values in zip(rows, drawn, strict=True)
     ]).mean(axis=0)  # fmt: skip
-    return measures | dict(zip(FIELD_MEASURES["fields"], errors.ravel().tolist(), strict=True))
+    return measures | dict(zip(QUANTILES, errors.ravel().tolist(), strict=True))
 
 
 def field_quantiles(problem: StripFields, pull: float, values: Array) -> Array:
@@ -197,7 +190,6 @@ def _tables(
     tables = []
     laws = ("W1", "W2", "negative log likelihood", "share error", "residual", "training seconds", "sampling seconds")
     names = ("W1", "W2", "NLL", "share error", "residual", "train s", "sample s")
-    coefficients, fields = FIELD_MEASURES.values()
     for name, rows in groups.items():
         pulls = " and ".join(f"{problem.unseen[row]:g}" for row in rows) + " MPa"
         where = f"{problem.card.title.split(',')[0]}, {pulls} ({'inside' if name == INSIDE else 'outside'})"
@@ -209,7 +201,7 @@ def _tables(
         tables.append(seeds_table(f"{where}: laws", laws, found[name], note, names, OURS))
         note = "W2 of each coefficient over its standard deviation in the Monte Carlo."
         values = problem.card.value_names
-        tables.append(seeds_table(f"{where}: coefficients", coefficients, found[name], note, values, OURS))
+        tables.append(seeds_table(f"{where}: coefficients", COEFFICIENTS, found[name], note, values, OURS))
         note = "NRMSE of the fields below which 5, 50 and 95 % of the specimens lie, point by point."
-        tables.append(seeds_table(f"{where}: 5, 50 and 95 % fields", fields, found[name], note, ours=OURS))
+        tables.append(seeds_table(f"{where}: 5, 50 and 95 % fields", QUANTILES, found[name], note, ours=OURS))
     return tables

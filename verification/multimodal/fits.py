@@ -22,8 +22,6 @@ Array = NDArray[np.float64]
 DTYPE = torch.float32
 FLOW_STEPS = 12
 MIXTURE, PRIORS, REGIMES, FLOW = "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
-
-
 METHODS = (MIXTURE, PRIORS, REGIMES, FLOW)
 
 
@@ -112,27 +110,21 @@ def fit_mixture(
         split: samples of S seeds.
         setup: seeds, layers and budget.
         weights: penalty weights to try, in increasing order; for each seed one is chosen by validation likelihood.
-            None for likelihood alone.
+            Empty for likelihood alone.
         regimes: tie components to the problem's regimes.
     """
     seeds, tried = setup.seeds, weights or (0.0,)
-    parts = []
-    for samples in (split.training, split.validation):
-        x, u = (part.repeat_interleave(len(tried), dim=0) for part in (samples.x, samples.u))
-        tied = samples.regime.repeat_interleave(len(tried), dim=0) if regimes and samples.regime is not None else None
-        parts.append(Samples(x, u, tied))
-    term = PriorTerm(
-        problem.regime_priors() if regimes else problem.priors(),
-        *(
-            torch.tensor(numbers, dtype=DTYPE, device=setup.device)
-            for numbers in (tried * len(seeds), problem.card.low, problem.card.high)
-        ),
-    )
-    shape = _shape(problem, setup.hidden, len(problem.card.regimes) if regimes else None)
     repeated = [seed for seed in seeds for _ in tried]
-    network, record = fit_mixtures(shape, *parts, repeated, setup.budget, term)
+    training, validation = (_repeated(part, len(tried), regimes) for part in (split.training, split.validation))
+    each, low, high = (
+        torch.tensor(numbers, dtype=DTYPE, device=setup.device)
+        for numbers in (tried * len(seeds), problem.card.low, problem.card.high)
+    )
+    term = PriorTerm(problem.regime_priors() if regimes else problem.priors(), each, low, high)
+    shape = _shape(problem, setup.hidden, len(problem.card.regimes) if regimes else None)
+    network, record = fit_mixtures(shape, training, validation, repeated, setup.budget, term)
     with torch.no_grad():
-        unseen = network(parts[1].x).log_prob(parts[1].u).view(len(seeds), len(tried), -1)
+        unseen = network(validation.x).log_prob(validation.u).view(len(seeds), len(tried), -1)
     best = [strongest_within_error(likelihoods) for likelihoods in unseen]
     picked = [index * len(tried) + choice for index, choice in enumerate(best)]
 
@@ -141,8 +133,7 @@ def fit_mixture(
         return drawn[:, picked].permute(1, 2, 0, 3)
 
     def log_prob(x: Tensor, u: Tensor) -> Tensor:
-        each = network(x.expand(len(repeated), -1, -1)).log_prob(u.expand(len(repeated), -1, -1))
-        return each[picked]
+        return network(x.expand(len(repeated), -1, -1)).log_prob(u.expand(len(repeated), -1, -1))[picked]
 
     return Fit(
         REGIMES if regimes else PRIORS if weights else MIXTURE,
@@ -152,6 +143,14 @@ def fit_mixture(
         log_prob,
         tuple(weights[choice] for choice in best) if weights else (),
     )
+
+
+def _repeated(samples: Samples, times: int, regimes: bool) -> Samples:
+    """Every seed's samples so many times in a row, with the regimes or without."""
+    x, u = (part.repeat_interleave(times, dim=0) for part in (samples.x, samples.u))
+    if not regimes or samples.regime is None:
+        return Samples(x, u)
+    return Samples(x, u, samples.regime.repeat_interleave(times, dim=0))
 
 
 def strongest_within_error(log_likelihoods: Tensor) -> int:
@@ -176,8 +175,8 @@ def fit_flow(problem: Problem, split: Split, setup: Setup) -> Fit:
     condition, value = len(problem.card.low), len(problem.card.value_names)
     mixture = parameter_count(_shape(problem, setup.hidden).layer_sizes(condition, value))
     width = width_for(mixture, condition + value + 1, value, len(setup.hidden))
-    pairs = [[part.x, part.u] for part in (split.training, split.validation)]
-    network, record = fit_flows([width] * len(setup.hidden), *pairs, setup.seeds, setup.budget)
+    training, validation = ([part.x, part.u] for part in (split.training, split.validation))
+    network, record = fit_flows([width] * len(setup.hidden), training, validation, setup.seeds, setup.budget)
     members = len(setup.seeds)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -21,7 +21,7 @@ from cmgai_fem.study.findings import Findings, Section
 from cmgai_fem.study.measurements import Measurement, Quantity, SeedTolerance, refuse_unmeasured, seeds_table
 from cmgai_fem.study.pipelines import Tools, register
 
-from .fields_study import FieldsPlan, study_fields
+from .fields_study import FieldsPlan, Sizes, study_fields
 from .figures import law_figure
 from .fits import METHODS, Setup, draw_split, fit_all
 from .law_comparison import OURS, TRUTH, Part, Reference, cost_of, judge, law_measures, likelihoods, quantities
@@ -55,9 +55,9 @@ class Plan(Table):
     """
 
     seeds: int = Field(ge=1)
-    samples: dict[str, list[int]]
+    samples: dict[str, Sizes] = Field(min_length=1)
     steps: int = Field(ge=1)
-    hidden: list[int]
+    hidden: list[int] = Field(min_length=1)
     penalty_weights: list[float] = Field(min_length=1)
     conditions: int = Field(ge=1)
     draws_1d: int = Field(ge=10)
