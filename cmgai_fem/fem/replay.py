@@ -17,12 +17,12 @@ from scipy import sparse
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import NEWTON_STEPS, ForwardMarch
 from cmgai_fem.fem.internal_force import InternalForce
-from cmgai_fem.fem.known_force import force_on_dofs
-from cmgai_fem.fem.slow_modes import slow_modes
+from cmgai_fem.fem.least_force import force_on_dofs
+from cmgai_fem.fem.linear import slow_modes
 from cmgai_fem.fem.spaces import Columns, LabelSpace, products
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import Motion, TransportSolution
+from cmgai_fem.transport.solution import Motion, Solution
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Replay:
         return float(self.difference.max())
 
 
-def replay(solution: TransportSolution, steps: int = 200) -> Replay:
+def replay(solution: Solution, steps: int = 200) -> Replay:
     """March the labels from the first state with the solution's force and compare with its motion.
 
     Args:
@@ -75,16 +75,16 @@ def replay(solution: TransportSolution, steps: int = 200) -> Replay:
 
 
 def _whole(
-    solution: TransportSolution, body: Motion, march: ForwardMarch, to_dofs: Callable[[Array], Array], times: Array
+    solution: Solution, body: Motion, march: ForwardMarch, to_dofs: Callable[[Array], Array], times: Array
 ) -> Replay:
     scale, origin = solution.problem.scaling.scale, solution.problem.modes.origin
-    motion = np.array([to_dofs(scale * (solution.motion(s) - origin)) for s in times])
-    velocity = to_dofs(scale * solution.motion(0.0, 1))
+    motion = np.array([to_dofs(scale * (solution.path(s) - origin)) for s in times])
+    velocity = to_dofs(scale * solution.path(0.0, 1))
     marched = march.midpoint(motion[0], velocity, times, lambda s: to_dofs(scale * body(s)))
     return _compare(times, marched.displacement, motion)
 
 
-def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: Array) -> Replay:
+def _slow(solution: Solution, body: Motion, space: LabelSpace, times: Array) -> Replay:
     """Implicit midpoint on the slow modes' amplitudes, with the rest of the motion given."""
     problem = solution.problem
     scale, origin, damping = problem.scaling.scale, problem.modes.origin, problem.damping
@@ -93,10 +93,10 @@ def _slow(solution: TransportSolution, body: Motion, space: LabelSpace, times: A
     tests, columns = products(space.mass, vectors.T).T, Columns(vectors, space.mass.comm)
 
     def displacement(s: float) -> Array:
-        return space.to_dofs(scale * (solution.motion(s) - origin))
+        return space.to_dofs(scale * (solution.path(s) - origin))
 
     motion = np.array([displacement(s) @ tests for s in times])
-    amplitudes, velocity = motion[0], space.to_dofs(scale * solution.motion(0.0, 1)) @ tests
+    amplitudes, velocity = motion[0], space.to_dofs(scale * solution.path(0.0, 1)) @ tests
     marched = [amplitudes]
     for start, step in zip(times[:-1], np.diff(times), strict=True):
         middle_time = float(start + 0.5 * step)

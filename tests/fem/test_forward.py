@@ -8,14 +8,14 @@ from scipy import sparse
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import ForwardMarch
-from cmgai_fem.fem.known_force import ForceOnDofs
+from cmgai_fem.fem.least_force import ForceOnDofs
 from cmgai_fem.fem.replay import replay
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 
 def square(count=5):
@@ -98,7 +98,7 @@ def wave_states():
     X, Y = labels.points.T
     values = np.linspace(0.0, 1.0, 4)
     fields = [np.column_stack([0.3 * s**2 * np.sin(2 * X) + s * Y, 0.2 * np.sin(2 * s) * X * Y]) for s in values]
-    return StateSet(labels, Coordinate("load"), values, {"u": Field(np.stack(fields), "m", ("x", "y"))})
+    return States(labels, Coordinate("load"), values, {"u": Field(np.stack(fields), "m", ("x", "y"))})
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def wave_states():
 )
 def test_the_force_of_a_transport_gives_its_motion_back(name, damping):
     law = make_law(name) if name == "none" else make_law(name, 0.002)
-    solution = solve(TransportProblem(wave_states(), law=law, damping=damping, force=Least(0)), "fem")
+    solution = solve(Problem(wave_states(), law=law, damping=damping, force=Least(0)), "fem")
     coarse, fine = replay(solution, 50), replay(solution, 100)
     assert fine.worst < 1e-3
     assert np.log2(coarse.worst / fine.worst) > 1.8
@@ -127,9 +127,7 @@ class StiffeningSpring:
 )
 def test_a_known_force_acts_in_the_replay(name, damping, method):
     law = make_law(name) if name == "none" else make_law(name, 0.002)
-    statement = TransportProblem(
-        wave_states(), law=law, damping=damping, force=Least(0), known_force=StiffeningSpring()
-    )
+    statement = Problem(wave_states(), law=law, damping=damping, force=Least(0), known_force=StiffeningSpring())
     solution = solve(statement, method)
     assert replay(solution, 200).worst < 1e-3
     without = replace(solution, problem=replace(statement, known_force=None))
@@ -169,10 +167,10 @@ def test_bad_input_and_failed_steps_are_errors():
     with pytest.raises(ConvergenceError, match="failed at s = 1"):
         march.midpoint(u, space.to_dofs(1e3 * square().points[:, ::-1] ** 2), np.array([0.0, 1.0]))
     still = Field(np.zeros((2, 1, 1)), "1", ("",))
-    states = StateSet(labels_on_points(np.zeros((1, 1))), Coordinate("s"), np.array([0.0, 1.0]), {"u": still})
-    solution = solve(TransportProblem(states, force=Least(0)), "fem")
+    states = States(labels_on_points(np.zeros((1, 1))), Coordinate("s"), np.array([0.0, 1.0]), {"u": still})
+    solution = solve(Problem(states, force=Least(0)), "fem")
     with pytest.raises(InputError, match="a blow at each state between"):
-        replay(solve(TransportProblem(wave_states(), force=Least(-1)), "fem"))
+        replay(solve(Problem(wave_states(), force=Least(-1)), "fem"))
     object.__setattr__(solution, "force", None)
     with pytest.raises(InputError, match="reports no force"):
         replay(solution)

@@ -4,8 +4,8 @@ import numpy as np
 from mpi4py import MPI
 
 from cmgai_fem.mechanics.codes import CheckRow
+from cmgai_fem.mechanics.materials import Linear, RodMaterial
 from cmgai_fem.mechanics.meshing import MeshParameters
-from cmgai_fem.mechanics.rod_material import Linear, RodMaterial
 from cmgai_fem.mechanics.taylor_rod import RodModel, TaylorRodTime
 
 VELOCITY, END = 227.0, 80.0
