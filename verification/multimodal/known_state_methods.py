@@ -15,12 +15,13 @@ from scipy import stats
 from sklearn.covariance import oas
 from torch import Tensor
 
-from cmgai_fem.calibration.calibrate import calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.calibration.calibrate import calibrate
+from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.trials import sides
 from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
-from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
-from cmgai_fem.transport.cardinal import CardinalSolver
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.solve import Solver
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.transport.problem import Problem as Statement
 
 from .fits import Fit, Split
 from .problems import Problem
@@ -87,19 +88,15 @@ def transport_cloud(clouds: Clouds, targets: Sequence[float], units: Array) -> A
     motion = label_clouds([cloud / units for cloud in clouds.values])
     labels = labels_on_points(np.arange(float(motion.shape[1]))[:, None])
     names = tuple(str(axis) for axis in range(motion.shape[2]))
-    states = StateSet(labels, Coordinate("state"), clouds.states, {"value": Field(motion, "1", names)})
-    problem = TransportProblem(states).with_reach(*targets)
-    low, high = clouds.states[[0, -1]]
-    solver = CardinalSolver(solve)
+    coordinates = Coordinates((Coordinate("state"),))
+    states = States(labels, coordinates, clouds.states[:, None], {"value": Field(motion, "1", names)})
+    statement = Statement(states).with_reach(*targets)
     cloud = np.empty((len(targets), *motion.shape[1:]))
-    for inside in (True, False):
-        rows = [row for row, target in enumerate(targets) if (low <= target <= high) == inside]
-        if not rows:
-            continue
-        asked = [targets[row] for row in rows]
-        trials = interpolation_trials(states) if inside else extrapolation_trials(states, asked)
-        carried = calibrate(problem, trials, solver, targets=asked, pseudo_times=()).solve(problem, solver)
-        cloud[rows] = [carried.at(target) for target in asked]
+    # Labels have no places here, so the weights of the superposition must not vary over them.
+    for side in sides(states, targets):
+        carried = calibrate(statement, np.array(side), search=Search(kinds=())).solve(statement, Solver())
+        for point in side:
+            cloud[np.equal(targets, point[0])] = carried.at(point)
     return cloud * units
 
 

@@ -6,17 +6,18 @@ import numpy as np
 from dolfinx import fem
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
-from cmgai_fem.mechanics.codes.probes import evaluate
 from cmgai_fem.mechanics.materials import TemperaturePolynomial
 from cmgai_fem.mechanics.meshing import mark_boundaries
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
+from cmgai_fem.study.findings import Figure
+
+from .probes import evaluate
 
 YOUNG = TemperaturePolynomial((200e9, -100e9), 20.0, 500.0)
 EXPANSION = TemperaturePolynomial((1e-5, 1e-5), 20.0, 500.0)
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """sigma = -E(T) alpha(T) (T - 20): -540 MPa at 260 degC and -960 MPa at 500 degC, in three dimensions."""
     mesh = dolfinx.mesh.create_box(MPI.COMM_SELF, [[0.0, 0.0, 0.0], [1.0, 0.1, 0.1]], [4, 1, 1])
     body = mark_boundaries(
@@ -39,5 +40,5 @@ def run() -> list[CheckRow]:
         bar.solve(f"{value:g} degC")
         stress = evaluate(bar.stress[0, 0], mesh, [0.4, 0.05, 0.05])
         quantity = f"axial stress at {value:g} degC [Pa]"
-        rows.append(CheckRow.equal("constrained-bar", quantity, target, stress, 1e-8, "exact"))
+        rows.append(Figure.equals("constrained-bar", quantity, "", stress, target, 1e-8, "exact"))
     return rows

@@ -1,29 +1,34 @@
-"""Study: optimal transport as the limit of the theory, and what it does for moving fields.
+"""Optimal transport as the limit of the theory, and what it does for moving fields.
 
 With no law, no damping and no force the transport is that of Monge and Brenier between densities (McCann's
 interpolation); the closed forms for Gaussians hold it. A known quadratic pull bends the motion. Mass mode carries
 moving pulses and fronts, against every rival.
 """
 
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from pydantic import Field as Key
 
 from cmgai_fem.distributions.optimal_transport import Gaussian, couple, label_clouds
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
-from cmgai_fem.theory import moving_fields, pictures
-from cmgai_fem.theory.checks import Check, at_most, equals, make_folder, reported, say, write_checks
-from cmgai_fem.theory.label_meshes import square_mesh
-from cmgai_fem.theory.pull import QuadraticPull, hermite_labels
-from cmgai_fem.transport.density import cell_masses, cell_volumes, density_by_jacobian, deposit, transport_cost
+from cmgai_fem.states.label_meshes import square_mesh
+from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
+from cmgai_fem.study.density_pictures import animate_densities, draw_densities
+from cmgai_fem.study.file import StudyFile
+from cmgai_fem.study.findings import Figure, Findings, joined, judged
+from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.transport.density import cell_masses, density_by_jacobian, deposit, lumped_volumes, transport_cost
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
-TITLE = "Optimal transport as the limit of the theory"
+from .moving_fields import MovingFields, compare
+from .pictures import draw_moments
+from .pull import QuadraticPull, hermite_labels
+
+TAKES = frozenset({"quick"})
+SOURCE = "theory, section 7"
 PAIRS = {
     "Gaussian to Gaussian, 1-D": (
         Gaussian(np.zeros(1), np.eye(1)),
@@ -34,34 +39,39 @@ PAIRS = {
         Gaussian(np.array([3.0, 1.0]), np.array([[0.6, -0.4], [-0.4, 2.0]])),
     ),
 }
-Report = Callable[[str], None]
 
 
-def run_optimal_transport(out: Path, quick: bool, report: Report) -> int:
-    """Run the study.
+class Study(StudyFile):
+    """The sizes of the cases.
 
     Args:
-        out: results folder, made if it is not there.
-        quick: fewer samples and rivals, for tests.
-        report: takes lines of progress.
-
-    Returns:
-        0 if every figure keeps its limit, else 1.
+        samples: points of each cloud.
+        labels: labels a side of the mesh of the Gaussian density.
+        frames: of the animation of one Gaussian to eight.
+        moving: the moving fields.
     """
-    start = time.perf_counter()
-    make_folder(out)
-    checks: list[Check] = []
+
+    samples: int = Key(ge=64)
+    labels: int = Key(ge=5)
+    frames: int = Key(ge=5)
+    moving: MovingFields
+
+
+def run(study: Study, tools: Tools) -> Findings:
+    """Run the cases one after the other."""
+    return joined(_parts(study, tools), tools.say)
+
+
+def _parts(study: Study, tools: Tools) -> Iterator[Findings]:
     for name, (first, last) in PAIRS.items():
-        checks += _tell(report, gaussian_clouds(name, first, last, 300 if quick else 2000))
-    checks += _tell(report, gaussian_density(25 if quick else 81, out))
-    checks += _tell(report, one_to_eight(400 if quick else 2000, out, quick))
-    checks += _tell(report, known_pull(out))
-    checks += _tell(report, moving_fields.compare(out, quick))
-    write_checks(out, TITLE, checks, quick, time.perf_counter() - start)
-    return 0 if all(check.passed for check in checks) else 1
+        yield gaussian_clouds(name, first, last, study.samples)
+    yield gaussian_density(study.labels, tools)
+    yield one_to_eight(study.samples, study.frames, tools)
+    yield known_pull(tools)
+    yield compare(study.moving, tools)
 
 
-def gaussian_clouds(name: str, first: Gaussian, last: Gaussian, count: int) -> list[Check]:
+def gaussian_clouds(name: str, first: Gaussian, last: Gaussian, count: int) -> Findings:
     """Two clouds in no common order: the coupling must find the labels, the transport the Gaussians between.
 
     The first cloud has the first Gaussian's mean and covariance to rounding, the second is its image under McCann's map
@@ -75,19 +85,14 @@ def gaussian_clouds(name: str, first: Gaussian, last: Gaussian, count: int) -> l
     coupling = couple(cloud, target)
     exact = first.map_to(last, cloud)
     spread = np.sqrt(np.mean((exact - last.mean) ** 2))
-    checks = [
-        equals(name, "W2 squared", "coupling", coupling.cost, first.wasserstein_squared(last), 1e-3),
-        at_most(
-            name,
-            "map, RMS error over spread",
-            "coupling",
-            np.sqrt(np.mean((coupling.images - exact) ** 2)) / spread,
-            1e-3,
-        ),
+    misfit = np.sqrt(np.mean((coupling.images - exact) ** 2)) / spread
+    figures = [
+        Figure.equals(name, "W2 squared", "coupling", coupling.cost, first.wasserstein_squared(last), 1e-3),
+        Figure.at_most(name, "map, RMS error over spread", "coupling", misfit, 1e-3),
     ]
     states = _cloud_states(np.stack([cloud, coupling.images]))
     for method in METHODS:
-        problem = TransportProblem(states, force=Least(-1))
+        problem = Problem(states, force=Least(-1))
         solution = solve(problem, method)
         worst = 0.0
         for s in (0.25, 0.5, 0.75):
@@ -95,13 +100,15 @@ def gaussian_clouds(name: str, first: Gaussian, last: Gaussian, count: int) -> l
             shift = np.abs(found.mean(axis=0) - between.mean).max() / np.abs(last.mean - first.mean).max()
             covariance = np.atleast_2d(np.cov(found.T, bias=True))
             worst = max(worst, shift, np.abs(covariance - between.covariance).max() / np.abs(between.covariance).max())
-        checks.append(at_most(name, "mean and covariance between, relative error", method, worst, 1e-3))
+        figures.append(Figure.at_most(name, "mean and covariance between, relative error", method, worst, 1e-3))
     independent = couple(cloud, last.mean + rng.standard_normal(cloud.shape) @ np.linalg.cholesky(last.covariance).T)
-    checks.append(reported(name, "W2 squared of independent samples (sampling floor)", "coupling", independent.cost))
-    return checks
+    floor = "W2 squared of independent samples (sampling floor)"
+    figures.append(Figure.shown(name, floor, "coupling", independent.cost))
+    text = "Two clouds in no common order: the coupling finds the labels, the transport the Gaussians between."
+    return judged(figures, name, [text])
 
 
-def gaussian_density(count: int, out: Path) -> list[Check]:
+def gaussian_density(count: int, tools: Tools) -> Findings:
     """The same in two dimensions on a label mesh: density by the Jacobian, mass, W2 squared."""
     name = "Gaussian density on a label mesh"
     first, last = PAIRS["Gaussian to Gaussian, 2-D"]
@@ -110,39 +117,41 @@ def gaussian_density(count: int, out: Path) -> list[Check]:
     total = cell_masses(labels, density).sum()
     density /= total
     images = first.map_to(last, labels.points)
-    states = StateSet(
+    states = States.of(
         labels, Coordinate("s"), np.array([0.0, 1.0]), {"x": Field(np.stack([labels.points, images]), "1", ("x", "y"))}
     )
-    checks = []
+    figures = []
     grid = np.linspace(-6.0, 8.0, 141)
     masses = cell_masses(labels, density)
     for method in METHODS:
-        solution = solve(TransportProblem(states, force=Least(-1), density=density), method)
+        solution = solve(Problem(states, force=Least(-1), density=density), method)
         middle = solution.at(0.5)
         rho = density_by_jacobian(labels, density, middle, "s = 0.5")
         exact = first.between(last, 0.5).density(middle) / total
         spread = deposit(labels, masses, middle, (grid, grid))
         cost, target = transport_cost(labels, density, solution.at(1.0)), first.wasserstein_squared(last)
-        checks += [
-            at_most(name, "density at s = 0.5, largest error", method, float(np.abs(rho - exact).max()), 1e-9),
-            at_most(name, "mass by Jacobian, error", method, abs(rho @ _volumes(labels, middle) - masses.sum()), 1e-12),
-            at_most(name, "mass by deposit, error", method, abs(spread.sum() * 0.1**2 - masses.sum()), 1e-12),
+        kept = rho @ lumped_volumes(middle, labels.cells["triangle"]), spread.sum() * 0.1**2
+        figures += [
+            Figure.at_most(name, "density at s = 0.5, largest error", method, np.abs(rho - exact).max(), 1e-9),
+            Figure.at_most(name, "mass by Jacobian, error", method, abs(kept[0] - masses.sum()), 1e-12),
+            Figure.at_most(name, "mass by deposit, error", method, abs(kept[1] - masses.sum()), 1e-12),
             # Second order in the mesh: 0.1 % on the full one.
-            equals(name, "W2 squared by the motion", method, cost, target, 1e-3 * (80 / (count - 1)) ** 2),
-        ]  # fmt: skip
+            Figure.equals(name, "W2 squared by the motion", method, cost, target, 1e-3 * (80 / (count - 1)) ** 2),
+        ]
     times = np.linspace(0.0, 1.0, 5)
     frames = [deposit(labels, masses, solution.at(s), (grid[::2], grid[::2])) for s in times]
-    pictures.draw_density_strip(out / "gaussian_density.png", frames, times, (-6.0, 8.0, -6.0, 8.0))
-    return checks
+    drawn = draw_densities(frames, times, (-6.0, 8.0, -6.0, 8.0))
+    picture = tools.picture(drawn, "gaussian_density", "The density that the moved label mesh carries.")
+    return judged(figures, name, ["The density by the Jacobian, its mass, and the cost of the motion."], [picture])
 
 
-def one_to_eight(count: int, out: Path, quick: bool) -> list[Check]:
+def one_to_eight(count: int, frame_count: int, tools: Tools) -> Findings:
     """One Gaussian to eight on a circle: exact coupling of samples, straight motion, picture and animation."""
     rng = np.random.default_rng(1)
     angle = 2.0 * np.pi * (np.arange(count) % 8) / 8.0
     eight = 4.0 * np.column_stack([np.cos(angle), np.sin(angle)]) + 0.3 * rng.standard_normal((count, 2))
     clouds = label_clouds([rng.standard_normal((count, 2)), rng.permutation(eight)])
-    solution = solve(TransportProblem(_cloud_states(clouds), force=Least(-1)), "fem")
+    solution = solve(Problem(_cloud_states(clouds), force=Least(-1)), "fem")
     end = solution.at(1.0)
     # Optimal plans are cyclically monotone: no two labels gain by exchanging their ends.
     start = clouds[0]
@@ -152,20 +161,24 @@ def one_to_eight(count: int, out: Path, quick: bool) -> list[Check]:
     given = np.sort(np.ascontiguousarray(eight).view(f"{end.dtype.str},{end.dtype.str}").ravel())
     misfit = max(np.abs(ends[key] - given[key]).max() for key in ends.dtype.names)
     grid = np.linspace(-5.5, 5.5, 56)
-    times = np.linspace(0.0, 1.0, 5 if quick else 49)
+    times = np.linspace(0.0, 1.0, frame_count)
     frames = [_histogram(solution.at(s), grid) for s in times]
     extent = (-5.5, 5.5, -5.5, 5.5)
-    pictures.animate_density(out / "one_to_eight.gif", frames, times, extent)
     chosen = np.linspace(0, len(times) - 1, 5).astype(int)
-    pictures.draw_density_strip(out / "one_to_eight.png", [frames[k] for k in chosen], times[chosen], extent)
-    name = "one Gaussian to eight"
-    return [
-        at_most(name, "gain of the best exchange of two ends", "fem", max(-float(gain.min()), 0.0), 1e-9),
-        at_most(name, "samples of the last state, error", "fem", misfit, 1e-9),
+    pictures = [
+        tools.picture(draw_densities([frames[k] for k in chosen], times[chosen], extent), "one_to_eight"),
+        tools.animation(animate_densities(frames, times, extent), "one_to_eight"),
     ]
+    name = "one Gaussian to eight"
+    figures = [
+        Figure.at_most(name, "gain of the best exchange of two ends", "fem", max(0.0, -float(gain.min())), 1e-9),
+        Figure.at_most(name, "samples of the last state, error", "fem", misfit, 1e-9),
+    ]
+    text = "Independent samples of both, coupled exactly: no two labels gain by exchanging their ends."
+    return judged(figures, name, [text], pictures)
 
 
-def known_pull(out: Path) -> list[Check]:
+def known_pull(tools: Tools) -> Findings:
     """1-D Gaussian under the quadratic pull of theory section 7, by both discretisations."""
     from cmgai_fem.pinn.settings import TrainingSettings
 
@@ -173,14 +186,14 @@ def known_pull(out: Path) -> list[Check]:
     q, weights = hermite_labels(9)
     first, last = Gaussian(np.zeros(1), np.eye(1)), Gaussian(np.ones(1), 2.0 * np.eye(1))
     positions = np.stack([q[:, None], first.map_to(last, q[:, None])])
-    states = StateSet(
+    states = States.of(
         labels_on_points(q[:, None], weights),
         Coordinate("s"),
         np.array([0.0, 1.0]),
         {"x": Field(positions, "1", ("",))},
     )
     pull = QuadraticPull(q)
-    problem = TransportProblem(states, force=Least(-1), known_force=pull)
+    problem = Problem(states, force=Least(-1), known_force=pull)
     # The pull acts within a tenth of the way: elements and Gauss points must resolve its bell.
     options: dict[str, dict[str, Any]] = {"fem": {"refine": 8.0}, "pinn": {"settings": TrainingSettings(points=40)}}
 
@@ -189,31 +202,21 @@ def known_pull(out: Path) -> list[Check]:
 
     s = np.linspace(0.0, 1.0, 41)
     exact = pull.exact_moments(s)
-    checks: list[Check] = []
+    figures: list[Figure] = []
     for method in METHODS:
         solution = solve(problem, method, **options[method])
-        speed = moments(problem.scaling.scale * solution.motion(0.0, 1)[:, 0])
+        speed = moments(problem.scaling.scale * solution.path(0.0, 1)[:, 0])
         middle = moments(solution.at(0.5)[:, 0])
         ours = np.array([moments(solution.at(value)[:, 0]) for value in s])
-        checks += [
-            equals(name, "m'(0)", method, speed[0], 2.82362, 1e-3),
-            equals(name, "sigma'(0)", method, speed[1], -0.08813, 1e-3),
-            equals(name, "m(1/2)", method, middle[0], 1.2540, 1e-3),
-            equals(name, "sigma(1/2)", method, middle[1], 0.9938, 1e-3),
-            at_most(name, "m and sigma over s, error", method, float(np.abs(ours.T - exact).max()), 1e-5),
-        ]
-    pictures.draw_curves(
-        out / "known_pull.png", s, [("mean", ours[:, 0], exact[0]), ("deviation", ours[:, 1], exact[1])]
-    )
-    return checks
-
-
-def _volumes(labels: Labels, positions: Array) -> Array:
-    """Lumped volume (L,) of each label on the moved mesh."""
-    ((_, cells),) = labels.cells.items()
-    volumes = np.zeros(labels.count)
-    np.add.at(volumes, cells, np.abs(cell_volumes(positions, cells))[:, None] / cells.shape[1])
-    return volumes
+        targets = (("m'(0)", speed[0], 2.82362), ("sigma'(0)", speed[1], -0.08813),
+                   ("m(1/2)", middle[0], 1.2540), ("sigma(1/2)", middle[1], 0.9938))  # fmt: skip
+        figures += [Figure.equals(name, key, method, value, target, 1e-3, SOURCE) for key, value, target in targets]
+        figures.append(
+            Figure.at_most(name, "m and sigma over s, error", method, np.abs(ours.T - exact).max(), 1e-5, "collocation")
+        )
+    drawn = draw_moments(s, [("mean", ours[:, 0], exact[0]), ("deviation", ours[:, 1], exact[1])])
+    text = "Labels of N(0, 1) on their way to N(1, 2), drawn to N(3, 1/4) about s = 1/2."
+    return judged(figures, name, [text], [tools.picture(drawn, "known_pull")])
 
 
 def _whitened(cloud: Array) -> Array:
@@ -229,13 +232,7 @@ def _histogram(points: Array, lines: Array) -> Array:
     return np.asarray(found)
 
 
-def _cloud_states(positions: Array) -> StateSet:
+def _cloud_states(positions: Array) -> States:
     components = tuple("xyz"[: positions.shape[2]])
     values = np.linspace(0.0, 1.0, len(positions))
-    return StateSet(labels_on_points(positions[0]), Coordinate("s"), values, {"x": Field(positions, "1", components)})
-
-
-def _tell(report: Report, checks: list[Check]) -> list[Check]:
-    for check in checks:
-        report(say(check))
-    return checks
+    return States.of(labels_on_points(positions[0]), Coordinate("s"), values, {"x": Field(positions, "1", components)})

@@ -3,10 +3,10 @@
 import numpy as np
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
 from cmgai_fem.mechanics.materials import Linear, RodMaterial
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.taylor_rod import RodModel, TaylorRodTime
+from cmgai_fem.study.findings import Figure
 
 VELOCITY, END = 227.0, 80.0
 COPPER = RodMaterial(
@@ -26,14 +26,14 @@ def standard_bar(radial_cells: int, axial_cells: int) -> RodModel:
     return TaylorRodTime(mesh=MeshParameters(file="taylor_rod.geo", numbers=numbers), material=COPPER)
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """Rows: final radius and length [mm], and the kinetic energy that is left."""
     _, _, bar = standard_bar(5, 50).march(MPI.COMM_SELF, VELOCITY, [END * 1e-6])
     deformed = 1e3 * (bar.kinematics.nodes + bar.displacement.array.reshape(-1, 2))
     energies = bar.energies()
     left = energies.kinetic / energies.initial
     return [
-        CheckRow.equal("taylor-bar", "final radius [mm]", 7.22, float(deformed[:, 0].max()), 2e-2, RADIUS_SOURCE),
-        CheckRow.equal("taylor-bar", "final length [mm]", 21.42, float(np.max(deformed[:, 1])), 5e-3, LENGTH_SOURCE),
-        CheckRow.at_most("taylor-bar", "kinetic energy left / initial", 1e-2, left, "the bar is at rest"),
+        Figure.equals("taylor-bar", "final radius [mm]", "", float(deformed[:, 0].max()), 7.22, 2e-2, RADIUS_SOURCE),
+        Figure.equals("taylor-bar", "final length [mm]", "", float(np.max(deformed[:, 1])), 21.42, 5e-3, LENGTH_SOURCE),
+        Figure.at_most("taylor-bar", "kinetic energy left / initial", "", left, 1e-2, "the bar is at rest"),
     ]

@@ -1,10 +1,12 @@
+"""The rivals over several state coordinates."""
+
 import numpy as np
 import pytest
 from scipy.interpolate import LinearNDInterpolator, RBFInterpolator, RectBivariateSpline
 from scipy.stats import qmc
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.rivals.scattered import SCATTERED_BASELINES, rivals_for
+from cmgai_fem.rivals import RIVALS, rivals_for
 
 GRID = np.array([[x, y] for x in np.linspace(0.0, 1.0, 5) for y in np.linspace(0.0, 1.0, 4)])
 LOW, SPAN = np.array([100.0, 2e3]), np.array([600.0, 6e3])
@@ -24,7 +26,7 @@ def scattered(count: int, seed: int = 0) -> np.ndarray:
 def predict(name: str, places: np.ndarray, asked: np.ndarray, snapshots: np.ndarray | None = None) -> np.ndarray:
     data = smooth(places) if snapshots is None else snapshots
     trials = np.arange(len(places))
-    return SCATTERED_BASELINES[name].predict(LOW + SPAN * places, data, LOW + SPAN * asked, trials)
+    return RIVALS[name].fit(LOW + SPAN * places, data, trials=trials)(LOW + SPAN * asked)
 
 
 def test_linear_and_thin_plate_are_scipys():
@@ -42,7 +44,10 @@ def test_the_grid_spline_is_scipys_bivariate_spline():
     data = smooth(GRID)
     expected = RectBivariateSpline(np.linspace(0, 1, 5), np.linspace(0, 1, 4), data[:, 7].reshape(5, 4), kx=3, ky=3)
     np.testing.assert_allclose(predict("grid_spline", GRID, asked)[:, 7], expected.ev(*asked.T), atol=1e-10)
-    assert "grid_spline" in rivals_for(GRID)
+    assert rivals_for(GRID) == [
+        "linear", "thin_plate_spline", "response_surface", "grid_spline", "pod_rbf", "pod_gpr", "fpca_gpr",
+        "convex_stack",
+    ]  # fmt: skip
     assert "grid_spline" not in rivals_for(scattered(9))
     with pytest.raises(InputError, match="do not fill a grid"):
         predict("grid_spline", scattered(9), asked)
@@ -77,7 +82,7 @@ def test_the_more_important_coordinate_is_found(name):
     assert error < 0.5 * isotropic
 
 
-@pytest.mark.parametrize("name", sorted(set(SCATTERED_BASELINES) - {"grid_spline"}))
+@pytest.mark.parametrize("name", rivals_for(scattered(9)))
 def test_equal_snapshots_stay_and_units_do_not_matter(name):
     places, asked = scattered(9), scattered(3, 1)
     still = np.repeat(smooth(places)[:1], 9, axis=0)
@@ -85,7 +90,10 @@ def test_equal_snapshots_stay_and_units_do_not_matter(name):
 
 
 def test_malformed_requests_are_refused():
-    with pytest.raises(InputError, match="do not fit"):
+    with pytest.raises(InputError, match=r"9 states need \(9, D\) snapshots"):
         predict("linear", scattered(9), scattered(3), smooth(scattered(8)))
     with pytest.raises(InputError, match="one value alone"):
         predict("linear", scattered(9) * [1.0, 0.0], scattered(3))
+    diagonal = np.repeat(np.linspace(0.0, 1.0, 6)[:, None], 2, axis=1)
+    with pytest.raises(InputError, match="all lie on one line"):
+        predict("linear", diagonal, scattered(3), smooth(diagonal))

@@ -9,15 +9,15 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
 from cmgai_fem.mechanics.meshing import mark_boundaries
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity, strain, thermoelastic_stress
+from cmgai_fem.study.findings import Figure
 
 CELLS = (12, 24)
 POISSON = 0.3
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """Observed order in L2 (k + 1) and H1 (k) for degrees 1 to 3 on triangles and quadrilaterals, plane strain."""
     rows = []
     shapes = {"triangles": dolfinx.mesh.CellType.triangle, "quadrilaterals": dolfinx.mesh.CellType.quadrilateral}
@@ -27,7 +27,9 @@ def run() -> list[CheckRow]:
             quantity = f"order in {norm}, degree {degree}, {name} [-]"
             observed = float(np.log2(left / right))
             rows.append(
-                CheckRow.at_least("manufactured-elasticity", quantity, float(order), observed, 0.05, "Cea, Nitsche")
+                Figure.at_least(
+                    "manufactured-elasticity", quantity, "", observed, float(order), "Cea, Nitsche", tolerance=0.05
+                )
             )
     return rows
 

@@ -5,15 +5,16 @@ import dolfinx
 import numpy as np
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
-from cmgai_fem.mechanics.codes.probes import evaluate
 from cmgai_fem.mechanics.heat import Convection, SteadyConduction
 from cmgai_fem.mechanics.meshing import mark_boundaries
+from cmgai_fem.study.findings import Figure
+
+from .probes import evaluate
 
 CELLS = 64
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """k = 1 + 0.01 T between 0 and 100 degC, linear elements; and a slab of constant k cooled by convection."""
     mesh = dolfinx.mesh.create_interval(MPI.COMM_SELF, CELLS, [0.0, 1.0])
     body = mark_boundaries(mesh, {"left": lambda x: np.isclose(x[0], 0.0), "right": lambda x: np.isclose(x[0], 1.0)})
@@ -26,10 +27,9 @@ def run() -> list[CheckRow]:
     )
     # k (100 - T0) = h (T0 - 20) a unit length.
     surface = (2.0 * 100.0 + 3.0 * 20.0) / 5.0
+    cold = evaluate(cooled.solve("cooled slab"), mesh, [0.0])
+    quantity = "surface T with convection [degC]"
     return [
-        CheckRow.equal("kirchhoff-slab", "T(1/2) [degC]", float(exact), middle, 1e-5, "exact (Kirchhoff transform)"),
-        CheckRow.equal(
-            "kirchhoff-slab", "surface T with convection [degC]", surface,
-            evaluate(cooled.solve("cooled slab"), mesh, [0.0]), 1e-10, "exact (heat balance)",
-        ),
-    ]  # fmt: skip
+        Figure.equals("kirchhoff-slab", "T(1/2) [degC]", "", middle, float(exact), 1e-5, "exact (Kirchhoff transform)"),
+        Figure.equals("kirchhoff-slab", quantity, "", cold, surface, 1e-10, "exact (heat balance)"),
+    ]

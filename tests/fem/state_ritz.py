@@ -1,7 +1,7 @@
 """Finite elements of a state space: the least force over a box of B-splines, a check on its Green's functions.
 
 The energy over R^m is cut off at a box many times as wide as the states, its elements growing outwards: what is missed
-falls with the m-th power of the width. The exact answer needs none of this (`state_space.polyharmonic`); here the same
+falls with the m-th power of the width. The exact answer needs none of this (`motions.polyharmonic`); here the same
 statement is solved in another way. It serves order 0: energies of a motion as wide as the box and of one element are
 (width / element)^(2 q) apart, for higher orders more than float64 tells.
 """

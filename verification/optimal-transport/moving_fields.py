@@ -7,13 +7,14 @@ import numpy as np
 
 from cmgai_fem.features.mass import MassTransform
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import BASELINES, Predictor
+from cmgai_fem.rivals import RIVALS, Predictor, rivals_for
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_points
 from cmgai_fem.theory import pictures
 from cmgai_fem.theory.checks import Check, at_most, reported
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution
 
 KNOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 UNSEEN = (0.125, 0.375, 0.625, 0.875)
@@ -58,8 +59,8 @@ def compare(out: Path, quick: bool) -> list[Check]:
         states = known_states(field, grid_labels(dimension, 31 if quick else (201 if dimension == 1 else 41)))
         snapshots, weights = states.fields["u"].values[:, :, 0], states.labels.weights
         rivals = {
-            key: rival.fit(states.values, snapshots, weights)
-            for key, rival in BASELINES.items()
+            key: RIVALS[key].fit(states.values[:, None], snapshots, weights)
+            for key in rivals_for(states.values[:, None])
             if not (quick and key.endswith("gpr"))
         }
         errors = {key: _mean_error(states.labels, field, _rival(predict)) for key, predict in rivals.items()}
@@ -68,21 +69,21 @@ def compare(out: Path, quick: bool) -> list[Check]:
         transform, order = MassTransform.of(states), chosen_order(states)
         checks.append(reported(name, "order p, chosen by leaving known states out", "mass mode", order))
         for method in METHODS:
-            solution = solve(TransportProblem(transform.features, force=Least(order)), method)
+            solution = solve(Problem(transform.features, force=Least(order)), method)
             ours = _mean_error(states.labels, field, _mass_mode(transform, solution))
             label = f"mass mode, {method}"
             checks.append(reported(name, "mean NRMSE", label, ours))
             checks.append(at_most(name, f"mean NRMSE over {best_name}'s", label, ours / errors[best_name], 0.2))
         if dimension == 1:
             s = UNSEEN[1]
-            shown = transform.decode(solution.at(s))[:, 0], rivals[best_name](np.array([s])).ravel()
+            shown = transform.decode(solution.at(s))[:, 0], rivals[best_name](np.array([[s]])).ravel()
             panels.append((f"{name}, s = {s:g}", field(states.labels.points, s), *shown))
             x = states.labels.points[:, 0]
     pictures.draw_profiles(out / "moving_fields.png", x, panels, "best rival")
     return checks
 
 
-def chosen_order(states: StateSet) -> int:
+def chosen_order(states: States) -> int:
     """The p whose motions generate each inner known state best from the other known ones, lowest mean error."""
     trials = range(1, len(states) - 1)
     errors = dict.fromkeys(range(-1, len(states) - 2), 0.0)
@@ -90,7 +91,7 @@ def chosen_order(states: StateSet) -> int:
         transform = MassTransform.of(states.without(left_out))
         value, truth = float(states.values[left_out]), states.fields["u"].values[left_out]
         for order in errors:
-            solution = solve(TransportProblem(transform.features, force=Least(order)), "fem")
+            solution = solve(Problem(transform.features, force=Least(order)), "fem")
             errors[order] += field_error(transform.decode(solution.at(value)), truth, states.labels.weights).nrmse
     return min(errors, key=lambda order: errors[order])
 
@@ -105,17 +106,17 @@ def grid_labels(dimension: int, count: int) -> Labels:
     return labels_on_points(points, volumes)
 
 
-def known_states(field: Moving, labels: Labels) -> StateSet:
+def known_states(field: Moving, labels: Labels) -> States:
     """The five known states of a moving field."""
     values = np.stack([field(labels.points, s) for s in KNOWN])[:, :, None]
-    return StateSet(labels, Coordinate("s"), np.array(KNOWN), {"u": Field(values, "1", ("",))})
+    return States.of(labels, Coordinate("s"), np.array(KNOWN), {"u": Field(values, "1", ("",))})
 
 
 def _rival(predict: Predictor) -> Callable[[float], Array]:
-    return lambda s: predict(np.array([s])).ravel()
+    return lambda s: predict(np.array([[s]])).ravel()
 
 
-def _mass_mode(transform: MassTransform, solution: TransportSolution) -> Callable[[float], Array]:
+def _mass_mode(transform: MassTransform, solution: Solution) -> Callable[[float], Array]:
     return lambda s: transform.decode(solution.at(s), f"s = {s:g}")[:, 0]
 
 

@@ -5,15 +5,16 @@ import gmsh
 import ufl
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
-from cmgai_fem.mechanics.codes.probes import evaluate
 from cmgai_fem.mechanics.meshing import mesh_with_gmsh
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
+from cmgai_fem.study.findings import Figure
+
+from .probes import evaluate
 
 YOUNG, POISSON, PRESSURE = 210e9, 0.3, 10e6
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """Stress yy at the inner ellipse's end, point D (2, 0), in plane stress."""
     body = mesh_with_gmsh(_quarter_membrane, "NAFEMS LE1", MPI.COMM_SELF, 2)
     normal = ufl.FacetNormal(body.mesh)
@@ -24,7 +25,7 @@ def run() -> list[CheckRow]:
     )  # fmt: skip
     membrane.solve("NAFEMS LE1")
     value = evaluate(membrane.stress[1, 1], body.mesh, (2.0, 0.0))
-    return [CheckRow.equal("nafems-le1", "stress yy at D [Pa]", 92.7e6, value, 2e-3, "NAFEMS TNSB LE1")]
+    return [Figure.equals("nafems-le1", "stress yy at D [Pa]", "", value, 92.7e6, 2e-3, "NAFEMS TNSB LE1")]
 
 
 def _quarter_membrane() -> None:

@@ -6,9 +6,9 @@ import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
+from cmgai_fem.study.findings import Figure
 
 YOUNG, TANGENT, YIELD, STRAIN = 100e9, 10e9, 100e6, 0.01
 SOURCE = "bilinear curve, exact"
@@ -36,10 +36,10 @@ def pulled_cube(steps: int) -> QuasiStaticPlasticity:
     return body
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """Row: the axial stress."""
     stress = pulled_cube(steps=3).stress.x.array.reshape(-1, 6)[:, 0]
     target = YIELD + TANGENT * (STRAIN - YIELD / YOUNG)
     return [
-        CheckRow.equal("uniaxial-hardening", "stress at 1 % strain [Pa]", target, float(stress.mean()), 1e-8, SOURCE)
+        Figure.equals("uniaxial-hardening", "stress at 1 % strain [Pa]", "", float(stress.mean()), target, 1e-8, SOURCE)
     ]

@@ -8,11 +8,12 @@ import numpy as np
 import ufl
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.codes import CheckRow
-from cmgai_fem.mechanics.codes.probes import evaluate
 from cmgai_fem.mechanics.heat import SteadyConduction
 from cmgai_fem.mechanics.meshing import Body, mark_boundaries
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
+from cmgai_fem.study.findings import Figure
+
+from .probes import evaluate
 
 INNER, OUTER, HOT = 1.0, 2.0, 100.0
 YOUNG, POISSON, EXPANSION = 1.0, 0.3, 1e-3
@@ -29,37 +30,24 @@ def exact_stress(radius: float) -> tuple[float, float]:
     return float(radial), float(hoop)
 
 
-def run() -> list[CheckRow]:
+def run() -> list[Figure]:
     """A quarter in plane strain and a strip of the axisymmetric body held between two plates."""
     quarter = _quarter(32, 64)
     plane, temperature = _solve_plane(quarter)
-    radial, hoop = exact_stress(1.5)
-    rows = [
-        CheckRow.equal(
-            "thick-cylinder", "T at r = 1.5 [degC]", HOT * float(np.log(OUTER / 1.5) / np.log(OUTER / INNER)),
-            evaluate(temperature, quarter.mesh, [1.5, 0.0]), 1e-3, "exact (logarithm)",
-        ),
-        CheckRow.equal(
-            "thick-cylinder", "hoop stress at the bore, plane strain [Pa]", exact_stress(INNER)[1],
-            evaluate(plane[1, 1], quarter.mesh, [INNER, 0.0]), 5e-3, SOURCE,
-        ),
-        CheckRow.equal(
-            "thick-cylinder", "radial stress at r = 1.5, plane strain [Pa]", radial,
-            evaluate(plane[0, 0], quarter.mesh, [1.5, 0.0]), 5e-3, SOURCE,
-        ),
-    ]  # fmt: skip
     strip, stress = _solve_strip()
-    rows += [
-        CheckRow.equal(
-            "thick-cylinder", "hoop stress at the bore, axisymmetric [Pa]", exact_stress(INNER)[1],
-            evaluate(stress[2, 2], strip.mesh, [INNER, 0.0]), 1e-3, SOURCE,
-        ),
-        CheckRow.equal(
-            "thick-cylinder", "hoop stress at r = 1.5, axisymmetric [Pa]", hoop,
-            evaluate(stress[2, 2], strip.mesh, [1.5, 0.0]), 1e-3, SOURCE,
-        ),
-    ]  # fmt: skip
-    return rows
+    (radial, hoop), bore = exact_stress(1.5), exact_stress(INNER)[1]
+    logarithm = HOT * float(np.log(OUTER / 1.5) / np.log(OUTER / INNER))
+    figures = (
+        ("T at r = 1.5 [degC]", temperature, quarter, 1.5, logarithm, 1e-3, "exact (logarithm)"),
+        ("hoop stress at the bore, plane strain [Pa]", plane[1, 1], quarter, INNER, bore, 5e-3, SOURCE),
+        ("radial stress at r = 1.5, plane strain [Pa]", plane[0, 0], quarter, 1.5, radial, 5e-3, SOURCE),
+        ("hoop stress at the bore, axisymmetric [Pa]", stress[2, 2], strip, INNER, bore, 1e-3, SOURCE),
+        ("hoop stress at r = 1.5, axisymmetric [Pa]", stress[2, 2], strip, 1.5, hoop, 1e-3, SOURCE),
+    )
+    return [
+        Figure.equals("thick-cylinder", quantity, "", evaluate(found, body.mesh, [radius, 0.0]), target, limit, source)
+        for quantity, found, body, radius, target, limit, source in figures
+    ]
 
 
 def _quarter(radial: int, around: int) -> Body:

@@ -1,4 +1,4 @@
-"""Plain label meshes for density studies: a line and a square."""
+"""Regular label meshes: a line and a square."""
 
 import numpy as np
 
@@ -19,12 +19,3 @@ def square_mesh(count: int, span: tuple[float, float] = (0.0, 1.0)) -> Labels:
     lower = np.column_stack([corner, corner + count, corner + 1])
     upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
     return labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
-
-
-def quadratic_line_mesh(count: int, span: tuple[float, float] = (0.0, 1.0)) -> Labels:
-    """The line mesh with a label more in the middle of each cell, second order."""
-    plain = line_mesh(count, span)
-    cells = plain.cells["line"]
-    middles = plain.points[cells].mean(axis=1)
-    middle = count + np.arange(len(cells), dtype=np.int64)
-    return labels_on_mesh(np.vstack([plain.points, middles]), {"line3": np.column_stack([cells, middle])})
