@@ -11,7 +11,8 @@ from cmgai_fem.study.pipelines import Tools, load_pipeline, study_module
 from cmgai_fem.study.run import Options, run_study
 
 FOLDER = studies_folder() / "optimal-transport"
-pipeline, pull = load_pipeline(FOLDER), study_module(FOLDER, "pull")
+pipeline = load_pipeline(FOLDER)
+moving_fields, pull = study_module(FOLDER, "moving_fields"), study_module(FOLDER, "pull")
 
 
 def failures(findings):
@@ -56,6 +57,14 @@ def test_moments_under_the_pull_keep_their_equations():
         acceleration = (values[2:] - 2 * values[1:-1] + values[:-2]) / h**2
         np.testing.assert_allclose(acceleration, exact.strength(s[1:-1]) * (values[1:-1] - centre), atol=2e-3)
     np.testing.assert_allclose(weights @ q**2, 1.0, rtol=1e-12)
+
+
+def test_moving_fields_are_carried_better_than_the_best_rival(tools):
+    asked = moving_fields.MovingFields(line=31, square=21, rivals=["linear", "pchip"])
+    found = moving_fields.compare(asked, tools)
+    assert len(found.verdicts) == 2 * len(moving_fields.CASES)
+    assert not failures(found)
+    assert (tools.folder / "moving_fields.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,54 @@
 """Moving pulses and fronts, five states known and four not: mass mode against every rival."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+from pydantic import Field as Key
+from pydantic import field_validator
 
 from cmgai_fem.features.mass import MassTransform
 from cmgai_fem.metrics import field_error
 from cmgai_fem.rivals import RIVALS, Predictor, rivals_for
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_points
-from cmgai_fem.theory import pictures
-from cmgai_fem.theory.checks import Check, at_most, reported
+from cmgai_fem.study.file import Table
+from cmgai_fem.study.findings import Figure, Findings, judged
+from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
 
+from .pictures import draw_profiles
+
 KNOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 UNSEEN = (0.125, 0.375, 0.625, 0.875)
 Moving = Callable[[Array, float], Array]
+
+
+# Rivals along one state coordinate.
+ALONG_ONE = rivals_for(np.arange(5.0)[:, None])
+
+
+class MovingFields(Table):
+    """The table `[moving]` of the study file.
+
+    Args:
+        line: labels of the unit line.
+        square: labels a side of the unit square.
+        rivals: names of the rivals; all by default.
+    """
+
+    line: int = Key(ge=11)
+    square: int = Key(ge=11)
+    rivals: list[str] = Key(default=ALONG_ONE, min_length=1)
+
+    @field_validator("rivals")
+    @classmethod
+    def _known(cls, rivals: list[str]) -> list[str]:
+        for name in rivals:
+            if name not in ALONG_ONE:
+                raise ValueError(f"no rival {name!r}; there are: {', '.join(ALONG_ONE)}")
+        return rivals
 
 
 def pulse(points: Array, s: float) -> Array:
@@ -52,35 +82,32 @@ CASES: dict[str, tuple[Moving, int]] = {
 }
 
 
-def compare(out: Path, quick: bool) -> list[Check]:
+def compare(asked: MovingFields, tools: Tools) -> Findings:
     """Mean NRMSE of mass mode and of every rival; ours must be at most a fifth of the best rival's."""
-    checks, panels, best_name = [], [], ""
+    figures, panels = [], []
     for name, (field, dimension) in CASES.items():
-        states = known_states(field, grid_labels(dimension, 31 if quick else (201 if dimension == 1 else 41)))
+        states = known_states(field, grid_labels(dimension, asked.line if dimension == 1 else asked.square))
         snapshots, weights = states.fields["u"].values[:, :, 0], states.labels.weights
-        rivals = {
-            key: RIVALS[key].fit(states.values[:, None], snapshots, weights)
-            for key in rivals_for(states.values[:, None])
-            if not (quick and key.endswith("gpr"))
-        }
+        rivals = {key: RIVALS[key].fit(states.values, snapshots, weights) for key in asked.rivals}
         errors = {key: _mean_error(states.labels, field, _rival(predict)) for key, predict in rivals.items()}
         best_name = min(errors, key=lambda key: errors[key])
-        checks += [reported(name, "mean NRMSE", key, error) for key, error in errors.items()]
+        figures += [Figure.shown(name, "mean NRMSE", key, error) for key, error in errors.items()]
         transform, order = MassTransform.of(states), chosen_order(states)
-        checks.append(reported(name, "order p, chosen by leaving known states out", "mass mode", order))
+        figures.append(Figure.shown(name, "order p, chosen by leaving known states out", "mass mode", order))
         for method in METHODS:
             solution = solve(Problem(transform.features, force=Least(order)), method)
             ours = _mean_error(states.labels, field, _mass_mode(transform, solution))
             label = f"mass mode, {method}"
-            checks.append(reported(name, "mean NRMSE", label, ours))
-            checks.append(at_most(name, f"mean NRMSE over {best_name}'s", label, ours / errors[best_name], 0.2))
+            figures.append(Figure.shown(name, "mean NRMSE", label, ours))
+            figures.append(Figure.at_most(name, f"mean NRMSE over {best_name}'s", label, ours / errors[best_name], 0.2))
         if dimension == 1:
             s = UNSEEN[1]
             shown = transform.decode(solution.at(s))[:, 0], rivals[best_name](np.array([[s]])).ravel()
             panels.append((f"{name}, s = {s:g}", field(states.labels.points, s), *shown))
             x = states.labels.points[:, 0]
-    pictures.draw_profiles(out / "moving_fields.png", x, panels, "best rival")
-    return checks
+    text = f"Five known states; mean NRMSE at the four unseen ones between them, s = {', '.join(map(str, UNSEEN))}."
+    picture = tools.picture(draw_profiles(x, panels), "moving_fields", "At an unseen state.")
+    return judged(figures, "Moving pulses and fronts, carried as mass", [text], [picture])
 
 
 def chosen_order(states: States) -> int:
@@ -89,7 +116,7 @@ def chosen_order(states: States) -> int:
     errors = dict.fromkeys(range(-1, len(states) - 2), 0.0)
     for left_out in trials:
         transform = MassTransform.of(states.without(left_out))
-        value, truth = float(states.values[left_out]), states.fields["u"].values[left_out]
+        value, truth = float(states.values[left_out, 0]), states.fields["u"].values[left_out]
         for order in errors:
             solution = solve(Problem(transform.features, force=Least(order)), "fem")
             errors[order] += field_error(transform.decode(solution.at(value)), truth, states.labels.weights).nrmse
