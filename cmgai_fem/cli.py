@@ -281,25 +281,9 @@ def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
     return run_stress_strain(folder, device, seed, _say)
 
 
-def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.multimodal_study import run_multimodal
-
-    return run_multimodal(folder, quick, device, seed, show)
-
-
-def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.digits_study import run_digits
-
-    return run_digits(folder, quick, device, seed, show)
-
-
 # Studies whose data are no sweep of a reference model, by name.
 OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
     "stress-strain": _verify_curves,
-    "multimodal": _verify_multimodal,
-    "digits": _verify_digits,
 }
 
 

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.distributions.image_interpolation import interpolate_images
 from cmgai_fem.errors import InputError
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+
+interpolate_images = study_module(studies_folder() / "digits", "image_interpolation").interpolate_images
 
 
 def spot(row: int, column: int) -> np.ndarray:

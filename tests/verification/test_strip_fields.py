@@ -2,18 +2,24 @@ import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions.fields_study import (
-    FieldsPlan,
-    field_measure,
-    judge_fields,
-    run_monte_carlo,
-    study_fields,
-)
-from cmgai_fem.distributions.known_state_methods import Clouds, interpolate_normals, normal_law, transport_cloud
 from cmgai_fem.distributions.mixture_density import Mixture
 from cmgai_fem.distributions.optimal_transport import Gaussian
-from cmgai_fem.distributions.problems.strip_fields import GAUGE_ERRORS, StripFields
 from cmgai_fem.distributions.training import Budget
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+
+STUDY = studies_folder() / "multimodal"
+fields_study, known_states = (study_module(STUDY, name) for name in ("fields_study", "known_state_methods"))
+FieldsPlan = fields_study.FieldsPlan
+judge_fields, run_monte_carlo, study_fields = (
+    fields_study.judge_fields, fields_study.run_monte_carlo, fields_study.study_fields
+)  # fmt: skip
+Clouds, transport_cloud = known_states.Clouds, known_states.transport_cloud
+interpolate_normals, normal_law = known_states.interpolate_normals, known_states.normal_law
+Setup = study_module(STUDY, "fits").Setup
+GAUGE_ERRORS, StripFields = (
+    getattr(study_module(STUDY, "problems.strip_fields"), name) for name in ("GAUGE_ERRORS", "StripFields")
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +92,7 @@ def test_priors_are_zero_where_stress_and_strain_belong_together(problem):
 def test_fresh_specimens_are_nearer_the_truth_than_those_of_another_pull(problem, truth):
     fresh = judge_fields(problem, truth, [0], truth.reference.fresh[:1])
     other = judge_fields(problem, truth, [0], truth.reference.fresh[1:])
-    for measure in ("W1", "W2", "W2 plastic 1", field_measure("plastic strain", 0.95)):
+    for measure in ("W1", "W2", "W2 plastic 1", "95 % plastic strain"):
         assert fresh[measure] < 0.3 * other[measure]
     assert truth.fields.shape[:3] == (2, 2, 3) and (np.diff(truth.fields, axis=2) >= 0.0).all()
     np.testing.assert_array_equal(truth.reference.only([1]).x, np.full((30, 1), 140.0))
@@ -123,12 +129,13 @@ def test_study_measures_every_method_inside_and_outside():
     pytest.importorskip("torchcfm")
     pytest.importorskip("torchdiffeq")
     plan = FieldsPlan(samples=[40], specimens=20, known=[70.0, 85.0, 100.0, 115.0], unseen=[92.5, 125.0])
-    found = study_fields(plan, 1, (8, 8), Budget(20), (0.1, 1.0), 3, torch.device("cpu"))
+    found = study_fields(plan, Setup((3,), (8, 8), Budget(20), (0.1, 1.0), torch.device("cpu")))
     assert {row.case for row in found.rows} == {"strip_fields", "strip_fields, outside"}
     assert {row.method for row in found.rows} == {
         "fresh samples", "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching",
         "normal per state", "CM-GAI",
     }  # fmt: skip
     assert all(np.isfinite(row.value) for row in found.rows)
-    assert len(found.grids) == 6 and set(found.pictures) == {"strip_fields", "strip_laws"}
-    assert len(found.pictures["strip_fields"].figure().axes) == 3 * 9
+    assert {row.quantity for row in found.rows} == set(plan.quantities())
+    assert len(found.tables) == 6 and set(found.figures) == {"strip_fields", "strip_laws"}
+    assert len(found.figures["strip_fields"].axes) == 3 * 9

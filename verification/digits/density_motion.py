@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from sklearn.covariance import oas
 from torch import Tensor
 
-from cmgai_fem.distributions.digits import CLASSES, Folds
 from cmgai_fem.distributions.networks import StackedPerceptron
-from cmgai_fem.distributions.training import Budget, Training, draw_rows, train_stacked
+from cmgai_fem.distributions.training import Budget, TrainingRecord, draw_rows, train_stacked
+
+from .images import CLASSES, Folds
 
 Array = NDArray[np.float64]
 
@@ -82,7 +83,7 @@ class DensityMotion:
     normals: Sequence[ClassNormals]
     network: StackedPerceptron
     stiffness: float
-    record: Training
+    record: TrainingRecord
 
     def displaced(self, labels: Tensor, x: Tensor, s: float = 1.0) -> Tensor:
         """Positions (M, n, d) at pseudo-time s of labels (M, n, d) in classes x (M, n, C)."""

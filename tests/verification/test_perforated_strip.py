@@ -3,7 +3,11 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.meshing import MeshParameters
-from cmgai_fem.mechanics.perforated_strip import PerforatedStrip, von_mises
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+
+strip_module = study_module(studies_folder() / "multimodal", "perforated_strip")
+PerforatedStrip, von_mises = strip_module.PerforatedStrip, strip_module.von_mises
 
 YIELD, MODULUS, PULLS = 250e6, 5e9, [50e6, 90e6, 120e6]
 

@@ -1,16 +1,23 @@
 import csv
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions import study_run
-from cmgai_fem.distributions.density_motion import ClassNormals, classwise_energy_distance, fit_motion
-from cmgai_fem.distributions.digits import Folds, ImageSpace, dealt_back, draw_digits, one_hot
-from cmgai_fem.distributions.digits_study import Plan, judge, run_digits
-from cmgai_fem.distributions.results import read_study
-from cmgai_fem.distributions.study_run import Study
+from cmgai_fem.distributions.flow_matching import optional_module
 from cmgai_fem.distributions.training import Budget
+from cmgai_fem.errors import InputError
+from cmgai_fem.study.file import find_study, read_study, studies_folder, validated
+from cmgai_fem.study.pipelines import study_module
+from cmgai_fem.study.run import Options, run_study
+
+STUDY = studies_folder() / "digits"
+density_motion, images, pipeline = (study_module(STUDY, name) for name in ("density_motion", "images", "pipeline"))
+ClassNormals, fit_motion = density_motion.ClassNormals, density_motion.fit_motion
+classwise_energy_distance = density_motion.classwise_energy_distance
+Folds, ImageSpace, draw_digits = images.Folds, images.ImageSpace, images.draw_digits
+dealt_back, one_hot = images.dealt_back, images.one_hot
 
 CPU = torch.device("cpu")
 
@@ -108,50 +115,95 @@ def test_motion_is_straight_at_constant_speed_from_the_labels(bent_motion):
 def test_copies_are_seen_as_copies_and_noise_as_noise():
     digits = draw_digits(200, 0)
     rng = np.random.default_rng(0)
-    copies = judge(digits, digits.images, digits.labels, rng)
-    noise = judge(digits, rng.uniform(size=digits.images.shape), digits.labels, rng)
+    copies = pipeline.judge(digits, digits.images, digits.labels, rng)
+    noise = pipeline.judge(digits, rng.uniform(size=digits.images.shape), digits.labels, rng)
     assert copies["novelty"] == 0.0 and copies["real classifier"] > 0.98
     assert copies["classifier of generated"] > 0.85
     assert noise["energy distance"] > 50 * copies["energy distance"] and noise["real classifier"] < 0.4
 
 
-TINY = {
-    "seeds": 1, "samples": [50], "generated": 50, "components": 8, "hidden": [12], "steps": 20, "batch": 50,
-    "learning_rate": 1e-2, "folds": 5, "stiffnesses": [1.0, 10.0], "sharing": 5.0, "frames": 3,
-}  # fmt: skip
+TINY = """
+name = "tiny"
+title = "A tiny study"
+
+[full]
+seeds = 1
+samples = [50]
+generated = 50
+components = 8
+hidden = [12]
+steps = 20
+batch = 50
+learning_rate = 1e-2
+folds = 5
+stiffnesses = [1.0, 10.0]
+sharing = 5.0
+frames = 3
+
+[[tolerances]]
+case = "digits"
+samples = 50
+method = "CM-GAI"
+measure = "sliced W2"
+at_most = 0.0
+"""
 
 
-def test_shipped_study_states_the_targets_and_refuses_a_broken_round():
-    study, _ = read_study("digits", Study[Plan])
+def test_shipped_study_states_the_targets_and_its_quick_table_makes_it_small():
+    path = find_study("digits")
+    study, quick = (validated(pipeline.Study, path, read_study(path, (), quick)) for quick in (False, True))
     assert {50, 200, 1000} == set(study.full.samples)
-    stated = {(check.samples, check.not_above) for check in study.full.checks if check.measure == "energy distance"}
+    stated = {(item.samples, item.not_above) for item in study.tolerances if item.measure == "energy distance"}
     assert stated == {(50, "flow matching"), (200, "flow matching")}
-    with pytest.raises(ValueError, match="multiple of 50"):
-        Plan.model_validate(TINY | {"generated": 90, "checks": []})
+    assert quick.full.samples == [50] and quick.full.generated == 200 and quick.full.sharing == study.full.sharing
+    assert [item.not_above for item in quick.tolerances] == ["training images"]
 
 
-def test_run_writes_its_folder_and_fails_where_a_tolerance_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("full.generated=90", "multiple of 50"),
+        ("full.samples=[200]", "tolerance 1 .* no samples 50 where it looks, but 200"),
+        ("full.samples=[50, 2000]", "full: samples = 2000 must lie between 50 .* and 1000"),
+        ("full.frame=3", "full.frame: unknown key"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_drawn(override, problem, tmp_path):
+    with pytest.raises(InputError, match=problem):
+        run_study("digits", Options(out=tmp_path / "out", overrides=[override]), lambda line: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_package_is_asked_for_first(tmp_path, monkeypatch):
+    def missing(name):
+        return optional_module("no_such_package")
+
+    monkeypatch.setattr(pipeline, "optional_module", missing)
+    with pytest.raises(InputError, match=r"not installed: run `pip install 'cmgai-fem\[cfm\]'`"):
+        run_study("digits", Options(out=tmp_path), lambda line: pytest.fail(f"it went on: {line}"))
+
+
+def test_run_by_path_writes_its_folder_and_fails_where_a_tolerance_does(tmp_path):
     pytest.importorskip("torchcfm")
     pytest.importorskip("torchdiffeq")
-    check = {"case": "digits", "samples": 50, "method": "CM-GAI", "measure": "sliced W2", "at_most": 0.0}
-    plan = Plan.model_validate(TINY | {"checks": [check]})
-    study = Study(title="A tiny study", full=plan, quick=plan)
-    monkeypatch.setattr(study_run, "read_study", lambda name, model: (study, "0" * 64))
+    folder = tmp_path / "tiny"
+    shutil.copytree(STUDY, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "study.toml").write_text(TINY)
     state = torch.get_rng_state()
-    assert run_digits(tmp_path, True, "cpu", 0, lambda line: None) == 1
-    assert torch.equal(state, torch.get_rng_state())
-    with (tmp_path / "metrics.csv").open() as stream:
-        methods = {row["method"] for row in csv.DictReader(stream)}
-    assert methods == {
+    found, out = run_study(str(folder / "study.toml"), Options(out=tmp_path / "out"), lambda line: None)
+    assert not found.passed and torch.equal(state, torch.get_rng_state())
+    with (out / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["method"] for row in rows} == {
         "CM-GAI", "flow matching", "probability-flow ODE", "normal per class", "training images", "other real images"
     }  # fmt: skip
-    page = (tmp_path / "report.html").read_text()
+    page = (out / "report.html").read_text()
     assert "data:image/gif;base64," in page and page.count("data:image/png;base64,") == 3
-    assert (tmp_path / "interpolation.gif").read_bytes()[:6] == b"GIF89a"
+    assert (out / "interpolation.gif").read_bytes()[:6] == b"GIF89a"
 
 
 @pytest.mark.slow
 def test_quick_study_holds_its_tolerances(tmp_path):
     pytest.importorskip("torchcfm")
     pytest.importorskip("torchdiffeq")
-    assert run_digits(tmp_path, True, "cpu", 0, lambda line: None) == 0
+    assert run_study("digits", Options(out=tmp_path, quick=True), lambda line: None)[0].passed

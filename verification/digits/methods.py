@@ -8,25 +8,28 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
-from cmgai_fem.distributions.density_motion import ClassNormals, classwise_energy_distance, fit_motion
-from cmgai_fem.distributions.digits import CLASSES, Digits, Folds, ImageSpace, dealt_back, one_hot
 from cmgai_fem.distributions.flow_matching import FlowNetwork, fit_flows, integrate
 from cmgai_fem.distributions.probability_flow import fit_scores
 from cmgai_fem.distributions.training import Budget
+from cmgai_fem.study.file import Table
+
+from .density_motion import ClassNormals, classwise_energy_distance, fit_motion
+from .images import CLASSES, Digits, Folds, ImageSpace, dealt_back, one_hot
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 CMGAI, FLOW, SCORE = "CM-GAI", "flow matching", "probability-flow ODE"
 NORMAL, COPIES = "normal per class", "training images"
+METHODS = (CMGAI, FLOW, SCORE, NORMAL, COPIES)
 # Points that are carried to judge a network by the images left out.
 CHECKED = 500
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Table):
     """Sizes of the networks and of their training.
 
     Args:
@@ -40,14 +43,14 @@ class Settings:
         sharing: samples that the covariance pooled over the classes counts for, beside a class's own.
     """
 
-    components: int
-    hidden: tuple[int, ...]
-    steps: int
-    batch: int
-    learning_rate: float
-    folds: int
-    stiffnesses: tuple[float, ...]
-    sharing: float
+    components: int = Field(ge=2)
+    hidden: list[int] = Field(min_length=1)
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=10)
+    learning_rate: float = Field(gt=0.0)
+    folds: int = Field(ge=2)
+    stiffnesses: list[float] = Field(min_length=1)
+    sharing: float = Field(ge=0.0)
 
     @property
     def budget(self) -> Budget:

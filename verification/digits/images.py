@@ -15,6 +15,8 @@ IntArray = NDArray[np.int64]
 
 CLASSES = 10
 SIDE = 8
+# Images that training sets are drawn from.
+POOL = 1000
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def draw_digits(count: int, seed: int) -> Digits:
     data = load_digits()
     images, labels = data.data / 16.0, data.target.astype(np.int64)
     pool, test, pool_labels, test_labels = train_test_split(
-        images, labels, train_size=1000, stratify=labels, random_state=seed
+        images, labels, train_size=POOL, stratify=labels, random_state=seed
     )
     chosen, chosen_labels = pool, pool_labels
     if count < len(pool):

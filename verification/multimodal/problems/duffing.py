@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import Bounds, DifferentialResidual, MeanDerivative, Prior
-from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
+
+from .base import Array, Card, IntArray, Problem
 
 DAMPING = 0.5
 GAUGE_ERROR = 0.02

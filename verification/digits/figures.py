@@ -1,6 +1,5 @@
 """Pictures of the digits study: grids side by side, the way from noise to digit, and mass moving between two images."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +8,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from cmgai_fem.distributions.digits import SIDE
-from cmgai_fem.distributions.digits_methods import Generated
+from cmgai_fem.writing import whole_file
+
+from .images import SIDE
+from .methods import Generated
 
 Array = NDArray[np.float64]
 
@@ -73,6 +74,5 @@ def write_gif(path: Path, frames: Array) -> None:
     grey = 255.0 * (1.0 - np.clip(frames / brightest, 0.0, 1.0))
     enlarged = grey.astype(np.uint8).repeat(ENLARGEMENT, axis=1).repeat(ENLARGEMENT, axis=2)
     pictures = [Image.fromarray(frame) for frame in (*enlarged, *enlarged[-2:0:-1])]
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, format="GIF", save_all=True, append_images=pictures[1:], duration=90, loop=0)
-    path.write_bytes(buffer.getvalue())
+    with whole_file(path) as temporary:
+        pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=90, loop=0)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, RegimeResidual
-from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
+
+from .base import Array, Card, IntArray, Problem
 
 # The window after first arrival in which the gauge is read, as a fraction of the elastic travel time.
 WINDOW = 0.25

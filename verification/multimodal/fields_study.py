@@ -6,40 +6,62 @@ of reference solves: the law of the coefficients (W2 of each, and joint) and the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from cmgai_fem.distributions.fields_figures import FieldsPicture
-from cmgai_fem.distributions.findings import Findings, Picture
-from cmgai_fem.distributions.known_state_methods import fit_normals, fit_transport
-from cmgai_fem.distributions.law_comparison import TRUTH, Reference, cost_of, judge, likelihoods, summary
 from cmgai_fem.distributions.measures import wasserstein
-from cmgai_fem.distributions.multimodal_figures import LawPicture
-from cmgai_fem.distributions.multimodal_fits import draw_split, fit_all
-from cmgai_fem.distributions.problems.strip_fields import StripFields
-from cmgai_fem.distributions.results import Grid, Measurement
-from cmgai_fem.distributions.training import Budget
 from cmgai_fem.metrics import field_error
+from cmgai_fem.study.file import Table
+from cmgai_fem.study.findings import TextTable
+from cmgai_fem.study.measurements import Measurement, Quantity, seeds_table
+
+from .fields_figures import fields_figure
+from .figures import law_figure
+from .fits import METHODS, Setup, draw_split, fit_all
+from .known_state_methods import CMGAI, NORMALS, fit_normals, fit_transport
+from .law_comparison import OF_LAWS, OURS, TRUTH, Part, Reference, cost_of, judge, likelihoods, quantities
+from .problems.strip_fields import StripFields
 
 Array = NDArray[np.float64]
 
 LEVELS = (0.05, 0.5, 0.95)
 QUANTITIES = ("plastic strain", "von Mises")
 INSIDE, OUTSIDE = "strip_fields", "strip_fields, outside"
+COEFFICIENTS = [f"W2 {name}" for name in StripFields.card.value_names]
+QUANTILES = [f"{100 * level:.0f} % {quantity}" for quantity in QUANTITIES for level in LEVELS]
+# Of training sets; a fifth of each is kept back.
+Sizes = Annotated[list[Annotated[int, Field(ge=10)]], Field(min_length=1)]
 
 
-class FieldsPlan(BaseModel):
-    """Sizes of the part on fields."""
+class FieldsPlan(Table):
+    """`[full.fields]`: sizes of the part on fields.
 
-    model_config = ConfigDict(extra="forbid")
+    Args:
+        samples: sizes of the training set.
+        specimens: reference solves at each unseen pull.
+        known: pulls at which specimens were loaded [MPa].
+        unseen: pulls at which the law of the fields is asked for [MPa].
+    """
 
-    samples: list[int]
+    samples: Sizes
     specimens: int = Field(ge=20)
     known: list[float] = Field(min_length=4)
     unseen: list[float] = Field(min_length=1)
+
+    def groups(self) -> dict[str, list[int]]:
+        """Rows of the unseen pulls between the known ones, and of those outside."""
+        inside = [row for row, pull in enumerate(self.unseen) if min(self.known) <= pull <= max(self.known)]
+        outside = [row for row in range(len(self.unseen)) if row not in inside]
+        return {name: rows for name, rows in ((INSIDE, inside), (OUTSIDE, outside)) if rows}
+
+    def quantities(self) -> list[Quantity]:
+        """What this part measures."""
+        methods, measures = (*METHODS, NORMALS, CMGAI), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
+        return [item for name in self.groups() for item in quantities(name, self.samples, methods, measures)]
 
 
 @dataclass(frozen=True)
@@ -75,7 +97,7 @@ def run_monte_carlo(problem: StripFields, count: int, rng: np.random.Generator) 
 
 def scalar_fields(plastic_strain: Array, stress: Array) -> Array:
     """Size of the plastic strain, sqrt(2/3 e:e), and von Mises stress [MPa] of fields (n, P, 4): (2, n, P)."""
-    from cmgai_fem.mechanics.perforated_strip import von_mises
+    from .perforated_strip import von_mises
 
     square = (plastic_strain[..., :3] ** 2).sum(axis=-1) + 2.0 * plastic_strain[..., 3] ** 2
     return np.stack([np.sqrt(2.0 / 3.0 * square), von_mises(stress) / 1e6])
@@ -97,12 +119,12 @@ def judge_fields(
     """
     reference = truth.reference.only(rows)
     measures = judge(problem, reference, drawn)
-    for axis, name in enumerate(problem.card.value_names):
+    for axis, name in enumerate(COEFFICIENTS):
         ratios = [
             wasserstein(values[:, [axis]], law[:, [axis]]).second / law[:, axis].std()
             for values, law in zip(drawn, reference.laws, strict=True)
         ]
-        measures[f"W2 {name}"] = float(np.mean(ratios))
+        measures[name] = float(np.mean(ratios))
     errors = np.array([
         [
             [field_error(made, true, problem.strip.volumes).nrmse for made, true in zip(*pair, strict=True)]
@@ -110,14 +132,7 @@ def judge_fields(
         ]
         for row, values in zip(rows, drawn, strict=True)
     ]).mean(axis=0)  # fmt: skip
-    for quantity, by_level in zip(QUANTITIES, errors, strict=True):
-        measures |= {field_measure(quantity, level): float(e) for level, e in zip(LEVELS, by_level, strict=True)}
-    return measures
-
-
-def field_measure(quantity: str, level: float) -> str:
-    """Name of the NRMSE of a quantile field, e.g. "5 % plastic strain"."""
-    return f"{100 * level:.0f} % {quantity}"
+    return measures | dict(zip(QUANTILES, errors.ravel().tolist(), strict=True))
 
 
 def field_quantiles(problem: StripFields, pull: float, values: Array) -> Array:
@@ -126,72 +141,53 @@ def field_quantiles(problem: StripFields, pull: float, values: Array) -> Array:
     return quantiles(scalar_fields(plastic, problem.stress(pull, residual)).transpose(1, 0, 2)).transpose(1, 0, 2)
 
 
-def study_fields(
-    plan: FieldsPlan,
-    seed_count: int,
-    hidden: tuple[int, ...],
-    budget: Budget,
-    weights: tuple[float, ...],
-    seed: int,
-    device: torch.device,
-) -> Findings:
+def study_fields(plan: FieldsPlan, setup: Setup) -> Part:
     """All methods on the fields of the strip, at all sample sizes."""
-    problem = StripFields(tuple(plan.known), tuple(plan.unseen))
+    problem, seed = StripFields(tuple(plan.known), tuple(plan.unseen)), setup.seeds[0]
     truth = run_monte_carlo(problem, plan.specimens, np.random.default_rng([seed, 7919]))
-    seeds = [seed + index for index in range(seed_count)]
-    low, high = min(problem.known), max(problem.known)
-    inner = [row for row, pull in enumerate(problem.unseen) if low <= pull <= high]
-    outer = [row for row in range(len(problem.unseen)) if row not in inner]
-    groups = {name: rows for name, rows in ((INSIDE, inner), (OUTSIDE, outer)) if rows}
+    groups = plan.groups()
     found: dict[str, list[Measurement]] = {name: [] for name in groups}
     lines, drawn = [], {TRUTH: truth.reference.fresh}
     for size in plan.samples:
         for name, rows in groups.items():
             floor = judge_fields(problem, truth, rows, truth.reference.only(rows).fresh)
             found[name] += [Measurement(name, size, TRUTH, seed, key, value) for key, value in floor.items()]
-        split = draw_split(problem, size, seeds, device)
-        fits = fit_all(problem, split, seeds, hidden, budget, weights)
-        for fit in (*fits, fit_normals(problem, split, seeds), fit_transport(problem, split, seeds)):
+        split = draw_split(problem, size, setup)
+        for fit in (*fit_all(problem, split, setup), fit_normals(split), fit_transport(problem, split)):
             lines.append(f"strip_fields: {size} samples, {fit.method}: {fit.seconds:.1f} s a seed")
-            values, seconds = fit.sample(truth.reference.conditions, plan.specimens, seed, device)
+            values, seconds = fit.sample(truth.reference.conditions, plan.specimens, seed, setup.device)
             for name, rows in groups.items():
-                likely = likelihoods(fit, truth.reference.only(rows), len(seeds), device)
-                for index, one in enumerate(seeds):
+                likely = likelihoods(fit, truth.reference.only(rows), setup)
+                for index, one in enumerate(setup.seeds):
                     measures = judge_fields(problem, truth, rows, [values[index][row] for row in rows])
                     measures |= likely[index] | cost_of(fit, index, seconds)
                     found[name] += [Measurement(name, size, fit.method, one, key, v) for key, v in measures.items()]
             drawn[fit.method] = list(values[0])
-    shown = inner[-1] if inner else outer[0]
-    pictures: dict[str, Picture] = {
-        "strip_fields": FieldsPicture(
-            f"Plastic strain at {problem.unseen[shown]:g} MPa, a pull never seen, from {plan.samples[-1]} specimens",
-            *problem.strip.triangulation(),
-            {
-                "Monte Carlo": _nodal(problem, truth.fields[shown, 0]),
-                **{
-                    name: _nodal(problem, field_quantiles(problem, problem.unseen[shown], law[shown])[0])
-                    for name, law in drawn.items()
-                },
-            },
-        ),
-        "strip_laws": LawPicture(problem.card, truth.reference.conditions, drawn, plan.samples[-1]),
+    figures = {
+        "strip_fields": _picture(problem, truth, groups, drawn, plan.samples[-1]),
+        "strip_laws": law_figure(problem.card, truth.reference.conditions, drawn, plan.samples[-1]),
     }
-    return Findings(
-        [row for rows in found.values() for row in rows], _grids(problem, groups, found, plan), pictures, lines
-    )
+    rows_of_all = [row for rows in found.values() for row in rows]
+    return Part(problem.card.title, rows_of_all, _tables(problem, groups, found, plan), figures, lines)
 
 
-def _nodal(problem: StripFields, fields: Array) -> Array:
-    return np.stack([problem.strip.nodal(field) for field in fields])
+def _picture(
+    problem: StripFields, truth: MonteCarlo, groups: dict[str, list[int]], drawn: dict[str, list[Array]], samples: int
+) -> Figure:
+    """Plastic strain at the last pull inside, or at the first outside where none is inside."""
+    shown = groups[INSIDE][-1] if INSIDE in groups else groups[OUTSIDE][0]
+    pull = problem.unseen[shown]
+    fields = {"Monte Carlo": truth.fields[shown, 0]}
+    fields |= {name: field_quantiles(problem, pull, laws[shown])[0] for name, laws in drawn.items()}
+    nodal = {name: np.stack([problem.strip.nodal(field) for field in levels]) for name, levels in fields.items()}
+    title = f"Plastic strain at {pull:g} MPa, a pull never seen, from {samples} specimens"
+    return fields_figure(title, *problem.strip.triangulation(), nodal)
 
 
-def _grids(
-    problem: StripFields,
-    groups: dict[str, list[int]],
-    found: dict[str, list[Measurement]],
-    plan: FieldsPlan,
-) -> list[Grid]:
-    grids = []
+def _tables(
+    problem: StripFields, groups: dict[str, list[int]], found: dict[str, list[Measurement]], plan: FieldsPlan
+) -> list[TextTable]:
+    tables = []
     laws = ("W1", "W2", "negative log likelihood", "share error", "residual", "training seconds", "sampling seconds")
     names = ("W1", "W2", "NLL", "share error", "residual", "train s", "sample s")
     for name, rows in groups.items():
@@ -202,11 +198,10 @@ def _grids(
             f"pull, and as many fresh ones for the floor ({TRUTH}). Distances in 1e-4 of plastic strain and 10 MPa of "
             f"stress, root mean square over the strip. Residual: {problem.card.residual_name}."
         )
-        grids.append(summary(f"{where}: laws", laws, found[name], note, names))
-        coefficients = [f"W2 {value}" for value in problem.card.value_names]
+        tables.append(seeds_table(f"{where}: laws", laws, found[name], note, names, OURS))
         note = "W2 of each coefficient over its standard deviation in the Monte Carlo."
-        grids.append(summary(f"{where}: coefficients", coefficients, found[name], note, problem.card.value_names))
-        levels = [field_measure(quantity, level) for quantity in QUANTITIES for level in LEVELS]
+        values = problem.card.value_names
+        tables.append(seeds_table(f"{where}: coefficients", COEFFICIENTS, found[name], note, values, OURS))
         note = "NRMSE of the fields below which 5, 50 and 95 % of the specimens lie, point by point."
-        grids.append(summary(f"{where}: 5, 50 and 95 % fields", levels, found[name], note))
-    return grids
+        tables.append(seeds_table(f"{where}: 5, 50 and 95 % fields", QUANTILES, found[name], note, ours=OURS))
+    return tables

@@ -1,22 +1,52 @@
 """Samples of a method against the true law at the same conditions: distances, modes, physics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cmgai_fem.distributions.measures import Wasserstein, mode_shares, wasserstein
-from cmgai_fem.distributions.multimodal_fits import Fit
-from cmgai_fem.distributions.problems import Problem
-from cmgai_fem.distributions.results import Grid, Measurement
+from cmgai_fem.study.findings import TextTable
+from cmgai_fem.study.measurements import Measurement, Quantity
+
+from .fits import FLOW, MIXTURE, PRIORS, REGIMES, Fit, Setup
+from .known_state_methods import CMGAI, NORMALS
+from .problems import Problem
 
 Array = NDArray[np.float64]
 
 TRUTH = "fresh samples"
-SECONDS = ("training seconds", "sampling seconds")
+OURS = (PRIORS, REGIMES, CMGAI)
+COSTS = ("training seconds", "sampling seconds")
+OF_DENSITIES = (*COSTS, "parameters", "negative log likelihood")
+# What is measured of a method beside the laws that it draws.
+OF_METHODS = {
+    TRUTH: (), MIXTURE: OF_DENSITIES, PRIORS: (*OF_DENSITIES, "penalty weight"),
+    REGIMES: (*OF_DENSITIES, "penalty weight"), FLOW: OF_DENSITIES, NORMALS: OF_DENSITIES, CMGAI: COSTS,
+}  # fmt: skip
+OF_LAWS = ("W1", "W2", "lost modes", "residual", "share error")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of the study found, in whatever process it ran.
+
+    Args:
+        title: heading.
+        rows: figures.
+        tables: of the page.
+        figures: pictures by the name of their file.
+        lines: what was done, for the terminal.
+    """
+
+    title: str
+    rows: Sequence[Measurement]
+    tables: Sequence[TextTable]
+    figures: Mapping[str, Figure]
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -71,11 +101,32 @@ def judge(problem: Problem, reference: Reference, drawn: Sequence[Array]) -> dic
     measures = {
         "W1": float(np.mean([item.first for item in distances])),
         "W2": float(np.mean([item.second for item in distances])),
-        "share error": float(np.mean(errors)),
         "lost modes": lost,
         "residual": float(np.sqrt(np.mean(residuals))),
     }
-    return measures | ({"trapped share": float(np.mean(trapped))} if trapped else {})
+    where_there_are = {"share error": errors, "trapped share": trapped}
+    return measures | {name: float(np.mean(found)) for name, found in where_there_are.items() if found}
+
+
+def law_measures(problem: Problem, conditions: Array) -> list[str]:
+    """What `judge` measures at conditions (C, p).
+
+    Whether modes are apart, and whether there is a trap, is the conditions' alone: any value will do to ask.
+    """
+    values = np.zeros((len(conditions), len(problem.card.value_names)))
+    trapped = problem.trapped(conditions, values)
+    measures = [name for name in OF_LAWS if name != "share error" or (problem.modes(conditions, values) >= 0).any()]
+    return measures + (["trapped share"] if trapped is not None and (trapped >= 0).any() else [])
+
+
+def quantities(case: str, sizes: Sequence[int], methods: Sequence[str], measures: Sequence[str]) -> list[Quantity]:
+    """What is measured on a case of every size: its laws by all methods, and what is asked of a method alone."""
+    return [
+        Quantity(case, size, method, measure)
+        for size in sizes
+        for method in (TRUTH, *methods)
+        for measure in (*measures, *OF_METHODS[method])
+    ]
 
 
 def cost_of(fit: Fit, index: int, sampling_seconds: float) -> dict[str, float]:
@@ -85,34 +136,7 @@ def cost_of(fit: Fit, index: int, sampling_seconds: float) -> dict[str, float]:
     return found | ({"penalty weight": fit.weights[index]} if fit.weights else {})
 
 
-def likelihoods(fit: Fit, reference: Reference, seeds: int, device: torch.device) -> list[dict[str, float]]:
+def likelihoods(fit: Fit, reference: Reference, setup: Setup) -> list[dict[str, float]]:
     """Negative log likelihood of the test samples for each seed; empty for a method without a density."""
-    found = fit.negative_log_likelihood(reference.x, reference.u, device)
-    return [{} if found is None else {"negative log likelihood": float(found[index])} for index in range(seeds)]
-
-
-def summary(
-    title: str, measures: Sequence[str], rows: Sequence[Measurement], note: str, names: Sequence[str] = ()
-) -> Grid:
-    """Mean and spread over the seeds of some measures, a line for each size and method.
-
-    Args:
-        title: heading.
-        measures: what the columns show.
-        rows: figures of one case.
-        note: what the reader must know.
-        names: headings of the columns; the measures themselves by default.
-    """
-    lines = []
-    for size, method in dict.fromkeys((row.samples, row.method) for row in rows):
-        cells = [f"{size}", method]
-        for measure in measures:
-            values = [row.value for row in rows if (row.samples, row.method, row.measure) == (size, method, measure)]
-            if not values:
-                cells.append("")
-            elif len(values) == 1 or measure in SECONDS:
-                cells.append(f"{np.mean(values):.2g}" if measure in SECONDS else f"{values[0]:.3g}")
-            else:
-                cells.append(f"{np.mean(values):.3g} ± {np.std(values, ddof=1):.2g}")
-        lines.append(cells)
-    return Grid(title, ["samples", "method", *(names or measures)], lines, note)
+    found = fit.negative_log_likelihood(reference.x, reference.u, setup.device)
+    return [{} for _ in setup.seeds] if found is None else [{"negative log likelihood": float(nll)} for nll in found]

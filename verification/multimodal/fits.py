@@ -1,7 +1,7 @@
 """The methods that the multimodal study compares, each fitted to the same samples for several seeds at once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,17 +10,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cmgai_fem.distributions.flow_matching import fit_flows
-from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples
+from cmgai_fem.distributions.mixture_density import MixtureShape, Samples
 from cmgai_fem.distributions.mixture_training import PriorTerm, fit_mixtures
 from cmgai_fem.distributions.networks import parameter_count, width_for
-from cmgai_fem.distributions.problems import Problem
 from cmgai_fem.distributions.training import Budget
+
+from .problems import Problem
 
 Array = NDArray[np.float64]
 
 DTYPE = torch.float32
 FLOW_STEPS = 12
 MIXTURE, PRIORS, REGIMES, FLOW = "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
+METHODS = (MIXTURE, PRIORS, REGIMES, FLOW)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every method is fitted with.
+
+    Args:
+        seeds: (S,) seeds of data and weights.
+        hidden: units of each hidden layer.
+        budget: of each network.
+        penalty_weights: weights of the priors to try, in increasing order.
+        device: of the networks.
+    """
+
+    seeds: tuple[int, ...]
+    hidden: tuple[int, ...]
+    budget: Budget
+    penalty_weights: tuple[float, ...]
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -68,66 +89,68 @@ class Fit:
             return (-self.log_prob(at, value).mean(dim=1)).cpu().numpy().astype(np.float64)
 
 
-def draw_split(problem: Problem, count: int, seeds: Sequence[int], device: torch.device) -> Split:
+def draw_split(problem: Problem, count: int, setup: Setup) -> Split:
     """`count` samples for each seed, of which a fifth is kept back to choose weights by."""
-    drawn = [problem.sample(count, np.random.default_rng([seed, count])) for seed in seeds]
-    x, u = (torch.as_tensor(np.stack([item[k] for item in drawn]), dtype=DTYPE, device=device) for k in (0, 1))
-    regime = torch.as_tensor(np.stack([item[2] for item in drawn]), device=device)
+    drawn = [problem.sample(count, np.random.default_rng([seed, count])) for seed in setup.seeds]
+    x, u = (torch.as_tensor(np.stack([item[k] for item in drawn]), dtype=DTYPE, device=setup.device) for k in (0, 1))
+    regime = torch.as_tensor(np.stack([item[2] for item in drawn]), device=setup.device)
     kept = count - count // 5
     return Split(
         Samples(x[:, :kept], u[:, :kept], regime[:, :kept]), Samples(x[:, kept:], u[:, kept:], regime[:, kept:])
     )
 
 
-def fit_mixture(problem: Problem, split: Split, seeds: Sequence[int], hidden: tuple[int, ...], budget: Budget) -> Fit:
-    """The mixture without priors and without regimes: likelihood alone."""
-    training = Samples(split.training.x, split.training.u)
-    network, record = fit_mixtures(_shape(problem, hidden), training, split.validation, seeds, budget)
-    return _mixture_fit(MIXTURE, network, record.seconds / len(seeds), range(len(seeds)))
-
-
-def fit_mixture_with_priors(
-    problem: Problem,
-    split: Split,
-    seeds: Sequence[int],
-    hidden: tuple[int, ...],
-    budget: Budget,
-    weights: Sequence[float],
-    regimes: bool = False,
+def fit_mixture(
+    problem: Problem, split: Split, setup: Setup, weights: tuple[float, ...] = (), regimes: bool = False
 ) -> Fit:
-    """The mixture with the problem's priors; for each seed with a penalty weight chosen by validation likelihood.
+    """A mixture: by likelihood alone, or with the problem's priors as well.
 
     Args:
         problem: gives priors, box of conditions and shape.
         split: samples of S seeds.
-        seeds: (S,) seeds.
-        hidden: units of each hidden layer.
-        budget: of each network.
-        weights: penalty weights to try, in increasing order.
+        setup: seeds, layers and budget.
+        weights: penalty weights to try, in increasing order; for each seed one is chosen by validation likelihood.
+            Empty for likelihood alone.
         regimes: tie components to the problem's regimes.
     """
-    count = len(weights)
-    parts = []
-    for samples in (split.training, split.validation):
-        x, u = (part.repeat_interleave(count, dim=0) for part in (samples.x, samples.u))
-        tied = samples.regime.repeat_interleave(count, dim=0) if regimes and samples.regime is not None else None
-        parts.append(Samples(x, u, tied))
-    device = split.training.x.device
-    term = PriorTerm(
-        problem.regime_priors() if regimes else problem.priors(),
-        torch.tensor(list(weights) * len(seeds), dtype=DTYPE, device=device),
-        torch.tensor(problem.card.low, dtype=DTYPE, device=device),
-        torch.tensor(problem.card.high, dtype=DTYPE, device=device),
+    seeds, tried = setup.seeds, weights or (0.0,)
+    repeated = [seed for seed in seeds for _ in tried]
+    training, validation = (_repeated(part, len(tried), regimes) for part in (split.training, split.validation))
+    each, low, high = (
+        torch.tensor(numbers, dtype=DTYPE, device=setup.device)
+        for numbers in (tried * len(seeds), problem.card.low, problem.card.high)
     )
-    repeated = [seed for seed in seeds for _ in weights]
-    shape = _shape(problem, hidden, len(problem.card.regimes) if regimes else None)
-    network, record = fit_mixtures(shape, parts[0], parts[1], repeated, budget, term)
+    term = PriorTerm(problem.regime_priors() if regimes else problem.priors(), each, low, high)
+    shape = _shape(problem, setup.hidden, len(problem.card.regimes) if regimes else None)
+    network, record = fit_mixtures(shape, training, validation, repeated, setup.budget, term)
     with torch.no_grad():
-        unseen = network(parts[1].x).log_prob(parts[1].u).view(len(seeds), count, -1)
+        unseen = network(validation.x).log_prob(validation.u).view(len(seeds), len(tried), -1)
     best = [strongest_within_error(likelihoods) for likelihoods in unseen]
-    rows = [seed * count + choice for seed, choice in enumerate(best)]
-    name = REGIMES if regimes else PRIORS
-    return _mixture_fit(name, network, record.seconds / len(seeds), rows, tuple(weights[choice] for choice in best))
+    picked = [index * len(tried) + choice for index, choice in enumerate(best)]
+
+    def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        drawn = network(conditions.expand(len(repeated), -1, -1)).sample(count, generator)
+        return drawn[:, picked].permute(1, 2, 0, 3)
+
+    def log_prob(x: Tensor, u: Tensor) -> Tensor:
+        return network(x.expand(len(repeated), -1, -1)).log_prob(u.expand(len(repeated), -1, -1))[picked]
+
+    return Fit(
+        REGIMES if regimes else PRIORS if weights else MIXTURE,
+        network.network.parameters_per_member(),
+        record.seconds / len(seeds),
+        draw,
+        log_prob,
+        tuple(weights[choice] for choice in best) if weights else (),
+    )
+
+
+def _repeated(samples: Samples, times: int, regimes: bool) -> Samples:
+    """Every seed's samples so many times in a row, with the regimes or without."""
+    x, u = (part.repeat_interleave(times, dim=0) for part in (samples.x, samples.u))
+    if not regimes or samples.regime is None:
+        return Samples(x, u)
+    return Samples(x, u, samples.regime.repeat_interleave(times, dim=0))
 
 
 def strongest_within_error(log_likelihoods: Tensor) -> int:
@@ -147,19 +170,14 @@ def strongest_within_error(log_likelihoods: Tensor) -> int:
     return int(torch.nonzero(short.mean(dim=1) <= error)[-1])
 
 
-def fit_flow(problem: Problem, split: Split, seeds: Sequence[int], hidden: tuple[int, ...], budget: Budget) -> Fit:
+def fit_flow(problem: Problem, split: Split, setup: Setup) -> Fit:
     """Conditional flow matching with as many parameters as the mixture has, as nearly as the width allows."""
     condition, value = len(problem.card.low), len(problem.card.value_names)
-    mixture = parameter_count(_shape(problem, hidden).layer_sizes(condition, value))
-    width = width_for(mixture, condition + value + 1, value, len(hidden))
-    network, record = fit_flows(
-        [width] * len(hidden),
-        [split.training.x, split.training.u],
-        [split.validation.x, split.validation.u],
-        seeds,
-        budget,
-    )
-    members = len(seeds)
+    mixture = parameter_count(_shape(problem, setup.hidden).layer_sizes(condition, value))
+    width = width_for(mixture, condition + value + 1, value, len(setup.hidden))
+    training, validation = ([part.x, part.u] for part in (split.training, split.validation))
+    network, record = fit_flows([width] * len(setup.hidden), training, validation, setup.seeds, setup.budget)
+    members = len(setup.seeds)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
         tiled = conditions.repeat_interleave(count, dim=0).expand(members, -1, -1)
@@ -172,37 +190,15 @@ def fit_flow(problem: Problem, split: Split, seeds: Sequence[int], hidden: tuple
     return Fit(FLOW, network.network.parameters_per_member(), record.seconds / members, draw, log_prob)
 
 
-def fit_all(
-    problem: Problem,
-    split: Split,
-    seeds: Sequence[int],
-    hidden: tuple[int, ...],
-    budget: Budget,
-    weights: Sequence[float],
-) -> list[Fit]:
+def fit_all(problem: Problem, split: Split, setup: Setup) -> list[Fit]:
     """Every method of networks on the same samples, with the same steps and batches."""
     return [
-        fit_mixture(problem, split, seeds, hidden, budget),
-        fit_mixture_with_priors(problem, split, seeds, hidden, budget, weights),
-        fit_mixture_with_priors(problem, split, seeds, hidden, budget, weights, regimes=True),
-        fit_flow(problem, split, seeds, hidden, budget),
+        fit_mixture(problem, split, setup),
+        fit_mixture(problem, split, setup, setup.penalty_weights),
+        fit_mixture(problem, split, setup, setup.penalty_weights, regimes=True),
+        fit_flow(problem, split, setup),
     ]
 
 
 def _shape(problem: Problem, hidden: tuple[int, ...], components: int | None = None) -> MixtureShape:
     return MixtureShape(components or problem.card.components, problem.card.covariance, hidden)
-
-
-def _mixture_fit(
-    name: str, network: MixtureNetwork, seconds: float, rows: Sequence[int], weights: tuple[float, ...] = ()
-) -> Fit:
-    members, picked = network.network.members, list(rows)
-
-    def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        drawn = network(conditions.expand(members, -1, -1)).sample(count, generator)
-        return drawn[:, picked].permute(1, 2, 0, 3)
-
-    def log_prob(x: Tensor, u: Tensor) -> Tensor:
-        return network(x.expand(members, -1, -1)).log_prob(u.expand(members, -1, -1))[picked]
-
-    return Fit(name, network.network.parameters_per_member(), seconds, draw, log_prob, weights)

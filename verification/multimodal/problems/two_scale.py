@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior
-from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
+
+from .base import Array, Card, IntArray, Problem
 
 RELAXATION = 0.05
 FAST_DEVIATION = 0.3

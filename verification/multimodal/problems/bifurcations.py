@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, Stability, SteadyShares
-from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
+
+from .base import Array, Card, IntArray, Problem
 
 GAUGE_ERROR = 0.05
 RESIDUAL_SCALE = 0.1

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Monotonicity, Prior, SteadyShares
-from cmgai_fem.distributions.problems.base import Array, Card, IntArray, Problem
 from cmgai_fem.transport.feature_space import Modes
 
+from .base import Array, Card, IntArray, Problem
+
 if TYPE_CHECKING:
-    from cmgai_fem.mechanics.perforated_strip import PerforatedStrip, StripResponse
+    from ..perforated_strip import PerforatedStrip, StripResponse
 
 # Coefficients are root mean squares over the strip: of plastic strain in 1e-4, of stress in MPa.
 PLASTIC_UNIT, STRESS_UNIT = 1e-4, 1e6
@@ -109,7 +110,7 @@ class StripFields(Problem):
     def strip(self) -> "PerforatedStrip":
         """The reference solver."""
         # Imported here: the other problems need no DOLFINx.
-        from cmgai_fem.mechanics.perforated_strip import PerforatedStrip
+        from ..perforated_strip import PerforatedStrip
 
         return PerforatedStrip()
 

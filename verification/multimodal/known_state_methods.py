@@ -15,14 +15,16 @@ from scipy import stats
 from sklearn.covariance import oas
 from torch import Tensor
 
-from cmgai_fem.calibration.calibrate import calibrate, extrapolation_trials, interpolation_trials
-from cmgai_fem.distributions.multimodal_fits import Fit, Split
+from cmgai_fem.calibration.calibrate import calibrate
+from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.trials import sides
 from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
-from cmgai_fem.distributions.problems import Problem
-from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
-from cmgai_fem.transport.cardinal import CardinalSolver
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.solve import Solver
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.transport.problem import Problem as Statement
+
+from .fits import Fit, Split
+from .problems import Problem
 
 CMGAI, NORMALS = "CM-GAI", "normal per state"
 
@@ -53,13 +55,13 @@ class Clouds:
         return found
 
 
-def fit_transport(problem: Problem, split: Split, seeds: Sequence[int]) -> Fit:
+def fit_transport(problem: Problem, split: Split) -> Fit:
     """CM-GAI: the known clouds as one labelled motion, asked at the problem's test conditions."""
     start = time.perf_counter()
     units = np.array(problem.card.units)
     targets = [float(at[0]) for at in problem.test_conditions(1)]
     found = [transport_cloud(clouds, targets, units) for clouds in Clouds.of_seeds(split)]
-    seconds = (time.perf_counter() - start) / len(seeds)
+    seconds = (time.perf_counter() - start) / len(found)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = [targets.index(float(at)) for at in conditions[:, 0]]
@@ -86,23 +88,19 @@ def transport_cloud(clouds: Clouds, targets: Sequence[float], units: Array) -> A
     motion = label_clouds([cloud / units for cloud in clouds.values])
     labels = labels_on_points(np.arange(float(motion.shape[1]))[:, None])
     names = tuple(str(axis) for axis in range(motion.shape[2]))
-    states = States.of(labels, Coordinate("state"), clouds.states, {"value": Field(motion, "1", names)})
-    problem = TransportProblem(states).with_reach(*targets)
-    low, high = clouds.states[[0, -1]]
-    solver = CardinalSolver(solve)
+    coordinates = Coordinates((Coordinate("state"),))
+    states = States(labels, coordinates, clouds.states[:, None], {"value": Field(motion, "1", names)})
+    statement = Statement(states).with_reach(*targets)
     cloud = np.empty((len(targets), *motion.shape[1:]))
-    for inside in (True, False):
-        rows = [row for row, target in enumerate(targets) if (low <= target <= high) == inside]
-        if not rows:
-            continue
-        asked = [targets[row] for row in rows]
-        trials = interpolation_trials(states) if inside else extrapolation_trials(states, asked)
-        carried = calibrate(problem, trials, solver, targets=asked, pseudo_times=()).solve(problem, solver)
-        cloud[rows] = [carried.at(target) for target in asked]
+    # Labels have no places here, so the weights of the superposition must not vary over them.
+    for side in sides(states, targets):
+        carried = calibrate(statement, np.array(side), search=Search(kinds=())).solve(statement, Solver())
+        for point in side:
+            cloud[np.equal(targets, point[0])] = carried.at(point)
     return cloud * units
 
 
-def fit_normals(problem: Problem, split: Split, seeds: Sequence[int]) -> Fit:
+def fit_normals(split: Split) -> Fit:
     """One normal law a known state (shrunk covariance); between neighbours, and beyond, McCann's interpolation."""
     start = time.perf_counter()
     every = [(clouds.states, [normal_law(cloud) for cloud in clouds.values]) for clouds in Clouds.of_seeds(split)]
@@ -130,7 +128,7 @@ def fit_normals(problem: Problem, split: Split, seeds: Sequence[int]) -> Fit:
                 density[seed, rows] = torch.as_tensor(normal.logpdf(u[rows].double().numpy()).reshape(-1))
         return density
 
-    return Fit(NORMALS, parameters, (time.perf_counter() - start) / len(seeds), draw, log_prob)
+    return Fit(NORMALS, parameters, (time.perf_counter() - start) / len(every), draw, log_prob)
 
 
 def normal_law(cloud: Array) -> Gaussian:

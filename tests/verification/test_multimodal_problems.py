@@ -3,10 +3,15 @@ import pytest
 import torch
 
 from cmgai_fem.distributions.mixture_density import Mixture
-from cmgai_fem.distributions.problems import PROBLEMS
-from cmgai_fem.distributions.problems.bifurcations import GAUGE_ERROR, fixed_points
-from cmgai_fem.distributions.problems.chafee_infante import galerkin_rate
-from cmgai_fem.distributions.problems.duffing import DAMPING, march
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+
+STUDY = studies_folder() / "multimodal"
+PROBLEMS = study_module(STUDY, "problems").PROBLEMS
+bifurcations, duffing = (study_module(STUDY, f"problems.{name}") for name in ("bifurcations", "duffing"))
+GAUGE_ERROR, fixed_points = bifurcations.GAUGE_ERROR, bifurcations.fixed_points
+galerkin_rate = study_module(STUDY, "problems.chafee_infante").galerkin_rate
+DAMPING, march = duffing.DAMPING, duffing.march
 
 
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
