@@ -1,43 +1,66 @@
 """Ablation: one part of the theory changed at a time, about what calibration chose, with everything else kept.
 
-Three parts: the *order* of the least force, the *law* (damping and stiffness), and the *force* model itself. Each row
-is generated from the known states alone and only then held against the held-out ones.
+Three parts: the *order* of the least force, the *law* (damping and stiffness), and the *force* model itself; with
+several coordinates, which have no law, the force's kind of motion: axes, tension, softness, scattered or on a grid.
+Each row is generated from the known states alone and only then held against the held-out ones.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 
-from cmgai_fem.calibration.calibrate import (
-    Calibration,
-    Candidate,
-    carry,
-    extrapolation_trials,
-    interpolation_trials,
-    left_out_errors,
-)
+from cmgai_fem.calibration.calibrate import Candidate, Chosen, carry
+from cmgai_fem.calibration.space import HIGHEST_ORDER, TENSIONS
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.metrics import field_error
-from cmgai_fem.solve import solve
-from cmgai_fem.states.states import StateSet
-from cmgai_fem.study.field_file import Split
-from cmgai_fem.study.generation import Generation, Report, Request, field_problem
-from cmgai_fem.study.results import AblationRow
-from cmgai_fem.transport.cardinal import CardinalSolver
+from cmgai_fem.motions.choices import Grid, Line, Scattered, grid_axes
+from cmgai_fem.motions.polyharmonic import highest_order
+from cmgai_fem.states.states import States
+from cmgai_fem.study.field_file import FieldStudy, Point
+from cmgai_fem.study.generation import Generation, Networks, Transports, place, values_at
+from cmgai_fem.study.pipelines import Report
 from cmgai_fem.transport.forces import make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
-from cmgai_fem.transport.problem import Superposition, TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import TransportProblem
 
-PARTS = ("order", "law", "force")
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
 SWINGS = (0.05, 0.2, 0.5)
 # Change of the motion at which the Krylov space of a law is large enough here: a law that matters changes far more.
 TOLERANCE = 1e-4
 FORCES = ("potential", "autonomous", "free")
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One choice of one part of the theory, and what it reaches.
+
+    Args:
+        field: name of the field.
+        split: "interpolation" or "extrapolation".
+        part: "order", "law", "force", or "calibrated" for the whole of what calibration chose.
+        choice: what the part is.
+        chosen: whether calibration chose it.
+        left_out: error at the known states that were left out, relative to the known range; None where there is none.
+        mean: mean NRMSE over the held-out states; None where the transport could not be solved.
+        worst: largest NRMSE over them.
+        seconds: wall time.
+        note: why it could not be solved.
+    """
+
+    field: str
+    split: str
+    part: str
+    choice: str
+    chosen: bool
+    left_out: float | None = None
+    mean: float | None = None
+    worst: float | None = None
+    seconds: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,56 +78,69 @@ class Variant:
     part: str
     choice: str
     chosen: bool
-    candidate: Candidate
+    candidate: Any
     force: str = ""
 
 
+def check_parts(study: FieldStudy, parts: Sequence[str]) -> None:
+    """Refuse parts that a study's transport does not have."""
+    if "law" in parts and len(study.axes) > 1:
+        raise InputError(
+            f"--ablate law: {study.name!r} has several state coordinates, and no law along them: ask for order or force"
+        )
+
+
 def ablate(
-    known: StateSet, reference: StateSet, request: Request, generation: Generation, parts: Sequence[str], report: Report
+    known: States[Any],
+    reference: States[Any],
+    study: FieldStudy,
+    networks: Networks,
+    generation: Generation,
+    parts: Sequence[str],
+    report: Report,
 ) -> list[AblationRow]:
     """The ablation rows of every field and split.
 
     Args:
         known: the known states.
         reference: the known and the held-out states, to measure with.
-        request: what was asked.
+        study: what was asked.
+        networks: how they are trained.
         generation: what was calibrated and generated.
-        parts: which of `PARTS` to change.
+        parts: which of "order", "law" and "force" to change.
         report: takes lines of progress.
     """
-    fem = CardinalSolver(partial(solve, tolerance=TOLERANCE))
+    transports = Transports(study, networks, {"tolerance": TOLERANCE})
     rows = []
-    for (split, name), calibration in generation.calibrations.items():
-        problem = field_problem(known, name, request, split)
-        targets = request.values(split)
-        rows.append(
-            _measured(problem, reference, targets, generation.solutions["fem", split, name], split, calibration)
-        )
+    for (split, name), calibration in generation.calibrations.items() if parts else ():
+        problem, targets = transports.problem(known, name, split), study.asked(split)
+        tried = dict(calibration.table)
+        choice = str(calibration) if len(calibration.members) < 3 else f"superposition of {len(calibration.members)}"
+        row = AblationRow(name, split, "calibrated", choice, True, calibration.error)
+        rows.append(_measured(row, reference, targets, generation.solutions["fem", split, name]))
         for variant in variants(problem, calibration, parts):
             start = time.perf_counter()
             report(f"ablation: {name}, {split}: {variant.part} {variant.choice}")
-            left_out = None if variant.force else _left_out(problem, variant.candidate, known, targets, split, fem)
+            row = AblationRow(name, split, variant.part, variant.choice, variant.chosen)
+            if not variant.force:
+                left_out = tried.get(variant.candidate) or transports.left_out(problem, variant.candidate, split)
+                row = replace(row, left_out=left_out if left_out is not None and np.isfinite(left_out) else None)
             try:
-                solution = _solved(problem, variant, request, fem)
-                row = _measured(problem, reference, targets, solution, split, calibration)
+                row = _measured(row, reference, targets, _solved(problem, variant, transports))
             except (ConvergenceError, InputError) as error:
-                row = AblationRow(name, split, "", "", False, None, None, None, None, str(error))
-            rows.append(
-                replace(
-                    row,
-                    part=variant.part,
-                    choice=variant.choice,
-                    chosen=variant.chosen,
-                    left_out=left_out,
-                    seconds=time.perf_counter() - start,
-                )
-            )
+                row = replace(row, note=str(error))
+            rows.append(replace(row, seconds=time.perf_counter() - start))
     return rows
 
 
-def variants(problem: TransportProblem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
+def variants(problem: Any, calibration: Chosen[Any], parts: Sequence[str]) -> Iterator[Variant]:
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
     base = calibration.members[int(np.argmax(calibration.weights))]
+    own = _along_one(problem, base, parts) if isinstance(base, Candidate) else _of_several(problem, base, parts)
+    yield from own
+
+
+def _along_one(problem: TransportProblem, base: Candidate, parts: Sequence[str]) -> Iterator[Variant]:
     top = len(problem.states) - 2
     order = top if base.order is None else min(base.order, top)
     base = replace(base, order=order)
@@ -126,6 +162,34 @@ def variants(problem: TransportProblem, calibration: Calibration, parts: Sequenc
             yield Variant("force", force, False, replace(base, law=NoLaw(), mass_axes=()), force)
 
 
+def _of_several(problem: Any, base: Scattered | Grid, parts: Sequence[str]) -> Iterator[Variant]:
+    """Orders of the chosen motion, and other kinds of motion of its order."""
+    values, found = problem.states.values, grid_axes(problem.states.values)
+    order = base.order if isinstance(base, Scattered) else max(line.order for line in base.lines)
+    top = min(highest_order(values), HIGHEST_ORDER)
+    if "order" in parts:
+        for p in range(-1, top + 1):
+            choice = of_order(base, p)
+            yield Variant("order", str(choice), choice == base, choice)
+    if "force" in parts:
+        plain = base if isinstance(base, Scattered) else Scattered(min(order, top))
+        kinds: list[Scattered | Grid] = [base, replace(plain, kinds=None, ratios=None)]
+        if plain.order >= 0:
+            kinds += [replace(plain, tension=tension) for tension in TENSIONS]
+            kinds += [replace(plain, softness=0.0)]
+        if found is not None:
+            kinds += [Grid(tuple(Line(min(order, len(axis) - 2)) for axis in found[0]))]
+        for choice in dict.fromkeys(kinds):
+            yield Variant("force", str(choice), choice == base, choice)
+
+
+def of_order(base: Scattered | Grid, order: int) -> Scattered | Grid:
+    """A choice with another order, along each line of a grid; simplices know neither tension nor softness."""
+    if isinstance(base, Grid):
+        return Grid(tuple(replace(line, order=order) for line in base.lines))
+    return replace(base, order=order) if order >= 0 else replace(base, order=order, tension=0.0, softness=0.0)
+
+
 def membranes(problem: TransportProblem) -> list[tuple[Law, str]]:
     """Membrane laws from soft to stiff, by how far the longest wave of the body swings between two states."""
     length = float(np.linalg.norm(np.ptp(problem.states.labels.points, axis=0)))
@@ -137,46 +201,18 @@ def _own(law: Law) -> list[tuple[Law, str]]:
     return [(law, f"{law.name} {law.stiffness:.3g}")] if law.stiffness else []
 
 
-def _left_out(
-    problem: TransportProblem,
-    candidate: Candidate,
-    known: StateSet,
-    targets: Sequence[float],
-    split: Split,
-    solver: CardinalSolver,
-) -> float | None:
-    """What calibration would have seen of a choice; None where it cannot be solved with a state less."""
-    trials = interpolation_trials(known) if split == "interpolation" else extrapolation_trials(known, targets)
-    kept = len(known) - max(len(rows) for rows in trials)
-    if candidate.order is not None and candidate.order > kept - 2:
-        return None
-    error = left_out_errors(problem, [candidate], trials, solver)[candidate]
-    return None if error is None else float(np.sqrt(np.sum(error**2) / len(error)))
-
-
-def _solved(problem: TransportProblem, variant: Variant, request: Request, fem: CardinalSolver) -> TransportSolution:
-    carried = variant.candidate.apply(carry(problem, [variant.candidate])[variant.candidate.mass_axes])
+def _solved(problem: Any, variant: Variant, transports: Transports) -> Any:
     if not variant.force:
-        return fem(carried)
-    return request.pinn(replace(carried, force=make_force(variant.force)))
+        return transports.solve_choice(problem, variant.candidate)
+    carried = variant.candidate.apply(carry(problem, [variant.candidate])[variant.candidate.mass_axes])
+    return transports.pinn(replace(carried, force=make_force(variant.force)))
 
 
-def _measured(
-    problem: TransportProblem,
-    reference: StateSet,
-    targets: Sequence[float],
-    solution: TransportSolution | Superposition,
-    split: Split,
-    calibration: Calibration,
-) -> AblationRow:
-    """The row of what calibration chose; `replace` makes it any other's."""
-    field, weights = reference.field(problem.field), reference.labels.weights
+def _measured(row: AblationRow, reference: States[Any], targets: Sequence[Point], solution: Any) -> AblationRow:
+    """A row with what its solution gets wrong of the held-out states."""
+    weights = reference.labels.weights
     errors = [
-        field_error(solution.at(float(value)), field.values[reference.index(value)], weights).nrmse for value in targets
+        field_error(solution.at(place(point)), values_at(reference, point, row.field), weights).nrmse
+        for point in targets
     ]
-    members = len(calibration.members)
-    choice = str(calibration) if members < 3 else f"superposition of {members}"
-    return AblationRow(
-        problem.field, split, "calibrated", choice, True, calibration.error,
-        float(np.mean(errors)), float(np.max(errors)), solution.seconds, "",
-    )  # fmt: skip
+    return replace(row, mean=float(np.mean(errors)), worst=float(np.max(errors)), seconds=solution.seconds)

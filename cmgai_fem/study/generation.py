@@ -1,69 +1,157 @@
 """Generation: fields at unseen states from the known states alone, by both transports and by the rivals.
 
-Nothing in this module has held-out data in its hands: it takes the known states and the values that are asked for.
+Nothing in this module has held-out data in its hands: it takes the known states and the states that are asked for.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cmgai_fem.calibration.calibrate import Calibration, calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.calibration.calibrate import (
+    Chosen,
+    calibrate,
+    carry,
+    extrapolation_trials,
+    interpolation_trials,
+    left_out_errors,
+)
+from cmgai_fem.calibration.space import calibrate_space, trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals.scattered import SCATTERED_BASELINES
+from cmgai_fem.rivals.scattered import rivals_for as scattered_rivals
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import Array, Field, States, StateSet
-from cmgai_fem.study.field_file import CalibrationTable, FieldTable, Split
+from cmgai_fem.states.scattered import Coordinates, ScatteredStates
+from cmgai_fem.states.states import Array, Field, IntArray, Labels, States, StateSet
+from cmgai_fem.study.field_file import FieldStudy, FieldTable, Point
+from cmgai_fem.study.file import Split
+from cmgai_fem.study.pipelines import Report
 from cmgai_fem.transport.cardinal import CardinalSolver, Solve
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Superposition, TransportProblem
+from cmgai_fem.transport.space import SpaceProblem, solve_space
 
-Report = Callable[[str], None]
+Known = Any
+"""Known states along one coordinate (`StateSet`) or of several (`ScatteredStates`)."""
 PSEUDO_TIMES = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of the known states.
+class Networks:
+    """How and where networks are trained, beside what the study's `[pinn]` says.
 
     Args:
-        fields: fields to generate.
-        interpolation: values between the known states.
-        extrapolation: values beyond them.
-        calibration: what may be chosen.
-        seed: of the networks.
-        device: torch device of the networks.
-        training: how the networks are trained.
+        seed: of their starting weights.
+        device: torch device.
         checkpoints: folder that keeps unfinished and finished trainings, so that a killed run goes on; None for none.
     """
 
-    fields: Mapping[str, FieldTable]
-    interpolation: tuple[float, ...] = ()
-    extrapolation: tuple[float, ...] = ()
-    calibration: CalibrationTable = field(default_factory=CalibrationTable)
     seed: int = 0
     device: str = "cpu"
-    training: TrainingSettings = field(default_factory=TrainingSettings)
     checkpoints: Path | None = None
 
-    @property
-    def pinn(self) -> Solve:
-        """The networks' solver."""
-        return partial(
-            solve, method="pinn", seed=self.seed, device=self.device, settings=self.training,
-            checkpoint=self.checkpoints,
-        )  # fmt: skip
 
-    def values(self, split: Split) -> tuple[float, ...]:
-        """The values asked for in one split."""
-        return self.interpolation if split == "interpolation" else self.extrapolation
+@dataclass(frozen=True)
+class Transports:
+    """Both transports of a study: states of one coordinate or several -> problem -> calibration -> solutions.
+
+    Args:
+        study: says what is asked of the known states.
+        networks: how they are trained.
+        options: of the finite elements.
+    """
+
+    study: FieldStudy
+    networks: Networks = field(default_factory=Networks)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one state coordinate."""
+        return len(self.study.axes) == 1
+
+    @cached_property
+    def fem(self) -> CardinalSolver:
+        """The finite elements along one coordinate."""
+        return CardinalSolver(partial(solve, **self.options))
+
+    @cached_property
+    def pinn(self) -> Solve:
+        """The networks along one coordinate."""
+        settings, own = TrainingSettings(**self.study.pinn.training), self.networks
+        train = partial(
+            solve, method="pinn", seed=own.seed, device=own.device, settings=settings, checkpoint=own.checkpoints
+        )
+        # One network of label and pseudo-time is not linear in the known states: it is trained for each field.
+        return CardinalSolver(train) if settings.encoding == "spectral" else train
+
+    def problem(self, known: Known, name: str, split: Split) -> Any:
+        """The transport problem of one field in one split, nothing chosen yet."""
+        table, rises = self.study.fields[name], self.study.rising(name)
+        if self.single:
+            return TransportProblem(
+                known.only(name), admissible=Admissible(table.lower, rises[0], table.ordered)
+            ).with_reach(*[point[0] for point in self.study.asked(split)])
+        admissible = Admissible(table.lower, rises if any(rises) else False, table.ordered)
+        return SpaceProblem(known.only(name), admissible=admissible)
+
+    def trials(self, known: Known, split: Split) -> list[IntArray]:
+        """Rows of the known states to leave out together, one array a trial."""
+        targets = self.study.asked(split)
+        if not self.single:
+            return list(trials_for(known, [np.array(point) for point in targets])[:, None])
+        if split == "interpolation":
+            return interpolation_trials(known)
+        return extrapolation_trials(known, [point[0] for point in targets])
+
+    def calibrate(self, problem: Any, split: Split) -> Chosen[Any]:
+        """What is chosen for a problem in one split."""
+        choice, targets = self.study.calibration, [place(point) for point in self.study.asked(split)]
+        kinds = [PSEUDO_TIMES[kind] for kind in choice.pseudo_times]
+        if not self.single:
+            return calibrate_space(problem, targets, kinds=[("linear", 1.0), *kinds], local=True)
+        return calibrate(
+            problem,
+            self.trials(problem.states, split),
+            self.fem,
+            targets=targets,
+            dampings=choice.dampings,
+            laws=[Membrane(stiffness) for stiffness in choice.stiffnesses],
+            pseudo_times=kinds,
+            mass_axes=[
+                tuple("xyz".index(axis) for axis in axes) for axes in self.study.fields[problem.field].mass_axes
+            ],
+            local=True,
+        )
+
+    def solve(self, problem: Any, calibration: Any, method: str) -> Superposition[Any]:
+        """The calibrated superposition by one of the methods."""
+        if self.single:
+            return calibration.solve(problem, self.fem if method == "fem" else self.pinn)
+        return calibration.solve(problem, method, self.networks.seed)
+
+    def solve_choice(self, problem: Any, choice: Any) -> Any:
+        """One choice by itself, by finite elements."""
+        if self.single:
+            return self.fem(choice.apply(carry(problem, [choice])[choice.mass_axes]))
+        return solve_space(problem.with_choice(choice))
+
+    def left_out(self, problem: Any, choice: Any, split: Split) -> float | None:
+        """Left-out error of a choice that calibration did not try; None where a state less does not carry it."""
+        trials = self.trials(problem.states, split)
+        top = len(problem.states) - max(len(rows) for rows in trials) - 2
+        if not self.single or (choice.order is not None and choice.order > top):
+            return None
+        error = left_out_errors(problem, [choice], trials, self.fem)[choice]
+        return None if error is None else float(np.sqrt(np.sum(error**2) / len(error)))
 
 
 @dataclass(frozen=True)
@@ -71,105 +159,125 @@ class Generation:
     """Generated states by method, and how they were made.
 
     Args:
-        states: all values (known and asked for) by method; the methods are "fem", "pinn" and the rivals.
+        states: all states of the study by method; the methods are "fem", "pinn" and the rivals.
         seconds: wall time by (method, field).
         calibrations: choice by (split, field).
         solutions: superposed transports by (method, split, field).
     """
 
-    states: Mapping[str, StateSet]
+    states: Mapping[str, States[Any]]
     seconds: Mapping[tuple[str, str], float]
-    calibrations: Mapping[tuple[Split, str], Calibration]
-    solutions: Mapping[tuple[str, Split, str], Superposition]
+    calibrations: Mapping[tuple[Split, str], Chosen[Any]]
+    solutions: Mapping[tuple[str, Split, str], Superposition[Any]]
+
+    def training_history(self) -> list[dict[str, Any]]:
+        """Rows of the training of each superposition's heaviest member, marked with split and field."""
+        return [
+            {"split": split, "field": name, **row}
+            for (method, split, name), solution in self.solutions.items()
+            if method == "pinn"
+            for row in solution.members[0].history
+        ]
+
+    def solvers(self) -> list[dict[str, Any]]:
+        """What each solver reports of itself, a row a member."""
+        return [
+            {"method": method, "split": split, "field": name, "choice": str(choice), **member.info}
+            for (method, split, name), solution in self.solutions.items()
+            for choice, member in zip(self.calibrations[split, name].members, solution.members, strict=True)
+        ]
 
 
-def generate(known: StateSet, request: Request, report: Report) -> Generation:
-    """Generate every asked-for state by both transports and all rivals.
+def generate(known: Known, study: FieldStudy, networks: Networks, report: Report) -> Generation:
+    """Generate every state of a study by both transports and all rivals.
 
     Args:
         known: the known states.
-        request: what is asked.
+        study: says what is asked of them.
+        networks: how they are trained.
         report: takes lines of progress.
     """
-    values = np.unique([*known.values, *request.interpolation, *request.extrapolation])
+    transports = Transports(study, networks)
     made: dict[str, dict[str, Array]] = {}
     seconds: dict[tuple[str, str], float] = {}
-    calibrations: dict[tuple[Split, str], Calibration] = {}
-    solutions: dict[tuple[str, Split, str], Superposition] = {}
-    solvers: dict[str, Solve] = {
-        "fem": CardinalSolver(solve),
-        # One network of label and pseudo-time is not linear in the known states: it is trained for each field.
-        "pinn": CardinalSolver(request.pinn) if request.training.encoding == "spectral" else request.pinn,
-    }
-    for name in request.fields:
-        for split in splits(request):
-            problem, calibration = calibrated_problem(known, name, request, split, solvers["fem"])
-            calibrations[split, name] = calibration
+    calibrations: dict[tuple[Split, str], Chosen[Any]] = {}
+    solutions: dict[tuple[str, Split, str], Superposition[Any]] = {}
+    first = study.splits[0]
+    # The known states are answered by whatever is calibrated first: inside, where there is an inside.
+    wanted = [first if (split := study.split(point)) == "known" else split for point in study.points]
+    rivals = rivals_for(points_of(known))
+    for name in study.fields:
+        for split in study.splits:
+            problem = transports.problem(known, name, split)
+            calibrations[split, name] = calibration = transports.calibrate(problem, split)
             report(f"{name}, {split}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
-            for method, solver in solvers.items():
+            for method in METHODS:
                 start = time.perf_counter()
-                solutions[method, split, name] = calibration.solve(problem, solver)
+                solutions[method, split, name] = transports.solve(problem, calibration, method)
                 spent = time.perf_counter() - start
                 seconds[method, name] = seconds.get((method, name), 0.0) + spent
                 report(f"{name}, {split}: {method} solved in {spent:.1f} s")
         for method in METHODS:
             made.setdefault(method, {})[name] = np.array(
-                [_answer(value, method, name, known, request, solutions).at(value) for value in map(float, values)]
+                [
+                    solutions[method, split, name].at(place(point))
+                    for point, split in zip(study.points, wanted, strict=True)
+                ]
             )
-        for rival in BASELINES:
+        for rival in rivals:
             start = time.perf_counter()
-            made.setdefault(rival, {})[name] = run_rival(rival, known, name, values)
+            fields = np.empty((len(study.points), *known.field(name).values.shape[1:]))
+            for split in study.splits:
+                rows = [row for row, own in enumerate(wanted) if own == split]
+                trials = np.concatenate(transports.trials(known, split))
+                fields[rows] = run_rival(rival, known, name, np.array([study.points[row] for row in rows]), trials)
+            made.setdefault(rival, {})[name] = fields
             seconds[rival, name] = time.perf_counter() - start
-    states = {method: _as_states(known, values, fields, request) for method, fields in made.items()}
+    states = {method: _as_states(known, study, fields) for method, fields in made.items()}
     return Generation(states, seconds, calibrations, solutions)
 
 
-def splits(request: Request) -> list[Split]:
-    """The splits that have values to generate."""
-    both: tuple[Split, Split] = ("interpolation", "extrapolation")
-    return [split for split in both if request.values(split)]
+def rivals_for(values: Array) -> list[str]:
+    """Names of the rivals that known states at (K, m) values admit."""
+    return list(BASELINES) if values.shape[1] == 1 else scattered_rivals(values)
 
 
-def field_problem(known: StateSet, name: str, request: Request, split: Split) -> TransportProblem:
-    """The transport problem of one field in one split, nothing chosen yet."""
-    table = request.fields[name]
-    return TransportProblem(
-        known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)
-    ).with_reach(*request.values(split))
+def run_rival(rival: str, known: Known, name: str, targets: Array, trials: IntArray) -> Array:
+    """States (T, L, n) of one field at (T, m) `targets` by a rival; `trials` are the rows that it may leave out."""
+    snapshots, values = known.field(name).values, points_of(known)
+    flat, weights = snapshots.reshape(len(values), -1), np.repeat(known.labels.weights, snapshots.shape[2])
+    if values.shape[1] == 1:
+        found = BASELINES[rival].fit(values[:, 0], flat, weights)(targets[:, 0])
+    else:
+        found = SCATTERED_BASELINES[rival].predict(values, flat, targets, trials, weights)
+    return found.reshape(len(targets), *snapshots.shape[1:])
 
 
-def calibrated_problem(
-    known: StateSet, name: str, request: Request, split: Split, solver: Solve
-) -> tuple[TransportProblem, Calibration]:
-    """The transport problem of one field, and what calibration chooses for it in one split."""
-    table, choice = request.fields[name], request.calibration
-    problem = field_problem(known, name, request, split)
-    trials = (
-        interpolation_trials(known)
-        if split == "interpolation"
-        else extrapolation_trials(known, request.values("extrapolation"))
-    )
-    calibration = calibrate(
-        problem,
-        trials,
-        solver,
-        targets=request.values(split),
-        dampings=choice.dampings,
-        laws=[Membrane(stiffness) for stiffness in choice.stiffnesses],
-        pseudo_times=[PSEUDO_TIMES[kind] for kind in choice.pseudo_times],
-        mass_axes=[tuple("xyz".index(axis) for axis in axes) for axes in table.mass_axes],
-        local=True,
-    )
-    return problem, calibration
+def make_states(labels: Labels, study: FieldStudy, points: Sequence[Point], fields: Mapping[str, Field]) -> States[Any]:
+    """States of a study's coordinates at some points."""
+    if len(study.axes) == 1:
+        return StateSet(labels, study.axes[0], np.array(points)[:, 0], fields)
+    return ScatteredStates(labels, Coordinates(study.axes), np.array(points), fields)
 
 
-def run_rival(rival: str, known: StateSet, name: str, values: Array) -> Array:
-    """States (T, L, n) of one field at `values` by the rival called `rival`."""
-    field = known.field(name)
-    count, labels, components = field.values.shape
-    weights = np.repeat(known.labels.weights, components)
-    predictor = BASELINES[rival].fit(known.values, field.values.reshape(count, -1), weights)
-    return predictor(values).reshape(len(values), labels, components)
+def points_of(states: States[Any]) -> Array:
+    """(K, m) values of states of one coordinate or several."""
+    return states.values.reshape(len(states), -1)
+
+
+def place(point: Sequence[float]) -> Any:
+    """A state as states and solutions are asked for it: a number along one coordinate, (m,) numbers of several."""
+    return float(point[0]) if len(point) == 1 else np.array(point)
+
+
+def select(states: Any, points: Sequence[Sequence[float]]) -> Any:
+    """The states at some points alone."""
+    return states.at([place(point) for point in points])
+
+
+def values_at(states: Any, point: Sequence[float], name: str) -> Array:
+    """One field (L, n) of one state."""
+    return np.asarray(states.field(name).values[states.index(place(point))])
 
 
 def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:
@@ -186,46 +294,20 @@ def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:
     return replace(states, fields=added)
 
 
-def _answer(
-    value: float,
-    method: str,
-    name: str,
-    known: StateSet,
-    request: Request,
-    solutions: Mapping[tuple[str, Split, str], Superposition],
-) -> Superposition:
-    """The solution that was calibrated for where `value` lies."""
-    inside = known.values[0] <= value <= known.values[-1]
-    wanted: Split = "interpolation" if inside and request.interpolation else "extrapolation"
-    if (method, wanted, name) not in solutions:
-        wanted = "interpolation"
-    return solutions[method, wanted, name]
-
-
-def _as_states(known: StateSet, values: Array, fields: Mapping[str, Array], request: Request) -> StateSet:
+def _as_states(known: Known, study: FieldStudy, fields: Mapping[str, Array]) -> States[Any]:
     made = {name: Field(array, known.field(name).unit, known.field(name).components) for name, array in fields.items()}
-    return derive(StateSet(known.labels, known.coordinate, values, made), request.fields)
+    return derive(make_states(known.labels, study, study.points, made), study.fields)
 
 
 def measured(states: States[Any], index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:
     """What is measured at one state: each field (L, n), its components (L,) if asked, and its derived scalars."""
     figures: dict[str, Array] = {}
     for name, table in fields.items():
-        field = states.field(name)
+        values = states.field(name)
         for derived in table.derived:
             figures[derived] = states.field(derived).values[index, :, 0]
-        figures[name] = field.values[index]
+        figures[name] = values.values[index]
         if table.components:
-            for column, component in enumerate(field.components):
-                figures[f"{name}_{component}"] = field.values[index, :, column]
+            for column, component in enumerate(values.components):
+                figures[f"{name}_{component}"] = values.values[index, :, column]
     return figures
-
-
-def training_history(solutions: Mapping[tuple[str, Split, str], Superposition]) -> list[dict[str, Any]]:
-    """Rows of the training of each superposition's heaviest member, marked with split and field."""
-    return [
-        {"split": split, "field": name, **row}
-        for (method, split, name), solution in solutions.items()
-        if method == "pinn"
-        for row in solution.members[0].history
-    ]
