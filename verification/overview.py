@@ -1,6 +1,6 @@
 """One small picture of what the package does: known states, the generated field, and how it compares.
 
-    python verification/overview.py results/thermal-stress docs/overview.png
+python verification/overview.py results/thermal-stress docs/overview.png
 """
 
 import csv

@@ -173,14 +173,15 @@ def _of_several(problem: Any, base: Scattered | Grid, parts: Sequence[str]) -> I
             yield Variant("order", str(choice), choice == base, choice)
     if "force" in parts:
         plain = base if isinstance(base, Scattered) else Scattered(min(order, top))
-        kinds: list[Scattered | Grid] = [base, replace(plain, kinds=None, ratios=None)]
+        linear, count = ("linear", 1.0), values.shape[1]
+        kinds: list[Scattered | Grid] = [base, replace(plain, kinds=(linear,) * count, ratios=(1.0,) * count)]
         if plain.order >= 0:
             kinds += [replace(plain, tension=tension) for tension in TENSIONS]
             kinds += [replace(plain, softness=0.0)]
         if found is not None:
             kinds += [Grid(tuple(Line(min(order, len(axis) - 2)) for axis in found[0]))]
-        for choice in dict.fromkeys(kinds):
-            yield Variant("force", str(choice), choice == base, choice)
+        for text, choice in {str(choice): choice for choice in reversed(kinds)}.items():
+            yield Variant("force", text, text == str(base), choice)
 
 
 def of_order(base: Scattered | Grid, order: int) -> Scattered | Grid:

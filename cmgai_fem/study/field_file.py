@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from cmgai_fem.calibration.space import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Coordinate
+from cmgai_fem.states.states import Array, Coordinate
 from cmgai_fem.study.file import Split, StudyFile, Table
 
 
@@ -208,7 +208,7 @@ class FieldStudy(StudyFile):
             raise ValueError(f"states: {len(self.states.known)} known states: give at least {count + 2}")
         if not self.held_out:
             raise ValueError("states: no state is held out: give interpolation or extrapolation")
-        known = np.array(self.states.known)
+        known = self.known_values
         span = f"the known states {known.min():g} to {known.max():g}" if count == 1 else "the hull of the known states"
         try:
             for state in self.held_out:
@@ -245,6 +245,11 @@ class FieldStudy(StudyFile):
         """The state coordinates."""
         tables: Sequence[CoordinateTable] = [self.coordinate] if self.coordinate else self.coordinates
         return tuple(Coordinate(table.name, table.unit) for table in tables)
+
+    @property
+    def known_values(self) -> Array:
+        """(K, m) known states."""
+        return np.array(self.states.known)
 
     @property
     def held_out(self) -> list[Point]:

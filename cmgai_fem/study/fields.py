@@ -42,7 +42,7 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
         InputError: the study asks for something that is not there.
         ConvergenceError: a solve did not converge; the text names the state.
     """
-    rivals = rivals_for(np.array(study.states.known))
+    rivals = rivals_for(study.known_values)
     check_tolerances(study, rivals)
     check_parts(study, tools.ablate)
     if tools.device != "cpu" and len(study.axes) > 1:

@@ -91,7 +91,7 @@ def _asked(study: FieldStudy, tools: Tools, rows: Sequence[Row]) -> Section:
             words(name): [(point_of(row["state"]), row["nrmse"]) for row in _held_out(rows, name, "fem")]
             for name in study.headlines
         }
-        figure = draw_places(np.array(study.states.known), errors, [axis.label() for axis in study.axes])
+        figure = draw_places(study.known_values, errors, [axis.label() for axis in study.axes])
         caption = "Known states, their hull, and the NRMSE of the finite elements at the generated ones."
         pictures = [tools.picture(figure, "states", caption)]
     return Section("What was asked", [text], pictures, [table])
