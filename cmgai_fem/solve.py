@@ -1,20 +1,29 @@
 """One door to both discretisations of a transport problem."""
 
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from cmgai_fem.errors import InputError
-from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.states.states import Array, Field, States, labels_on_points
+from cmgai_fem.transport.feature_space import Admissible
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import CarriedPath, Solution
 
 METHODS = ("fem", "pinn")
 
 
-def solve(problem: TransportProblem, method: str = "fem", **options: Any) -> TransportSolution:
+def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
     """Solve a transport problem.
 
     Args:
         problem: the statement.
         method: "fem" (DOLFINx) or "pinn" (torch).
-        options: go to that solver, `cmgai_fem.fem.solver.solve_fem` or `cmgai_fem.pinn.solver.solve_pinn`.
+        options: go to that solver, `fem.solver.solve_fem`, `pinn.solver.solve_pinn` or, over several coordinates,
+            `pinn.state_space.solve_pinn_space`.
 
     Raises:
         InputError: there is no such method, or the problem is one that the method cannot solve.
@@ -24,8 +33,87 @@ def solve(problem: TransportProblem, method: str = "fem", **options: Any) -> Tra
         from cmgai_fem.fem.solver import solve_fem
 
         return solve_fem(problem, **options)
-    if method == "pinn":
+    if method == "pinn" and isinstance(problem.force, Least):
         from cmgai_fem.pinn.solver import solve_pinn
 
         return solve_pinn(problem, **options)
+    if method == "pinn":
+        from cmgai_fem.pinn.state_space import solve_pinn_space
+
+        return solve_pinn_space(problem, **options)
     raise InputError(f"method {method!r} is unknown; there are: {', '.join(METHODS)}")
+
+
+@dataclass
+class Solver:
+    """A method with its options, as calibration and generation use it.
+
+    Without a law every label obeys the same equation. Networks then learn the motion of unit states, one at state k and
+    zero at the others, once for each choice, and every field of a study is carried by their weights.
+
+    Args:
+        method: "fem" or "pinn".
+        options: of `solve`.
+    """
+
+    method: str = "fem"
+    options: dict[str, Any] = field(default_factory=dict)
+    _units: dict[object, Solution] = field(default_factory=dict)
+
+    def __call__(self, problem: Problem) -> Solution:
+        """Solve a problem."""
+        settings = self.options.get("settings")
+        whole = settings is not None and settings.encoding != "spectral"
+        soft = np.any(problem.softness > 0.0)
+        if self.method == "fem" or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
+            return solve(problem, self.method, **self._suited(problem))
+        start = time.perf_counter()
+        key = (tuple(problem.nodes), problem.span, problem.force, problem.damping)
+        if key not in self._units:
+            self._units[key] = solve(unit_problem(problem), self.method, **self.options)
+        return carried(problem, self._units[key], time.perf_counter() - start)
+
+    def _suited(self, problem: Problem) -> dict[str, Any]:
+        """The options that the solver of this problem takes."""
+        if self.method == "pinn" and not isinstance(problem.force, Least):
+            return {name: value for name, value in self.options.items() if name in ("seed", "threads")}
+        return self.options
+
+
+@dataclass(frozen=True)
+class UnitMotion:
+    """Weights of the known states, taken from the motion of unit states that networks learned."""
+
+    units: Solution
+
+    def weights(self, points: Array) -> Array:
+        """(T, K) weights of the known states at values (T, 1)."""
+        return np.array([self.along(float(s)) for s in self.units.problem.time(points[:, 0])])
+
+    def along(self, s: float, derivative: int = 0) -> Array:
+        """(K,) weights at a pseudo-time, or their derivative in s."""
+        assert self.units.path is not None
+        scaling, features = self.units.problem.scaling, self.units.path(s, derivative)
+        return (scaling.decode(features) if derivative == 0 else features * scaling.scale)[:, 0]
+
+    def force(self, s: float, derivative: int = 0) -> Array:
+        """(K,) weights in the body force."""
+        assert self.units.force is not None
+        return self.units.force(s, derivative)[:, 0] * self.units.problem.scaling.scale
+
+
+def carried(problem: Problem, units: Solution, seconds: float) -> Solution:
+    """The solution of a problem by the motion of its unit states."""
+    motion, features = UnitMotion(units), problem.scaling.encode(problem.carried.values)
+    force = CarriedPath(features, motion.force) if units.force is not None else None
+    path = CarriedPath(features, motion.along)
+    return Solution(problem, units.method, motion, path, force, seconds, units.history, units.info)
+
+
+def unit_problem(problem: Problem) -> Problem:
+    """The problem of K unit states with the nodes, reach, force and damping of `problem`."""
+    count = len(problem.states)
+    labels = labels_on_points(np.arange(float(count))[:, None])
+    units = Field(np.eye(count)[:, :, None], "1", ("",))
+    states = States(labels, problem.states.coordinates, problem.states.values, {"unit": units})
+    return replace(problem, states=states, field="unit", admissible=Admissible(), transform=None, density=None)

@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Labels, StateSet
+from cmgai_fem.states.states import Labels, States
 from cmgai_fem.study.charts import METHOD_NAMES, method_colour
 from cmgai_fem.study.pictures import (
     ERROR_COLOURS,
@@ -50,16 +50,16 @@ def figure_overview(folder: Path, path: Path, dots_per_inch: int = 110) -> Path:
     method = next((name for name in ("fem", "pinn") if stored[name].exists()), None)
     if method is None or not stored["reference"].exists():
         raise InputError(f"{folder}: the overview needs fields/reference.npz and a generated held-out field")
-    reference, generated = StateSet.load(stored["reference"]), StateSet.load(stored[method])
+    reference, generated = States.load(stored["reference"]), States.load(stored[method])
     field, worst, error = _worst(folder, method)
     states = json.loads((folder / "run.json").read_text(encoding="utf-8"))["study"]["states"]
     known = [
-        Panel(reference.coordinate.label(value), scalar_field(reference, value, field)[0])
+        Panel(reference.coordinates.label(value), scalar_field(reference, value, field)[0])
         for (value,) in sorted(states["known"])
     ]
     truth, unit = scalar_field(reference, worst, field)
     found = scalar_field(generated, worst, field)[0]
-    state = reference.coordinate.label(worst)
+    state = reference.coordinates.label(worst)
     shown = [
         Panel(f"generated: {METHOD_NAMES[method]}\n{state}", found, method_colour(method)),
         Panel(f"reference, held out\n{state}", truth),
@@ -87,7 +87,7 @@ def _worst(folder: Path, method: str) -> tuple[str, float, float]:
     return rows[0]["field"], state, error
 
 
-def _compose(states: StateSet, known: list[Panel], shown: list[Panel], error: Panel, unit: str) -> Figure:
+def _compose(states: States, known: list[Panel], shown: list[Panel], error: Panel, unit: str) -> Figure:
     """Known states in a column, then three panels; arrows between them."""
     fields, errors, unit = in_readable_unit([*known, *shown], [error], unit)
     known, shown, error = fields[: len(known)], fields[len(known) :], errors[0]

@@ -23,8 +23,7 @@ from cmgai_fem.files.snapshot import Snapshot, field_values, find_location, labe
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_writable, write_grid
 from cmgai_fem.metrics import FieldError, field_error
-from cmgai_fem.states.scattered import Coordinates
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.states import Array, Coordinates
 
 Report = Callable[[str], None]
 

@@ -14,14 +14,13 @@ from cmgai_fem.calibration.answers import Generator, make_generator
 from cmgai_fem.calibration.space import inside_hull
 from cmgai_fem.calibration.space_answers import make_space_generator
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import FileStates, ScatteredFileStates, read_scattered_states, read_states
+from cmgai_fem.files.file_states import FileStates, read_scattered_states, read_states
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.states.scattered import ScatteredStates
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import CoordinateTable
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.space import SpaceProblem
 
 
@@ -78,8 +77,8 @@ class Inputs:
         return [group for group in (inside, outside) if group]
 
     def generator(
-        self, states: StateSet, name: str, targets: Sequence[float], method: str, seed: int = 0
-    ) -> Generator[TransportProblem]:
+        self, states: States, name: str, targets: Sequence[float], method: str, seed: int = 0
+    ) -> Generator[Problem]:
         """The solved transport of one field; bounds hold for the field to generate alone."""
         own = name == self.field
         return make_generator(
@@ -131,7 +130,7 @@ class ScatteredInputs:
         """All names of the coordinates."""
         return ", ".join(printable(name) for name in self.coordinates)
 
-    def read(self, fields: Sequence[str] = ()) -> ScatteredFileStates:
+    def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
         return read_scattered_states(
             self.paths,
@@ -153,7 +152,7 @@ class ScatteredInputs:
                 raise InputError(f"--at {joined(point)}: give {len(self.coordinates)} values, for {self.names}")
         return [tuple(point) for point in at]
 
-    def sides(self, states: ScatteredFileStates, targets: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
+    def sides(self, states: FileStates, targets: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
         """Targets inside the hull of the known states, and outside: each side is calibrated for itself."""
         groups: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
         for target in targets:
@@ -162,7 +161,7 @@ class ScatteredInputs:
 
     def generator(
         self,
-        states: ScatteredStates,
+        states: States,
         name: str,
         targets: Sequence[tuple[float, ...]],
         method: str,

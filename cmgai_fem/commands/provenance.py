@@ -16,8 +16,7 @@ from cmgai_fem.files.file_states import FromFiles
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import PROVENANCE, WITHOUT_TEXT
-from cmgai_fem.states.scattered import Coordinates
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.states import Array, Coordinates
 
 State = float | tuple[float, ...]
 """A state value: a number, or one each of several coordinates."""

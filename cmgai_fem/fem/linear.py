@@ -16,12 +16,15 @@ from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpai
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
 from cmgai_fem.fem.spaces import LabelSpace, products
 from cmgai_fem.states.states import Array
-from cmgai_fem.transport.eigenmodes import eigenmodes_below
-from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
-from cmgai_fem.transport.slowness import felt, slow_limit
+from cmgai_fem.transport.eigenmodes import eigenmodes_below, felt, slow_limit
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import ModalPath, Solution
 
 if TYPE_CHECKING:
     from mpi4py import MPI
+
+
+from petsc4py import PETSc
 
 FEW = 24  # slow modes up to which they are computed without trying the Krylov space first
 MANY = 256  # and the most that are computed where the Krylov space fails
@@ -29,13 +32,13 @@ Progress = Callable[[Mapping[str, float]], None]
 
 
 def solve_linear(
-    problem: TransportProblem,
+    problem: Problem,
     *,
     tolerance: float,
     blocks: int,
     comm: "MPI.Comm | None" = None,
     progress: Progress | None = None,
-) -> TransportSolution:
+) -> Solution:
     """Solve a transport problem under a linear law with stiffness; arguments as for `solve_fem`.
 
     Raises:
@@ -61,11 +64,12 @@ def solve_linear(
         )
     amplitudes = _amplitudes(problem, found)
     shapes = np.array([space.to_labels(shape) for shape in found.shapes]).reshape(-1, *modes.origin.shape)
-    return TransportSolution(
+    return Solution(
         problem,
         "fem",
-        ModalMotion(modes.origin, shapes, amplitudes),
-        ModalMotion(
+        None,
+        ModalPath(modes.origin, shapes, amplitudes),
+        ModalPath(
             np.zeros_like(modes.origin),
             shapes,
             ModalForce(amplitudes, problem.damping, felt(found.eigenvalues, problem.nodes)),
@@ -80,7 +84,7 @@ def solve_linear(
     )
 
 
-def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most: int) -> RitzModes | None:
+def slow_split(problem: Problem, space: LabelSpace, starts: Array, most: int) -> RitzModes | None:
     """The slow eigenmodes, and Ritz modes of what of the known displacements they leave over.
 
     Args:
@@ -110,9 +114,7 @@ def slow_split(problem: TransportProblem, space: LabelSpace, starts: Array, most
 class _Watch:
     """Watches the motion as the Krylov space grows, until it changes no more."""
 
-    def __init__(
-        self, problem: TransportProblem, space: LabelSpace, tolerance: float, progress: Progress | None
-    ) -> None:
+    def __init__(self, problem: Problem, space: LabelSpace, tolerance: float, progress: Progress | None) -> None:
         self._problem, self._space, self._tolerance, self._progress = problem, space, tolerance, progress
         self.history: list[Mapping[str, float]] = []
 
@@ -141,10 +143,30 @@ class _Watch:
         return None
 
 
-def _amplitudes(problem: TransportProblem, ritz: RitzModes) -> ModalAmplitudes:
+def _amplitudes(problem: Problem, ritz: RitzModes) -> ModalAmplitudes:
     """Curves of all modes."""
     stiffness = felt(ritz.eigenvalues, problem.nodes)
     data = problem.modes.amplitudes @ ritz.starts
     # Neighbours of one stiffness, above all those that feel no law, share one set of curves.
     firsts = np.flatnonzero(np.diff(stiffness, prepend=np.nan) != 0.0)
     return least_force_curves(problem, stiffness[firsts], np.split(data, firsts[1:], axis=1))
+
+
+def slow_modes(mass: PETSc.Mat, stiffness: PETSc.Mat | None, nodes: Array) -> tuple[Array, Array]:
+    """Eigenpairs of `K v = lam M v` that swing through less than half a period between two states.
+
+    Args:
+        mass: mass matrix M (D, D), diagonal where there is no law.
+        stiffness: tangent at rest K (D, D); None for no law, when every degree of freedom is a mode by itself.
+        nodes: (K,) pseudo-times of the states.
+
+    Returns:
+        Eigenvalues (r,), not negative, and vectors (D, r), orthonormal in M; this rank's rows.
+
+    Raises:
+        ConvergenceError: the eigensolver failed.
+    """
+    if stiffness is None:
+        return np.zeros(mass.getSize()[0]), np.diag(1.0 / np.sqrt(mass.getDiagonal().array))
+    values, vectors = eigenmodes_below(stiffness, mass, slow_limit(nodes))
+    return values, np.ascontiguousarray(vectors.T)

@@ -10,7 +10,7 @@ from scipy.interpolate import BSpline
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ModalForce:
         return acceleration + self.damping * velocity + self.eigenvalues * position
 
 
-def least_force_curves(problem: TransportProblem, eigenvalues: Array, data: Sequence[Array]) -> ModalAmplitudes:
+def least_force_curves(problem: Problem, eigenvalues: Array, data: Sequence[Array]) -> ModalAmplitudes:
     """The least-force curves through the modal data (K, r_j) of each eigenvalue; the problem's force is `Least`."""
     assert isinstance(problem.force, Least)
     order, damping = problem.force.order, problem.damping

@@ -18,17 +18,17 @@ from scipy.interpolate import BSpline
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
-from cmgai_fem.fem.known_force import Reorder, force_on_dofs
-from cmgai_fem.fem.least_force import LeastForce, RestOperator, Statement
+from cmgai_fem.fem.least_force import LeastForce, Reorder, RestOperator, Statement, force_on_dofs
+from cmgai_fem.fem.linear import slow_modes
 from cmgai_fem.fem.newton import Progress, minimise
-from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.density import SIMPLICES, jacobians
 from cmgai_fem.transport.eigenmodes import to_petsc
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import ModalPath, Solution
 
 FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
 
@@ -46,13 +46,13 @@ class SplineAmplitudes:
 
 
 def solve_nonlinear(
-    problem: TransportProblem,
+    problem: Problem,
     *,
     comm: MPI.Comm | None = None,
     tolerance: float = 1e-9,
     refine: float = 1.0,
     progress: Progress | None = None,
-) -> TransportSolution:
+) -> Solution:
     """Solve a transport problem with any law by finite elements in label space and in s.
 
     The law acts on the gradient of the displacement from the first state, in the field's own unit. In density mode the
@@ -96,10 +96,11 @@ def solve_nonlinear(
     coefficients = functional.coefficients(amplitudes)
     _check_labels(problem, functional, coefficients, to_labels)
     shapes = np.array([to_labels(row) for row in coefficients]) / scale
-    return TransportSolution(
+    return Solution(
         problem,
         "fem",
-        ModalMotion(origin, shapes, SplineAmplitudes(elements)),
+        None,
+        ModalPath(origin, shapes, SplineAmplitudes(elements)),
         _force(functional, statement, elements, coefficients, lambda row: to_labels(row) / scale),
         time.perf_counter() - start,
         tuple(history),
@@ -112,7 +113,7 @@ def solve_nonlinear(
     )
 
 
-def _check(problem: TransportProblem) -> int:
+def _check(problem: Problem) -> int:
     if not isinstance(problem.force, Least) or problem.force.order > 1:
         raise InputError(f"law {problem.law.name!r}: the nonlinear transport knows least(-1), least(0) and least(1)")
     if np.any(problem.softness > 0.0):
@@ -128,7 +129,7 @@ def _check(problem: TransportProblem) -> int:
     return problem.force.order
 
 
-def _statement(problem: TransportProblem, comm: MPI.Comm | None) -> tuple[Statement, Reorder, Reorder]:
+def _statement(problem: Problem, comm: MPI.Comm | None) -> tuple[Statement, Reorder, Reorder]:
     """What pushes the labels, and the maps between labels and degrees of freedom."""
     labels, components = problem.modes.origin.shape
     internal: InternalForce | None = None
@@ -156,7 +157,7 @@ def _check_forceless(functional: LeastForce, amplitudes: Array) -> None:
         )
 
 
-def _check_labels(problem: TransportProblem, functional: LeastForce, coefficients: Array, to_labels: Reorder) -> None:
+def _check_labels(problem: Problem, functional: LeastForce, coefficients: Array, to_labels: Reorder) -> None:
     """Density mode: no cell may turn inside out between the states."""
     labels = problem.states.labels
     kinds = list(labels.cells)
@@ -169,7 +170,7 @@ def _check_labels(problem: TransportProblem, functional: LeastForce, coefficient
 
 def _force(
     functional: LeastForce, statement: Statement, elements: StateElements, coefficients: Array, to_features: Reorder
-) -> ModalMotion:
+) -> ModalPath:
     """The body force in all modes, fitted at the Gauss points by splines two orders less smooth at the states."""
     rough = StateElements(_lowered(elements, 2), elements.degree)
     displacement, velocity, acceleration = (elements.basis(functional.points, rise) @ coefficients for rise in range(3))
@@ -183,7 +184,7 @@ def _force(
     root = np.sqrt(functional.weights)[:, None]
     fitted, *_ = linalg.lstsq(root * rough.basis(functional.points), root * forces, cond=1e-13)
     shapes = np.array([to_features(row) for row in fitted])
-    return ModalMotion(np.zeros_like(shapes[0]), shapes, SplineAmplitudes(rough))
+    return ModalPath(np.zeros_like(shapes[0]), shapes, SplineAmplitudes(rough))
 
 
 def _lowered(elements: StateElements, by: int) -> Array:

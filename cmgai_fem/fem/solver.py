@@ -1,7 +1,7 @@
 """The transport by finite elements: `Least(p)` motions on the label mesh, exact in s where there is no law.
 
-Without a law all labels share one set of curves (`state_splines`); a linear law has a curve for each eigenmode of the
-label mesh (`linear`); any other law couples them (`nonlinear`).
+Without a law all labels share the weights of `motions`, over one coordinate and over several; a linear law has a curve
+for each eigenmode of the label mesh (`linear`); any other law couples them (`nonlinear`).
 """
 
 import time
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.fem.modal_curves import ModalForce, least_force_curves
+from cmgai_fem.motions.nested import Nested
+from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import CarriedPath, Solution
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -23,18 +25,18 @@ Progress = Callable[[Mapping[str, float]], None]
 
 
 def solve_fem(
-    problem: TransportProblem,
+    problem: Problem,
     *,
     tolerance: float = 1e-6,
     blocks: int = 60,
     refine: float = 1.0,
     comm: "MPI.Comm | None" = None,
     progress: Progress | None = None,
-) -> TransportSolution:
+) -> Solution:
     """Solve a transport problem by finite elements.
 
     Args:
-        problem: the statement; its force must be `Least`.
+        problem: the statement; its force must be `Least`, `Scattered` or `Nested`.
         tolerance: change of the motion, relative to the largest known displacement, at which the Krylov space of a
             law with stiffness is large enough.
         blocks: the most Krylov blocks to build.
@@ -48,7 +50,7 @@ def solve_fem(
         ConvergenceError: the Krylov space did not reach `tolerance`.
     """
     start = time.perf_counter()
-    if not isinstance(problem.force, Least):
+    if not isinstance(problem.force, Least | Scattered | Nested):
         raise InputError(
             f"the finite-element transport knows the force model 'least', not {problem.force.name!r}: use pinn"
         )
@@ -64,16 +66,15 @@ def solve_fem(
     return solve_linear(problem, tolerance=tolerance, blocks=blocks, comm=comm, progress=progress)
 
 
-def _without_law(problem: TransportProblem, start: float) -> TransportSolution:
-    """No law: every label moves by itself, so all modes share one set of cardinal curves."""
-    modes = problem.modes
-    curve = least_force_curves(problem, np.zeros(1), [modes.amplitudes])
-    force = ModalForce(curve, problem.damping, np.zeros(modes.count))
-    return TransportSolution(
-        problem,
-        "fem",
-        ModalMotion(modes.origin, modes.shapes, curve),
-        ModalMotion(np.zeros_like(modes.origin), modes.shapes, force),
-        time.perf_counter() - start,
-        info={"modes": modes.count, "unknowns": curve.curves[0].coefficients.size if curve.curves else 0},
-    )
+def _without_law(problem: Problem, start: float) -> Solution:
+    """No law: every label moves by itself, so all share the weights of the known states."""
+    if not isinstance(problem.force, Least):
+        motion = problem.motion
+        motion.weights(problem.states.values[:1])
+        return Solution(problem, "fem", motion, seconds=time.perf_counter() - start)
+    line, features = problem.line, problem.scaling.encode(problem.carried.values)
+    path = CarriedPath(features, lambda s, derivative: line.weights(np.array(s), derivative))
+    force = CarriedPath(features, lambda s, derivative: line.force(np.array(s), derivative))
+    path(0.0)
+    info = {"unknowns": line.size * len(features)}
+    return Solution(problem, "fem", problem.motion, path, force, time.perf_counter() - start, info=info)

@@ -22,8 +22,7 @@ from cmgai_fem.files.snapshot import (
     labels_of,
 )
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.scattered import Coordinates, ScatteredStates
-from cmgai_fem.states.states import Array, Axis, Coordinate, Field, IntArray, Labels, States, StateSet
+from cmgai_fem.states.states import Array, Axis, Coordinate, Coordinates, Field, IntArray, Labels, States
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6
@@ -77,13 +76,13 @@ class FromFiles[A: Axis](States[A]):
 
 
 @dataclass(frozen=True)
-class FileStates(FromFiles[Coordinate], StateSet):
-    """A `StateSet` from files."""
+class FileStates(FromFiles[Coordinate], States):
+    """A `States` from files."""
 
 
 @dataclass(frozen=True)
-class ScatteredFileStates(FromFiles[Coordinates], ScatteredStates):
-    """`ScatteredStates` from files."""
+class FileStates(FromFiles[Coordinates], States):
+    """`States` from files."""
 
 
 def read_states(
@@ -128,7 +127,7 @@ def read_scattered_states(
     values: Sequence[Sequence[float]] | None = None,
     values_from: str | None = None,
     field_unit: str = "",
-) -> ScatteredFileStates:
+) -> FileStates:
     """Read the snapshots of one body as states at points of several coordinates; see `read_states`.
 
     Args:
@@ -212,7 +211,7 @@ class _Gathered:
             varying,
         )  # fmt: skip
 
-    def scattered(self, coordinates: Coordinates, points: Array, unit: str) -> ScatteredFileStates:
+    def scattered(self, coordinates: Coordinates, points: Array, unit: str) -> FileStates:
         """The set at points (K, m) of several coordinates, with everything mapped to the finest mesh there is."""
         for right, point in enumerate(points):
             left = np.flatnonzero(np.all(points[:right] == point, axis=1))
@@ -220,9 +219,7 @@ class _Gathered:
                 self._refuse_pair(int(left[0]), right, coordinates.label(point))
         finest, labels, fields, files, mapped, varying = self._on_one_mesh(np.arange(len(points)), unit)
         place = tuple(float(part) for part in points[finest])
-        return ScatteredFileStates(
-            labels, coordinates, points, fields, self.snapshots[finest], place, files, mapped, varying
-        )
+        return FileStates(labels, coordinates, points, fields, self.snapshots[finest], place, files, mapped, varying)
 
     def _refuse_pair(self, left: int, right: int, place: str) -> None:
         raise InputError(

@@ -18,17 +18,17 @@ from safetensors.numpy import load_file, save
 
 from cmgai_fem.calibration.answers import Generator
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import FileStates, FromFiles, ScatteredFileStates
+from cmgai_fem.files.file_states import FileStates, FromFiles
 from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid
 from cmgai_fem.files.space_model import SpaceModel, space_members, space_model
 from cmgai_fem.files.trust import check_memory, check_readable, printable
 from cmgai_fem.files.writers import check_folder, write_file
-from cmgai_fem.states.pseudo_time import PseudoTime
-from cmgai_fem.states.scattered import Coordinates
-from cmgai_fem.states.states import Array, Coordinate, Field, Labels
+from cmgai_fem.states.axes import PseudoTime
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, Labels
 from cmgai_fem.transport.cardinal import CardinalAmplitudes
 from cmgai_fem.transport.feature_space import Admissible, Scaling
-from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import ModalPath, Solution
 
 FORMAT = "cmgai-fem model"
 VERSION = 1
@@ -48,7 +48,7 @@ class Member:
     weight: float
     time: PseudoTime
     scaling: Scaling
-    motion: ModalMotion
+    motion: ModalPath
 
     def weights(self, value: float) -> Array:
         """(K,) weights of the known states at a state value."""
@@ -132,7 +132,7 @@ def save_model(path: Path, states: FromFiles[Any], generator: Generator[Any]) ->
     }
     if generator.left_out is not None:
         arrays["spread"] = generator.left_out.spread
-    if isinstance(states, ScatteredFileStates):
+    if isinstance(states, FileStates):
         members, own, further = space_members(generator)
     else:
         members, own, further = _line_members(generator)
@@ -157,7 +157,7 @@ def save_model(path: Path, states: FromFiles[Any], generator: Generator[Any]) ->
 
 
 def _line_members(
-    generator: Generator[TransportProblem],
+    generator: Generator[Problem],
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray], dict[str, Any]]:
     """Members, arrays and further facts of a transport along one coordinate."""
     problem, arrays, members = generator.problem, dict[str, np.ndarray](), []
@@ -234,7 +234,7 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
     if "coordinates" in facts:
         each = tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])
         first = tuple(float(part) for part in values[0])
-        scattered = ScatteredFileStates(labels, Coordinates(each), values, fields, Snapshot(path, grid), first, files)
+        scattered = FileStates(labels, Coordinates(each), values, fields, Snapshot(path, grid), first, files)
         return space_model(scattered, name, facts, arrays)
     coordinate = Coordinate(*map(str, facts["coordinate"]))
     states = FileStates(labels, coordinate, values, fields, Snapshot(path, grid), float(values[0]), files)
@@ -266,14 +266,14 @@ def _location(states: FromFiles[Any], name: str, default: str) -> str:
     return "cell" if grid is not None and name in grid.cell_data else default
 
 
-def _units(solution: TransportSolution) -> TransportSolution:
+def _units(solution: Solution) -> Solution:
     motion = solution.motion
-    if not isinstance(motion, ModalMotion) or not isinstance(motion.amplitudes, CardinalAmplitudes):
+    if not isinstance(motion, ModalPath) or not isinstance(motion.amplitudes, CardinalAmplitudes):
         raise InputError(f"field {solution.problem.field!r}: this transport was not carried by unit states")
     return motion.amplitudes.units
 
 
-def _motion_arrays(units: TransportSolution) -> dict[str, np.ndarray]:
+def _motion_arrays(units: Solution) -> dict[str, np.ndarray]:
     if units.method == "pinn":
         from cmgai_fem.pinn.export import export_weights
 
@@ -281,7 +281,7 @@ def _motion_arrays(units: TransportSolution) -> dict[str, np.ndarray]:
     from cmgai_fem.fem.modal_curves import ModalAmplitudes
 
     motion = units.motion
-    if not isinstance(motion, ModalMotion) or not isinstance(motion.amplitudes, ModalAmplitudes):
+    if not isinstance(motion, ModalPath) or not isinstance(motion.amplitudes, ModalAmplitudes):
         raise InputError("only modal transports are written to model files")
     arrays: dict[str, np.ndarray] = {"origin": motion.origin, "shapes": motion.shapes}
     for index, curve in enumerate(motion.amplitudes.curves):
@@ -291,7 +291,7 @@ def _motion_arrays(units: TransportSolution) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _fem_motion(arrays: Mapping[str, np.ndarray]) -> ModalMotion:
+def _fem_motion(arrays: Mapping[str, np.ndarray]) -> ModalPath:
     from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalCurve
     from cmgai_fem.motions.state_splines import StateElements
 
@@ -303,13 +303,13 @@ def _fem_motion(arrays: Mapping[str, np.ndarray]) -> ModalMotion:
         )
         for index in range(count)
     )
-    return ModalMotion(arrays["origin"], arrays["shapes"], ModalAmplitudes(curves))
+    return ModalPath(arrays["origin"], arrays["shapes"], ModalAmplitudes(curves))
 
 
-def _pinn_motion(arrays: Mapping[str, np.ndarray]) -> ModalMotion:
+def _pinn_motion(arrays: Mapping[str, np.ndarray]) -> ModalPath:
     from cmgai_fem.pinn.export import motion_from_weights
 
     return motion_from_weights(arrays)
 
 
-_READERS: dict[str, Callable[[Mapping[str, np.ndarray]], ModalMotion]] = {"fem": _fem_motion, "pinn": _pinn_motion}
+_READERS: dict[str, Callable[[Mapping[str, np.ndarray]], ModalPath]] = {"fem": _fem_motion, "pinn": _pinn_motion}

@@ -1,4 +1,4 @@
-"""Snapshots in .npz files: the package's own StateSet (all states in one file), or one mesh with its fields.
+"""Snapshots in .npz files: the package's own States (all states in one file), or one mesh with its fields.
 
 The second kind holds `points` (N, 1..3), `cells/KIND` (C, v) by meshio's cell names, `point_data/NAME`,
 `cell_data/NAME` (blocks in the order of the cells) and `field_data/NAME`.
@@ -13,7 +13,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.meshio_grids import embedded, make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
-from cmgai_fem.states.states import VTK_CELLS, StateSet
+from cmgai_fem.states.states import VTK_CELLS, States
 
 
 def read_npz(path: Path) -> list[Snapshot]:
@@ -28,7 +28,7 @@ def read_npz(path: Path) -> list[Snapshot]:
     if "points" not in arrays or arrays["points"].ndim != 2:
         raise InputError(f"{trust.printable(str(path))}: has no array 'points' of shape (N, 3)")
     if {"values", "meta", "weights"} <= arrays.keys():
-        return _from_state_set(path, StateSet.load(path))
+        return _from_state_set(path, States.load(path))
     return [Snapshot(path, _grid(arrays), _time(arrays))]
 
 
@@ -63,7 +63,7 @@ def _time(arrays: Mapping[str, np.ndarray]) -> float | None:
     return float(np.ravel(time)[0]) if time is not None and np.size(time) == 1 else None
 
 
-def _from_state_set(path: Path, states: StateSet) -> list[Snapshot]:
+def _from_state_set(path: Path, states: States) -> list[Snapshot]:
     labels = states.labels
     snapshots = []
     for index, value in enumerate(states):

@@ -12,7 +12,7 @@ import numpy as np
 from cmgai_fem.calibration.answers import Generator
 from cmgai_fem.calibration.space import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import ScatteredFileStates
+from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.motions.choices import Scattered, make_choice
 from cmgai_fem.motions.smoothers import Smoother
 from cmgai_fem.states.states import Array
@@ -34,7 +34,7 @@ class SpaceModel:
         facts: how it was made.
     """
 
-    states: ScatteredFileStates
+    states: FileStates
     field: str
     members: tuple[tuple[float, Smoother], ...]
     inside: bool
@@ -95,7 +95,7 @@ def space_members(
 
 
 def space_model(
-    states: ScatteredFileStates, name: str, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    states: FileStates, name: str, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> SpaceModel:
     """The model that a file's facts and arrays hold."""
     members: list[tuple[float, Smoother]] = []

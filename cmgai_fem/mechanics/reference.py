@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
-from cmgai_fem.states.states import Array, Coordinate, StateSet
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -53,7 +53,7 @@ class ReferenceModel(BaseModel, ABC):
     kind: ClassVar[str]
 
     @abstractmethod
-    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """Solve at every value of the state coordinate. Collective over `comm`.
 
         Args:
@@ -115,7 +115,7 @@ def solve_reference(
     ranks: int,
     workdir: Path,
     report: Report,
-) -> tuple[StateSet, dict[str, Any]]:
+) -> tuple[States, dict[str, Any]]:
     """Solve a reference model at every state in a process of its own under `mpiexec -n ranks`.
 
     Args:
@@ -155,7 +155,7 @@ def solve_reference(
         raise kinds.get(error["type"], CmgaiError)(error["message"])
     if code != 0 or not (workdir / SUMMARY_FILE).exists():
         raise CmgaiError(f"the reference solve ended with exit code {code}; what it said is in {log}")
-    states = replace(StateSet.load(workdir / STATES_FILE), coordinate=coordinate)
+    states = replace(States.load(workdir / STATES_FILE), coordinates=Coordinates((coordinate,)))
     return states, json.loads((workdir / SUMMARY_FILE).read_text())
 
 

@@ -18,11 +18,11 @@ from cmgai_fem.mechanics.checkpoint import Checkpoint
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.kinematics import Kinematics
+from cmgai_fem.mechanics.materials import RodMaterial
 from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
-from cmgai_fem.mechanics.rod_material import RodMaterial
 from cmgai_fem.metrics import plastic_strain_violation
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, Labels, StateSet
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, Labels, States
 
 Snapshot = dict[str, Array]
 MICROSECOND = 1e-6
@@ -142,7 +142,7 @@ class RodModel(ReferenceModel):
         return snapshots, replace(body.labels, weights=volumes[:, 0]), run
 
     def fields(self, snapshots: Sequence[Snapshot]) -> dict[str, Field]:
-        """Fields of a `StateSet`, a state a snapshot."""
+        """Fields of a `States`, a state a snapshot."""
         stacked = {name: np.stack([snapshot[name] for snapshot in snapshots]) for name in snapshots[0]}
         return {
             "equivalent_plastic_strain": Field(stacked["equivalent_plastic_strain"], "", ("",)),
@@ -167,7 +167,7 @@ class TaylorRod(RodModel):
     end_time: float = Key(default=80e-6, gt=0.0)
     history_times: list[float] = Key(default=[16e-6, 32e-6, 48e-6, 64e-6, 80e-6], min_length=1)
 
-    def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
+    def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> States | None:
         """See `ReferenceModel.solve`; `values` are impact velocities [m/s]."""
         check_values(values, "impact velocity [m/s]")
         if values[0] <= 0.0:
@@ -197,7 +197,7 @@ class TaylorRod(RodModel):
             tuple(f"t={time / MICROSECOND:g}us" for time in self.history_times),
         )
         fields = self.fields(ordered) | {"equivalent_plastic_strain_history": history}
-        return StateSet(labels, Coordinate("velocity", "m/s"), np.asarray(values, dtype=float), fields)
+        return States.of(labels, Coordinate("velocity", "m/s"), np.asarray(values, dtype=float), fields)
 
     def _times(self) -> list[float]:
         return sorted({*self.history_times, self.end_time})
@@ -220,7 +220,7 @@ class TaylorRodTime(RodModel):
     kind: ClassVar[str] = "taylor-rod-time"
     impact_velocity: float = Key(default=227.0, gt=0.0)
 
-    def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> StateSet | None:
+    def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> States | None:
         """See `ReferenceModel.solve`; `values` are times since impact [microseconds]."""
         check_values(values, "time [us]")
         if values[0] <= 0.0:
@@ -235,7 +235,7 @@ class TaylorRodTime(RodModel):
             return None
         report(f"impact at {self.impact_velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
         coordinate = Coordinate("time", "us")
-        return StateSet(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
+        return States.of(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
 
 
 def _restore_snapshots(checkpoint: Checkpoint) -> list[Snapshot]:

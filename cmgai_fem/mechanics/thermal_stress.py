@@ -16,7 +16,7 @@ from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, StateSet
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -48,7 +48,7 @@ class ThermalStress(ReferenceModel):
     tip_force: float = 2000.0
     degree: int = Parameter(default=2, ge=2, le=3)
 
-    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """Temperature [degC], displacement [m] and stress [Pa] at the mesh's nodes for every hot-face temperature."""
         material = austenitic_steel()
         check_values(values, HOT_FACE.label())
@@ -83,7 +83,7 @@ class ThermalStress(ReferenceModel):
             name: Field(np.stack([array for array in arrays if array is not None]), units[name], components[name])
             for name, arrays in found.items()
         }
-        return StateSet(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+        return States.of(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
 
     def admissibility(self) -> Admissibility:
         """Weak equilibrium of the generated stress with the tip load; see `equilibrium.EquilibriumCheck`."""

@@ -12,15 +12,14 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
-from cmgai_fem.mechanics.compilation import compile_form
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.materials import Material, TemperaturePolynomial, austenitic_steel
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather, compile_form
 from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
 from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Field, StateSet
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Field, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -53,7 +52,7 @@ class ThermalStressPlastic(ThermalStress):
     hardening_modulus: float = Parameter(default=2e9, ge=0.0)
     heating_step: float = Parameter(default=25.0, gt=0.0)
 
-    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> StateSet | None:
+    def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """Stress [Pa], equivalent plastic strain, temperature [degC] and displacement [m] at the mesh's nodes."""
         material = austenitic_steel()
         check_values(values, HOT_FACE.label())
@@ -94,7 +93,7 @@ class ThermalStressPlastic(ThermalStress):
             name: Field(np.stack([a for a in arrays if a is not None]), units[name], components.get(name, ("",)))
             for name, arrays in found.items()
         }
-        return StateSet(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+        return States.of(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
 
     def admissibility(self) -> Admissibility:
         """Yield violation, negative plastic strain and equilibrium residual of generated fields.

@@ -6,10 +6,10 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Array
+from cmgai_fem.transport.eigenmodes import felt, slow_limit
 from cmgai_fem.transport.feature_space import Modes
 from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
-from cmgai_fem.transport.problem import TransportProblem
-from cmgai_fem.transport.slowness import felt, slow_limit
+from cmgai_fem.transport.problem import Problem
 
 # The most eigenmodes of the label mesh that one network pair carries.
 MOST = 32
@@ -43,7 +43,7 @@ class ModalBasis:
         return len(self.shapes)
 
 
-def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
+def modal_basis(problem: Problem, blocks: int) -> ModalBasis:
     """The modes that hold the motion of a problem.
 
     Without a law those are the modes of the known states; a linear law adds what its stiffness makes of them, mode by
@@ -73,7 +73,7 @@ def modal_basis(problem: TransportProblem, blocks: int) -> ModalBasis:
     return ModalBasis(modes.origin, stiff.shapes, stiff.amplitudes, felt(stiff.eigenvalues, problem.nodes), free)
 
 
-def _slow_basis(problem: TransportProblem, mesh: LabelMesh, displacements: Array, limit: float) -> ModalBasis:
+def _slow_basis(problem: Problem, mesh: LabelMesh, displacements: Array, limit: float) -> ModalBasis:
     components = displacements.shape[2]
     values, shapes = slow_eigenmodes(mesh, problem.law, components, limit, MOST)
     if len(values) > MOST:
@@ -97,7 +97,7 @@ def _slow_basis(problem: TransportProblem, mesh: LabelMesh, displacements: Array
     )
 
 
-def _label_basis(problem: TransportProblem) -> ModalBasis:
+def _label_basis(problem: Problem) -> ModalBasis:
     """Every label value by itself."""
     labels, components = problem.modes.origin.shape
     count = labels * components

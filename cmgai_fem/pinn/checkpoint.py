@@ -18,7 +18,7 @@ import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.states.states import Array
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 from cmgai_fem.writing import whole_file
 
 SUFFIX = ".safetensors"
@@ -51,7 +51,7 @@ class Checkpoint:
 
     @classmethod
     def of(
-        cls, path: Path | None, problem: TransportProblem, settings: TrainingSettings, seed: int, every: float
+        cls, path: Path | None, problem: Problem, settings: TrainingSettings, seed: int, every: float
     ) -> "Checkpoint":
         """The checkpoint of one training in a file, or in a folder in a file of its own; none without a path."""
         if path is None:
@@ -107,17 +107,16 @@ class Checkpoint:
         self.rows = [dict(zip(COLUMNS, map(float, row), strict=True)) for row in arrays["history"]]
 
 
-def training_key(problem: TransportProblem, settings: TrainingSettings, seed: int) -> str:
+def training_key(problem: Problem, settings: TrainingSettings, seed: int) -> str:
     """SHA-256 of everything that decides the digits of a training."""
-    labels, known = problem.carried.labels, problem.known_force
+    labels, known = problem.features.labels, problem.known_force
     parts = [
         cmgai_fem.__version__,
         repr((problem.force, problem.law, problem.damping, problem.span, settings, seed)),
         "" if known is None else f"{type(known).__module__}.{type(known).__qualname__} {vars(known)!r}",
     ]
-    (carried,) = problem.carried.fields.values()
     density = np.ones(1) if problem.density is None else problem.density
-    arrays = (problem.nodes, problem.softness, carried.values, labels.points, labels.weights, density)
+    arrays = (problem.nodes, problem.softness, problem.carried.values, labels.points, labels.weights, density)
     digest = hashlib.sha256("\n".join(parts).encode())
     for array in (*arrays, *labels.cells.values()):
         digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())

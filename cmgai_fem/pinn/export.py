@@ -18,13 +18,13 @@ from cmgai_fem.pinn.curves import (
 )
 from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.states.states import Array
-from cmgai_fem.transport.problem import ModalMotion, TransportSolution
+from cmgai_fem.transport.solution import ModalPath, Solution
 
 Arrays = dict[str, Array]
 _KINDS = {ZeroCurve: 0, TrainedCurve: 1, WindowedCurve: 2, GroupedCurve: 3, PolynomialCurve: 4}
 
 
-def export_weights(solution: TransportSolution) -> Arrays:
+def export_weights(solution: Solution) -> Arrays:
     """Everything that the motion and the force of a trained solution are made of.
 
     Args:
@@ -37,20 +37,20 @@ def export_weights(solution: TransportSolution) -> Arrays:
         InputError: the solution is not a modal one of the PINN.
     """
     arrays: Arrays = {}
-    for name, motion in (("motion", solution.motion), ("force", solution.force)):
-        if not isinstance(motion, ModalMotion) or type(motion.amplitudes) not in _KINDS:
+    for name, motion in (("motion", solution.path), ("force", solution.force)):
+        if not isinstance(motion, ModalPath) or type(motion.amplitudes) not in _KINDS:
             raise InputError(f"only a modal solution of the PINN has weights to export, not the {name} of this one")
         arrays |= {f"{name}/origin": motion.origin, f"{name}/shapes": motion.shapes}
         arrays |= {f"{name}/curve/{key}": value for key, value in _pack(motion.amplitudes).items()}
     return {key: np.ascontiguousarray(value, dtype=np.float64) for key, value in arrays.items()}
 
 
-def motion_from_weights(arrays: Mapping[str, Array], name: str = "motion") -> ModalMotion:
+def motion_from_weights(arrays: Mapping[str, Array], name: str = "motion") -> ModalPath:
     """The motion, or with `name="force"` the body force, that `export_weights` took apart."""
     if f"{name}/shapes" not in arrays:
         raise InputError(f"these weights hold no {name!r}: they were not written by export_weights")
     curve = _unpack(_below(arrays, f"{name}/curve"))
-    return ModalMotion(arrays[f"{name}/origin"], arrays[f"{name}/shapes"], curve)
+    return ModalPath(arrays[f"{name}/origin"], arrays[f"{name}/shapes"], curve)
 
 
 def _pack(curve: Any) -> Arrays:

@@ -27,11 +27,11 @@ from cmgai_fem.pinn.curves import (
 from cmgai_fem.pinn.field_network import FieldForce, train_field
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.pinn.threads import torch_threads
-from cmgai_fem.pinn.training import History, train
+from cmgai_fem.pinn.training import History, torch_threads, train
 from cmgai_fem.states.states import Array
-from cmgai_fem.transport.forces import Free, Least
-from cmgai_fem.transport.problem import ModalMotion, TransportProblem, TransportSolution
+from cmgai_fem.transport.forces import Free, Least, Potential
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import ModalPath, Solution
 
 # Modes that share one network pair.
 GROUP = 4
@@ -43,7 +43,7 @@ MANY_ROUNDS = 40
 
 
 def solve_pinn(
-    problem: TransportProblem,
+    problem: Problem,
     *,
     settings: TrainingSettings | None = None,
     device: str = "cpu",
@@ -51,7 +51,7 @@ def solve_pinn(
     progress: Callable[[dict[str, float]], None] | None = None,
     checkpoint: Path | None = None,
     save_every: float = 10.0,
-) -> TransportSolution:
+) -> Solution:
     """Solve a transport problem by two networks, one of the displacement and one of the body force.
 
     Args:
@@ -90,11 +90,12 @@ def solve_pinn(
         "seed": seed,
         "device": str(place),
     }
-    return TransportSolution(
+    return Solution(
         problem,
         "pinn",
-        ModalMotion(basis.origin, basis.shapes, motion),
-        ModalMotion(np.zeros_like(basis.origin), basis.shapes, force),
+        None,
+        ModalPath(basis.origin, basis.shapes, motion),
+        ModalPath(np.zeros_like(basis.origin), basis.shapes, force),
         time.perf_counter() - start,
         tuple(history.rows),
         info,
@@ -124,7 +125,7 @@ class Training:
     worst: float = 0.0
 
 
-def _solve_field(problem: TransportProblem, training: Training, seed: int) -> TransportSolution:
+def _solve_field(problem: Problem, training: Training, seed: int) -> Solution:
     """One network of label and pseudo-time."""
     start, settings, rows = time.perf_counter(), training.settings, training.history.rows
     with torch_threads(settings.threads):
@@ -140,10 +141,10 @@ def _solve_field(problem: TransportProblem, training: Training, seed: int) -> Tr
         "device": str(training.device),
     }
     force = FieldForce(motion, problem.damping)
-    return TransportSolution(problem, "pinn", motion, force, time.perf_counter() - start, tuple(rows), info)
+    return Solution(problem, "pinn", None, motion, force, time.perf_counter() - start, tuple(rows), info)
 
 
-def _solve_modes(problem: TransportProblem, basis: ModalBasis, training: Training) -> tuple[Curve, Curve]:
+def _solve_modes(problem: Problem, basis: ModalBasis, training: Training) -> tuple[Curve, Curve]:
     """Motion and force of all modes: together where something couples them, else in groups of like stiffness."""
     if basis.count == 0:
         return ZeroCurve(0), ZeroCurve(0)
@@ -157,7 +158,7 @@ def _solve_modes(problem: TransportProblem, basis: ModalBasis, training: Trainin
     return GroupedCurve((pair[0], held[0])), GroupedCurve((pair[1], held[1]))
 
 
-def _solve_alone(problem: TransportProblem, basis: ModalBasis, which: slice, training: Training) -> tuple[Curve, Curve]:
+def _solve_alone(problem: Problem, basis: ModalBasis, which: slice, training: Training) -> tuple[Curve, Curve]:
     """Modes that move by themselves under the least force."""
     assert isinstance(problem.force, Least)
     amplitudes, eigenvalues = basis.amplitudes[:, which], basis.eigenvalues[which]
@@ -178,9 +179,7 @@ def _solve_alone(problem: TransportProblem, basis: ModalBasis, which: slice, tra
     return GroupedCurve(tuple(pair[0] for pair in pairs)), GroupedCurve(tuple(pair[1] for pair in pairs))
 
 
-def _solve_coupled(
-    problem: TransportProblem, basis: ModalBasis, held: Curve, training: Training
-) -> tuple[Curve, Curve]:
+def _solve_coupled(problem: Problem, basis: ModalBasis, held: Curve, training: Training) -> tuple[Curve, Curve]:
     """Modes that a law or a force of the state couples; those after the free ones are given."""
     alone = problem.law.stiffness == 0.0 and problem.known_force is not None
     # Label values under a known force alone do not feel each other.
@@ -195,9 +194,10 @@ def _solve_coupled(
 
 
 def _solve_together(
-    problem: TransportProblem, basis: ModalBasis, which: slice, held: Curve, training: Training
+    problem: Problem, basis: ModalBasis, which: slice, held: Curve, training: Training
 ) -> tuple[Curve, Curve]:
     force = problem.force
+    assert isinstance(force, Least | Potential)
     amplitudes, eigenvalues = basis.amplitudes[:, which], basis.eigenvalues[which]
     size = float(np.abs(amplitudes).max()) or 1.0
     linear = problem.law.is_linear
@@ -213,7 +213,7 @@ def _solve_together(
     return _solve_group(problem, group, training)
 
 
-def _known_rate(problem: TransportProblem) -> float:
+def _known_rate(problem: Problem) -> float:
     """Largest rate of the motions that a known force makes by itself, from its slope along straight pieces."""
     if problem.known_force is None:
         return 0.0
@@ -223,7 +223,7 @@ def _known_rate(problem: TransportProblem) -> float:
     return float(np.sqrt(np.abs(slopes).max()))
 
 
-def _solve_group(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
+def _solve_group(problem: Problem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     """Motion and force of modes that share networks, in windows where they swing through many periods."""
     settings = training.settings
     if group.force != "least" or group.periods(group.span) <= settings.horizon:
@@ -255,7 +255,7 @@ def _in_units(force: Curve, scale: Array, s: float) -> Array:
     return force(s) / scale
 
 
-def _solve_between(problem: TransportProblem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
+def _solve_between(problem: Problem, group: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     """Motion and force over the span of a group, in the windows that the blows at the states make."""
     pieces = [_solve_window(problem, window, training) for window in group.windows()]
     if len(pieces) == 1:
@@ -263,13 +263,15 @@ def _solve_between(problem: TransportProblem, group: ModalTransport, training: T
     return WindowedCurve(problem.nodes[1:-1], tuple(piece[0] for piece in pieces)), ZeroCurve(len(group.scale))
 
 
-def _solve_window(problem: TransportProblem, window: ModalTransport, training: Training) -> tuple[Curve, Curve]:
+def _solve_window(problem: Problem, window: ModalTransport, training: Training) -> tuple[Curve, Curve]:
     settings = training.settings
     if window.has_force_network and window.periods(window.span) > SWINGING:
         settings = replace(
             settings, penalty=max(settings.penalty, SOFT_PENALTY), rounds=max(settings.rounds, MANY_ROUNDS)
         )
-    hidden = settings.hidden if isinstance(problem.force, Least) else (problem.force.width,)
+    force = problem.force
+    assert isinstance(force, Least | Potential)
+    hidden = settings.hidden if isinstance(force, Least) else (force.width,)
     curves = window.networks(hidden)
     points = max(settings.points, _enough_points(window, curves, settings.optimiser))
     residual = ModalResidual(window, curves, points, settings.penalty, training.device)

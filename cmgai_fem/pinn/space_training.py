@@ -26,9 +26,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.motions.choices import Scattered
 from cmgai_fem.motions.green import direction_jets, green_derivatives
 from cmgai_fem.motions.polyharmonic import monomials, normalisation
+from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network

@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.motions.choices import Grid, GridMotion, Line, MappedMotion, MappedSmoother, Scattered
+from cmgai_fem.motions.line import Line
+from cmgai_fem.motions.nested import Nested, NestedMotion
+from cmgai_fem.motions.scattered import MappedMotion, Scattered
 from cmgai_fem.motions.simplices import StateSimplices
 from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.pinn.space_training import HIDDEN, SpaceTraining, TrainedMotion
-from cmgai_fem.pinn.threads import torch_threads
-from cmgai_fem.states.scattered import Coordinates
-from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.pinn.training import torch_threads
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, States, labels_on_points
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem, TransportSolution
-from cmgai_fem.transport.space import SpaceProblem, SpaceSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution
 
 
-def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) -> SpaceSolution:
+def solve_pinn_space(problem: Problem, *, seed: int = 0, threads: int = 1) -> Solution:
     """Solve a transport in a state space by networks.
 
     Args:
@@ -33,31 +34,31 @@ def solve_pinn_space(problem: SpaceProblem, *, seed: int = 0, threads: int = 1) 
         ConvergenceError: the energy did not come to rest.
     """
     start = time.perf_counter()
-    exact, choice = problem.motion, problem.carried_by
+    exact, choice = problem.motion, problem.held
     info: dict[str, Any] = {"seed": seed}
     history: tuple[dict[str, float], ...] = ()
     motion: Any = exact
     with torch_threads(threads):
-        if isinstance(exact, GridMotion):
-            assert isinstance(choice, Grid)
+        if isinstance(exact, NestedMotion):
+            assert isinstance(choice, Nested)
             lines = tuple(TrainedLine(line, seed) for line in choice.lines)
-            motion = GridMotion(exact.axes, exact.places, lines)
-        elif isinstance(exact, MappedMotion) and not isinstance(exact.smoother, StateSimplices):
+            motion = NestedMotion(exact.axes, exact.places, lines)
+        elif isinstance(exact, MappedMotion) and not isinstance(exact.motion, StateSimplices):
             assert isinstance(choice, Scattered)
             nodes = exact.axes(problem.states.values)
             trained = TrainedMotion.train(SpaceTraining.of(nodes, choice), seed)
-            motion, history = MappedSmoother(exact.axes, trained), trained.history
+            motion, history = MappedMotion(exact.axes, trained), trained.history
             info |= {"weights": sum(len(weights) for weights in trained.weights_of), "steps": len(history)}
-    return SpaceSolution(problem, "pinn", motion, time.perf_counter() - start, history, info)
+    return Solution(problem, "pinn", motion, seconds=time.perf_counter() - start, history=history, info=info)
 
 
-def trained_weights(solution: SpaceSolution) -> Array:
+def trained_weights(solution: Solution) -> Array:
     """(K - M, size) weights of the networks of a scattered solution."""
-    assert isinstance(solution.motion, MappedSmoother) and isinstance(solution.motion.smoother, TrainedMotion)
-    return np.array(solution.motion.smoother.weights_of)
+    assert isinstance(solution.motion, MappedMotion) and isinstance(solution.motion.motion, TrainedMotion)
+    return np.array(solution.motion.motion.weights_of)
 
 
-def motion_from_weights(choice: Scattered, coordinates: Coordinates, values: Array, weights: Array) -> MappedSmoother:
+def motion_from_weights(choice: Scattered, coordinates: Coordinates, values: Array, weights: Array) -> MappedMotion:
     """The motion of networks that were trained before; see `trained_weights`."""
     axes = choice.axes(coordinates, values)
     training = SpaceTraining.of(axes(values), choice)
@@ -65,7 +66,7 @@ def motion_from_weights(choice: Scattered, coordinates: Coordinates, values: Arr
     wanted = (training.combination.shape[1], network.size)
     if weights.shape != wanted:
         raise InputError(f"networks of {weights.shape} weights do not fit {wanted}")
-    return MappedSmoother(axes, TrainedMotion(training, network, tuple(weights), ()))
+    return MappedMotion(axes, TrainedMotion(training, network, tuple(weights), ()))
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ class TrainedLine:
 
 
 @lru_cache(maxsize=64)
-def _solve_line(line: Line, seed: int, known: tuple[float, ...], reach: tuple[float, float]) -> TransportSolution:
+def _solve_line(line: Line, seed: int, known: tuple[float, ...], reach: tuple[float, float]) -> Solution:
     """The unit states of a line, carried once for all that is asked within a reach."""
     labels = labels_on_points(np.arange(float(len(known)))[:, None])
     units = Field(np.eye(len(known))[:, :, None], "", ("",))
     kind, exponent = line.kind
-    problem = TransportProblem(
-        StateSet(labels, Coordinate("line"), np.array(known), {"unit": units}),
+    problem = Problem(
+        States.of(labels, Coordinate("line"), np.array(known), {"unit": units}),
         force=Least(min(line.order, len(known) - 2)),
         damping=line.damping,
         pseudo_time=kind,

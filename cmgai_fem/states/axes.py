@@ -1,4 +1,4 @@
-"""From state coordinates to points of the state space: a pseudo-time for each, and the ratio of their scales."""
+"""Pseudo-time and the state space: monotone maps from the state coordinates, and the ratio of their scales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,74 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.pseudo_time import PseudoTime
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinates
 
 Kind = tuple[str, float]
 """Kind of a pseudo-time and its exponent, e.g. ("linear", 1.0), ("log", 1.0), ("power", 0.5)."""
+
+
+def kind_text(kind: Kind) -> str:
+    """A pseudo-time's kind as text."""
+    return f"power {kind[1]:g}" if kind[0] == "power" else kind[0]
+
+
+def make_kind(text: str) -> Kind:
+    """The kind that `kind_text` wrote."""
+    name, _, exponent = text.partition(" ")
+    return name, float(exponent or 1.0)
+
+
+@dataclass(frozen=True)
+class PseudoTime:
+    """`s = (g(c) - g(first)) / (g(last) - g(first))`, with g the identity, the logarithm or a power.
+
+    Args:
+        first: coordinate of the first known state (s = 0).
+        last: coordinate of the last known state (s = 1).
+        kind: "linear", "log" or "power".
+        exponent: of the power; the base is the distance from `origin`.
+        origin: coordinate at which a power or logarithm starts; every state must lie above it.
+    """
+
+    first: float
+    last: float
+    kind: str = "linear"
+    exponent: float = 1.0
+    origin: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("linear", "log", "power"):
+            raise InputError(f"pseudo-time {self.kind!r} is unknown; there are: linear, log, power")
+        if self.kind != "linear" and self.first <= self.origin:
+            raise InputError(
+                f"a {self.kind} pseudo-time needs states above {self.origin:g}, the first is {self.first:g}"
+            )
+        if self.exponent <= 0.0:
+            raise InputError(f"the exponent of the pseudo-time must be positive, not {self.exponent:g}")
+
+    @classmethod
+    def over(cls, values: Array, kind: Kind = ("linear", 1.0)) -> Self:
+        """The pseudo-time over increasing values (K,) of known states."""
+        return cls(float(values[0]), float(values[-1]), *kind)
+
+    def __call__(self, coordinate: ArrayLike) -> Array:
+        """Pseudo-time of one or more coordinate values."""
+        first, last = self._stretch(np.array([self.first, self.last]))
+        return (self._stretch(np.asarray(coordinate, dtype=float)) - first) / (last - first)
+
+    def _stretch(self, coordinate: Array) -> Array:
+        if self.kind == "linear":
+            return coordinate
+        distance = coordinate - self.origin
+        if np.any(distance <= 0.0):
+            raise InputError(
+                f"state {float(np.min(coordinate)):g} lies at or below {self.origin:g}, where a {self.kind} "
+                "pseudo-time starts: use a linear one"
+            )
+        return np.log(distance) if self.kind == "log" else distance**self.exponent
+
+    def __str__(self) -> str:
+        return f"power {self.exponent:g}" if self.kind == "power" else self.kind
 
 
 @dataclass(frozen=True)
@@ -35,7 +98,7 @@ class StateAxes:
     @classmethod
     def of(
         cls,
-        coordinates: Sequence[Coordinate],
+        coordinates: Coordinates,
         values: Array,
         kinds: Sequence[Kind] | None = None,
         ratios: Sequence[float] | None = None,

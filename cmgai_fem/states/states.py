@@ -1,15 +1,15 @@
-"""States: what is known of a body at a few values of one state coordinate, or at points of several.
+"""States: what is known of a body at points of one, two or three state coordinates.
 
-A `StateSet` is the package's input: labels `X` (mesh nodes, cell centres or bare points), a state coordinate `s`
-(temperature, velocity, time, ...) with its known values, and one array a field. `ScatteredStates` is its sibling for
-several coordinates (`scattered_states`). Everything else reads them, nothing changes them.
+`States` are the package's input: labels `X` (mesh nodes, cell centres or bare points), the state coordinates
+(temperature, velocity, time, ...) with their known values, and one array a field. One coordinate is the case m = 1 of
+several. Everything else reads states, nothing changes them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,15 +85,58 @@ class Coordinate:
         return f"{self.name} = {value:g} {self.unit}".rstrip()
 
 
-class Axis(Protocol):
-    """What a set of states asks of its coordinate or coordinates."""
+@dataclass(frozen=True)
+class Coordinates:
+    """The state coordinates, in the order of the columns of a state's values.
+
+    Args:
+        each: m = 1, 2 or 3 coordinates of different names.
+    """
+
+    each: tuple[Coordinate, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.each) <= 3:
+            raise InputError(f"{len(self.each)} state coordinates: one, two or three are supported")
+        if len({coordinate.name for coordinate in self.each}) < len(self.each):
+            raise InputError(f"state coordinates must differ in name, not {self.name}")
+
+    def __len__(self) -> int:
+        return len(self.each)
+
+    def __iter__(self) -> Iterator[Coordinate]:
+        return iter(self.each)
 
     @property
     def name(self) -> str:
-        """The name or names."""
+        """All names, e.g. "temperature, load"."""
+        return ", ".join(coordinate.name for coordinate in self.each)
 
-    def label(self, value: float | None = None) -> str:
-        """Text for an axis, or for one state."""
+    def label(self, value: ArrayLike | None = None) -> str:
+        """Text for an axis, or for one state (m,) if `value` is given, e.g. "temperature = 325 degC, load = 3 kN"."""
+        if value is None:
+            return ", ".join(coordinate.label() for coordinate in self.each)
+        parts = np.atleast_1d(np.asarray(value, dtype=float))
+        return ", ".join(coordinate.label(float(part)) for coordinate, part in zip(self.each, parts, strict=True))
+
+    def point(self, value: ArrayLike) -> Array:
+        """One state (m,), given by a number where there is one coordinate.
+
+        Raises:
+            InputError: another number of values, or values that are not finite.
+        """
+        point = np.atleast_1d(np.asarray(value, dtype=float))
+        if point.shape != (len(self),) or not np.all(np.isfinite(point)):
+            wanted = "one finite number" if len(self) == 1 else f"{len(self)} finite numbers"
+            raise InputError(f"a state of {self.name} is {wanted}, not {np.asarray(value).tolist()}")
+        return point
+
+    def points(self, values: ArrayLike) -> Array:
+        """States (T, m), given by (T,) numbers where there is one coordinate; see `point`."""
+        values = np.asarray(values, dtype=float)
+        if len(self) == 1 and values.ndim <= 1:
+            values = values.reshape(-1, 1)
+        return np.array([self.point(value) for value in values]).reshape(-1, len(self))
 
 
 @dataclass(frozen=True)
@@ -119,33 +162,73 @@ SYMMETRIC_TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
 
 
 @dataclass(frozen=True)
-class States[A: Axis]:
-    """Known states of one body, whatever their coordinates.
+class States:
+    """Known states of one body.
 
     Args:
         labels: the labels, shared by all states.
-        coordinate: the state coordinate, or the coordinates.
-        values: (K,) or (K, m) values of the coordinates.
+        coordinates: the m state coordinates; a single `Coordinate` stands for one.
+        values: (K, m) values of the coordinates, no two states alike, increasing where m = 1; (K,) is taken for (K, 1).
         fields: fields by name, each (K, L, n).
     """
 
     labels: Labels
-    coordinate: A
+    coordinates: Coordinates
     values: Array
     fields: Mapping[str, Field]
 
     def __post_init__(self) -> None:
-        if not np.all(np.isfinite(self.values)):
-            raise InputError(f"values of {self.coordinate.name} must be finite numbers")
+        if isinstance(self.coordinates, Coordinate):
+            object.__setattr__(self, "coordinates", Coordinates((self.coordinates,)))
+        values, count = np.asarray(self.values, dtype=float), len(self.coordinates)
+        if values.ndim == 1 and count == 1:
+            values = values[:, None]
+        object.__setattr__(self, "values", values)
+        if values.ndim != 2 or values.shape[1] != count:
+            raise InputError(f"states of {self.coordinates.name} need (K, {count}) values, not {values.shape}")
+        if not np.all(np.isfinite(values)):
+            raise InputError(f"values of {self.coordinates.name} must be finite numbers")
+        _check_apart(values, self.coordinates)
         for name, field in self.fields.items():
-            if field.values.shape[:2] != (len(self.values), self.labels.count):
+            if field.values.shape[:2] != (len(values), self.labels.count):
                 raise InputError(
                     f"field {name!r} has {field.values.shape[:2]} states and labels, expected "
-                    f"{(len(self.values), self.labels.count)}"
+                    f"{(len(values), self.labels.count)}"
                 )
+
+    @classmethod
+    def of(
+        cls,
+        labels: Labels,
+        coordinates: Coordinates | Coordinate,
+        values: ArrayLike,
+        fields: Mapping[str, Field],
+    ) -> Self:
+        """States in any order: along one coordinate they are put in increasing order."""
+        raw = np.asarray(values, dtype=float)
+        if raw.ndim == 1 or raw.shape[1] == 1:
+            order = np.argsort(raw.ravel(), kind="stable")
+            raw = raw[order]
+            fields = {name: replace(field, values=field.values[order]) for name, field in fields.items()}
+        return cls(labels, coordinates, raw, fields)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name} {field.values.shape[1:]}" for name, field in self.fields.items())
+        return f"{type(self).__name__}({len(self)} states of {self.coordinates.label()}; fields: {fields})"
+
+    @property
+    def scalars(self) -> Array:
+        """(K,) values of the only coordinate.
+
+        Raises:
+            InputError: there are several.
+        """
+        if len(self.coordinates) != 1:
+            raise InputError(f"one state coordinate is needed here, the states have {self.coordinates.name}")
+        return self.values[:, 0]
 
     def field(self, name: str) -> Field:
         """The field called `name`.
@@ -157,9 +240,22 @@ class States[A: Axis]:
             raise InputError(f"no field {name!r}; the states have: {', '.join(sorted(self.fields))}")
         return self.fields[name]
 
+    def index(self, value: ArrayLike) -> int:
+        """Row of the state at `value`, (m,) or a number."""
+        point = self.coordinates.point(value)
+        hits = np.flatnonzero(np.all(np.isclose(self.values, point, rtol=1e-12, atol=0.0), axis=1))
+        if len(hits) != 1:
+            raise InputError(f"no state at {self.coordinates.label(point)}")
+        return int(hits[0])
+
+    def at(self, values: Iterable[ArrayLike]) -> Self:
+        """The states at `values` alone, in that order; along one coordinate in increasing order."""
+        rows = [self.index(value) for value in values]
+        return self.rows(np.array(sorted(rows) if len(self.coordinates) == 1 else rows, dtype=int))
+
     def without(self, index: int) -> Self:
-        """All states but the one at `index`: what leave-one-out calibration works on."""
-        return self._rows(np.delete(np.arange(len(self)), index))
+        """All states but the one at row `index`: what leave-one-out calibration works on."""
+        return self.rows(np.delete(np.arange(len(self)), index))
 
     def only(self, *names: str) -> Self:
         """The same states with the named fields alone."""
@@ -172,100 +268,61 @@ class States[A: Axis]:
             if len(bad):
                 state, label, component = bad[0]
                 raise InputError(
-                    f"field {name!r} is not finite at {self.coordinate.label(self.values[state])}, "
+                    f"field {name!r} is not finite at {self.coordinates.label(self.values[state])}, "
                     f"label {label}, component {field.components[component] or 'value'}"
                 )
         return self
 
-    def _rows(self, rows: IntArray) -> Self:
+    def rows(self, rows: IntArray) -> Self:
+        """The states at these rows."""
         fields = {name: replace(field, values=field.values[rows]) for name, field in self.fields.items()}
         return replace(self, values=self.values[rows], fields=fields)
 
-
-@dataclass(frozen=True)
-class StateSet(States[Coordinate]):
-    """Known states along one coordinate: `values` are (K,), strictly increasing."""
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 1:
-            raise InputError(f"values of {self.coordinate.name} must be one number a state, not {self.values.shape}")
-        super().__post_init__()
-        for left, right in pairwise(self.values):
-            if not right > left:
-                raise InputError(f"{self.coordinate.name}: state {right:g} follows {left:g}; states must increase")
-
-    @classmethod
-    def sorted_from(
-        cls, labels: Labels, coordinate: Coordinate, values: ArrayLike, fields: Mapping[str, Field]
-    ) -> Self:
-        """Build a set from states in any order; two states at one value are an error."""
-        raw = np.asarray(values, dtype=float)
-        order = np.argsort(raw, kind="stable")
-        sorted_values = raw[order]
-        for left, right in pairwise(sorted_values):
-            if left == right:
-                raise InputError(f"two states have {coordinate.label(float(left))}: keep one of them")
-        return cls(
-            labels,
-            coordinate,
-            sorted_values,
-            {name: replace(field, values=field.values[order]) for name, field in fields.items()},
-        )
-
-    def index(self, value: float) -> int:
-        """Index of the state at `value`."""
-        hits = np.flatnonzero(np.isclose(self.values, value, rtol=1e-12, atol=0.0))
-        if len(hits) != 1:
-            raise InputError(f"no state at {self.coordinate.label(value)}")
-        return int(hits[0])
-
-    def at(self, values: Sequence[float]) -> Self:
-        """The states at `values` alone, in increasing order."""
-        rows = sorted(self.index(value) for value in values)
-        return self._rows(np.asarray(rows, dtype=int))
-
     def save(self, path: Path) -> None:
-        """Write the set to one .npz file, complete or not at all."""
-        save_states(path, self, [self.coordinate.name, self.coordinate.unit])
+        """Write the states to one .npz file, complete or not at all."""
+        names = [text for coordinate in self.coordinates for text in (coordinate.name, coordinate.unit)]
+        arrays: dict[str, NDArray[np.generic]] = {
+            "points": self.labels.points,
+            "weights": self.labels.weights,
+            "values": self.values,
+            "meta": np.array([self.labels.location, *names]),
+        }
+        arrays |= {f"cells/{kind}": block for kind, block in self.labels.cells.items()}
+        for name, field in self.fields.items():
+            arrays[f"field/{name}"] = field.values
+            arrays[f"info/{name}"] = np.array([field.unit, *field.components])
+        with whole_file(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a set that `save` wrote."""
-        labels, (name, unit), values, fields = load_states(path)
-        return cls(labels, Coordinate(name, unit), values, fields)
-
-    def __iter__(self) -> Iterator[float]:
-        return iter(float(value) for value in self.values)
-
-
-def save_states(path: Path, states: States[Any], names: Sequence[str]) -> None:
-    """Write states to one .npz file, complete or not at all; `names` are the coordinates' names and units."""
-    arrays: dict[str, NDArray[np.generic]] = {
-        "points": states.labels.points,
-        "weights": states.labels.weights,
-        "values": states.values,
-        "meta": np.array([states.labels.location, *names]),
-    }
-    arrays |= {f"cells/{kind}": block for kind, block in states.labels.cells.items()}
-    for name, field in states.fields.items():
-        arrays[f"field/{name}"] = field.values
-        arrays[f"info/{name}"] = np.array([field.unit, *field.components])
-    with whole_file(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
+        """Read states that `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            location, *names = (str(item) for item in data["meta"])
+            cells = {key.removeprefix("cells/"): data[key] for key in data.files if key.startswith("cells/")}
+            fields = {}
+            for key in data.files:
+                if key.startswith("field/"):
+                    info = [str(item) for item in data["info/" + key.removeprefix("field/")]]
+                    fields[key.removeprefix("field/")] = Field(data[key], info[0], tuple(info[1:]))
+            each = tuple(Coordinate(name, unit) for name, unit in zip(names[::2], names[1::2], strict=True))
+            labels = Labels(data["points"], data["weights"], cells, location)
+            return cls(labels, Coordinates(each), data["values"], fields)
 
 
-def load_states(path: Path) -> tuple[Labels, list[str], Array, dict[str, Field]]:
-    """Labels, names and units of the coordinates, values and fields of a file that `save_states` wrote."""
-    with np.load(path, allow_pickle=False) as data:
-        location, *names = (str(item) for item in data["meta"])
-        cells = {key.removeprefix("cells/"): data[key] for key in data.files if key.startswith("cells/")}
-        labels = Labels(data["points"], data["weights"], cells, location)
-        fields = {}
-        for key in data.files:
-            if key.startswith("field/"):
-                info = [str(item) for item in data["info/" + key.removeprefix("field/")]]
-                fields[key.removeprefix("field/")] = Field(data[key], info[0], tuple(info[1:]))
-        return labels, names, data["values"], fields
+def _check_apart(values: Array, coordinates: Coordinates) -> None:
+    """Refuse two states at one place, and states along one coordinate that do not increase."""
+    if len(coordinates) == 1:
+        for left, right in pairwise(values[:, 0]):
+            if left == right:
+                raise InputError(f"two states have {coordinates.label(left)}: keep one of them")
+            if not right > left:
+                raise InputError(f"{coordinates.name}: state {right:g} follows {left:g}; states must increase")
+        return
+    _, first, count = np.unique(values, axis=0, return_index=True, return_counts=True)
+    if np.any(count > 1):
+        twice = values[first[np.argmax(count > 1)]]
+        raise InputError(f"two states have {coordinates.label(twice)}: keep one of them")
 
 
 def labels_on_points(points: Array, weights: Array | None = None) -> Labels:

@@ -8,23 +8,27 @@ Each row is generated from the known states alone and only then held against the
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from cmgai_fem.calibration.calibrate import Candidate, Chosen, carry
-from cmgai_fem.calibration.space import HIGHEST_ORDER, TENSIONS
+from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
+from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.generate import Networks, Report
 from cmgai_fem.metrics import field_error
-from cmgai_fem.motions.choices import Grid, Line, Scattered, grid_axes
+from cmgai_fem.motions.line import Line
+from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
-from cmgai_fem.states.states import States
-from cmgai_fem.study.field_file import FieldStudy, Point
-from cmgai_fem.study.generation import Generation, Networks, Transports, place, values_at
-from cmgai_fem.study.pipelines import Report
+from cmgai_fem.motions.scattered import Scattered
+from cmgai_fem.solve import Solver
+from cmgai_fem.states.states import Array, States
+from cmgai_fem.study.field_file import FieldStudy
+from cmgai_fem.study.generation import Generation
 from cmgai_fem.transport.forces import make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution, Superposition
 
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
@@ -78,7 +82,7 @@ class Variant:
     part: str
     choice: str
     chosen: bool
-    candidate: Any
+    candidate: Candidate
     force: str = ""
 
 
@@ -91,56 +95,46 @@ def check_parts(study: FieldStudy, parts: Sequence[str]) -> None:
 
 
 def ablate(
-    known: States[Any],
-    reference: States[Any],
-    study: FieldStudy,
-    networks: Networks,
-    generation: Generation,
-    parts: Sequence[str],
-    report: Report,
+    reference: States, networks: Networks, generation: Generation, parts: Sequence[str], report: Report
 ) -> list[AblationRow]:
     """The ablation rows of every field and split.
 
     Args:
-        known: the known states.
         reference: the known and the held-out states, to measure with.
-        study: what was asked.
         networks: how they are trained.
         generation: what was calibrated and generated.
         parts: which of "order", "law" and "force" to change.
         report: takes lines of progress.
     """
-    transports = Transports(study, networks, {"tolerance": TOLERANCE})
+    fem, pinn = Solver("fem", {"tolerance": TOLERANCE}), networks.solver("pinn")
     rows = []
-    for (split, name), calibration in generation.calibrations.items() if parts else ():
-        problem, targets = transports.problem(known, name, split), study.asked(split)
-        tried = dict(calibration.table)
+    for name, split, generator in generation.sides() if parts else ():
+        calibration, problem, points = generator.calibration, generator.problem, generator.points
+        if calibration is None:
+            continue
         choice = str(calibration) if len(calibration.members) < 3 else f"superposition of {len(calibration.members)}"
         row = AblationRow(name, split, "calibrated", choice, True, calibration.error)
-        rows.append(_measured(row, reference, targets, generation.solutions["fem", split, name]))
+        rows.append(_measured(row, reference, points, generator.solutions["fem"]))
         for variant in variants(problem, calibration, parts):
             start = time.perf_counter()
             report(f"ablation: {name}, {split}: {variant.part} {variant.choice}")
-            row = AblationRow(name, split, variant.part, variant.choice, variant.chosen)
-            if not variant.force:
-                left_out = tried.get(variant.candidate) or transports.left_out(problem, variant.candidate, split)
-                row = replace(row, left_out=left_out if left_out is not None and np.isfinite(left_out) else None)
+            left_out = None if variant.force else _left_out(problem, calibration, variant.candidate, fem)
+            row = AblationRow(name, split, variant.part, variant.choice, variant.chosen, left_out)
             try:
-                row = _measured(row, reference, targets, _solved(problem, variant, transports))
+                row = _measured(row, reference, points, _solved(problem, variant, fem, pinn))
             except (ConvergenceError, InputError) as error:
                 row = replace(row, note=str(error))
             rows.append(replace(row, seconds=time.perf_counter() - start))
     return rows
 
 
-def variants(problem: Any, calibration: Chosen[Any], parts: Sequence[str]) -> Iterator[Variant]:
+def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
     base = calibration.members[int(np.argmax(calibration.weights))]
-    own = _along_one(problem, base, parts) if isinstance(base, Candidate) else _of_several(problem, base, parts)
-    yield from own
+    yield from _along_one(problem, base, parts) if base.force is None else _of_several(problem, base.force, parts)
 
 
-def _along_one(problem: TransportProblem, base: Candidate, parts: Sequence[str]) -> Iterator[Variant]:
+def _along_one(problem: Problem, base: Candidate, parts: Sequence[str]) -> Iterator[Variant]:
     top = len(problem.states) - 2
     order = top if base.order is None else min(base.order, top)
     base = replace(base, order=order)
@@ -162,36 +156,38 @@ def _along_one(problem: TransportProblem, base: Candidate, parts: Sequence[str])
             yield Variant("force", force, False, replace(base, law=NoLaw(), mass_axes=()), force)
 
 
-def _of_several(problem: Any, base: Scattered | Grid, parts: Sequence[str]) -> Iterator[Variant]:
+def _of_several(problem: Problem, base: Scattered | Nested, parts: Sequence[str]) -> Iterator[Variant]:
     """Orders of the chosen motion, and other kinds of motion of its order."""
-    values, found = problem.states.values, grid_axes(problem.states.values)
-    order = base.order if isinstance(base, Scattered) else max(line.order for line in base.lines)
+    values = problem.states.values
     top = min(highest_order(values), HIGHEST_ORDER)
-    if "order" in parts:
-        for p in range(-1, top + 1):
-            choice = of_order(base, p)
-            yield Variant("order", str(choice), choice == base, choice)
-    if "force" in parts:
-        plain = base if isinstance(base, Scattered) else Scattered(min(order, top))
-        linear, count = ("linear", 1.0), values.shape[1]
-        kinds: list[Scattered | Grid] = [base, replace(plain, kinds=(linear,) * count, ratios=(1.0,) * count)]
-        if plain.order >= 0:
-            kinds += [replace(plain, tension=tension) for tension in TENSIONS]
-            kinds += [replace(plain, softness=0.0)]
-        if found is not None:
-            kinds += [Grid(tuple(Line(min(order, len(axis) - 2)) for axis in found[0]))]
-        for text, choice in {str(choice): choice for choice in reversed(kinds)}.items():
-            yield Variant("force", text, text == str(base), choice)
+    tried = [("order", of_order(base, p)) for p in range(-1, top + 1) if "order" in parts]
+    tried += [("force", force) for force in kinds_of_motion(base, top, values) if "force" in parts]
+    for part, force in tried:
+        yield Variant(part, str(force), str(force) == str(base), Candidate(force=force))
 
 
-def of_order(base: Scattered | Grid, order: int) -> Scattered | Grid:
-    """A choice with another order, along each line of a grid; simplices know neither tension nor softness."""
-    if isinstance(base, Grid):
-        return Grid(tuple(replace(line, order=order) for line in base.lines))
+def of_order(base: Scattered | Nested, order: int) -> Scattered | Nested:
+    """A force of another order, along each line of a grid; simplices know neither tension nor softness."""
+    if isinstance(base, Nested):
+        return Nested(tuple(replace(line, order=order) for line in base.lines))
     return replace(base, order=order) if order >= 0 else replace(base, order=order, tension=0.0, softness=0.0)
 
 
-def membranes(problem: TransportProblem) -> list[tuple[Law, str]]:
+def kinds_of_motion(base: Scattered | Nested, top: int, values: Array) -> list[Scattered | Nested]:
+    """The force itself, and of its order: plain axes, each tension, hard states, and lines where states fill a grid."""
+    order = base.order if isinstance(base, Scattered) else max(line.order for line in base.lines)
+    linear, count = ("linear", 1.0), values.shape[1]
+    plain = Scattered(min(order, top), (linear,) * count, (1.0,) * count)
+    own = base if isinstance(base, Scattered) else plain
+    kinds: list[Scattered | Nested] = [base, replace(own, kinds=plain.kinds, ratios=plain.ratios)]
+    if own.order >= 0:
+        kinds += [replace(own, softness=0.0), *(replace(own, tension=tension) for tension in Search().tensions)]
+    if (grid := grid_axes(values)) is not None:
+        kinds += [Nested(tuple(Line(min(order, len(axis) - 2)) for axis in grid[0]))]
+    return list({str(kind): kind for kind in reversed(kinds)}.values())[::-1]
+
+
+def membranes(problem: Problem) -> list[tuple[Law, str]]:
     """Membrane laws from soft to stiff, by how far the longest wave of the body swings between two states."""
     length = float(np.linalg.norm(np.ptp(problem.states.labels.points, axis=0)))
     gap = float(np.diff(problem.nodes).max())
@@ -202,18 +198,23 @@ def _own(law: Law) -> list[tuple[Law, str]]:
     return [(law, f"{law.name} {law.stiffness:.3g}")] if law.stiffness else []
 
 
-def _solved(problem: Any, variant: Variant, transports: Transports) -> Any:
-    if not variant.force:
-        return transports.solve_choice(problem, variant.candidate)
-    carried = variant.candidate.apply(carry(problem, [variant.candidate])[variant.candidate.mass_axes])
-    return transports.pinn(replace(carried, force=make_force(variant.force)))
+def _left_out(problem: Problem, calibration: Calibration, candidate: Candidate, fem: Solver) -> float | None:
+    """What calibration saw of a choice, or would have seen; None where a state less does not carry it."""
+    found = dict(calibration.table).get(candidate)
+    if found is None and candidate.force is None and (candidate.order or 0) > len(problem.states) - 3:
+        return None
+    if found is None:
+        found = LeftOut(problem, np.array(calibration.rows), fem).sizes([candidate])[candidate]
+    return found if np.isfinite(found) else None
 
 
-def _measured(row: AblationRow, reference: States[Any], targets: Sequence[Point], solution: Any) -> AblationRow:
+def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> Solution:
+    carried = variant.candidate.apply(transformed(problem, [variant.candidate])[variant.candidate.mass_axes])
+    return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
+
+
+def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Superposition) -> AblationRow:
     """A row with what its solution gets wrong of the held-out states."""
-    weights = reference.labels.weights
-    errors = [
-        field_error(solution.at(place(point)), values_at(reference, point, row.field), weights).nrmse
-        for point in targets
-    ]
+    truth, weights = reference.field(row.field).values, reference.labels.weights
+    errors = [field_error(solution.at(point), truth[reference.index(point)], weights).nrmse for point in points]
     return replace(row, mean=float(np.mean(errors)), worst=float(np.max(errors)), seconds=solution.seconds)

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from cmgai_fem.calibration.space import inside_hull
+from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate, Coordinates
 from cmgai_fem.study.file import Split, StudyFile, Table
 
 
@@ -81,7 +81,7 @@ class CalibrationTable(Table):
     """`[calibration]`: what may be chosen beside the order of the force.
 
     Args:
-        dampings: eta to try.
+        dampings: eta to try; of several coordinates, along the lines of a grid.
         stiffnesses: kappa of the membrane law to try (times the square of a label length).
         pseudo_times: maps to try beside the linear one.
     """
@@ -241,10 +241,10 @@ class FieldStudy(StudyFile):
             raise ValueError(f"{alone[0]}: there is none with {len(self.axes)} state coordinates: leave it out")
 
     @property
-    def axes(self) -> tuple[Coordinate, ...]:
+    def axes(self) -> Coordinates:
         """The state coordinates."""
         tables: Sequence[CoordinateTable] = [self.coordinate] if self.coordinate else self.coordinates
-        return tuple(Coordinate(table.name, table.unit) for table in tables)
+        return Coordinates(tuple(Coordinate(table.name, table.unit) for table in tables))
 
     @property
     def known_values(self) -> Array:
@@ -287,11 +287,6 @@ class FieldStudy(StudyFile):
     def headlines(self) -> list[str]:
         """Names of the measured figures that are no components: each field, its derived scalars before it."""
         return [name for field, table in self.fields.items() for name in (*table.derived, field)]
-
-    def label(self, point: Sequence[float] | None = None) -> str:
-        """Text for the state coordinates, or for one state, e.g. "temperature = 325 degC"."""
-        values = [None] * len(self.axes) if point is None else point
-        return ", ".join(axis.label(value) for axis, value in zip(self.axes, values, strict=True))
 
     def parameters(self, point: Sequence[float]) -> dict[str, Any]:
         """Parameters of the reference model at a state, its mesh among them."""

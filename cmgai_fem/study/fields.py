@@ -9,24 +9,18 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.generate import Networks, Report
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
+from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Field, States
 from cmgai_fem.study.ablation import AblationRow, ablate, check_parts
 from cmgai_fem.study.field_file import FieldStudy, Point
 from cmgai_fem.study.findings import Findings, Row
-from cmgai_fem.study.generation import (
-    Generation,
-    Networks,
-    derive,
-    generate,
-    make_states,
-    rivals_for,
-    select,
-    values_at,
-)
+from cmgai_fem.study.generation import Generation, derive, generate_fields
 from cmgai_fem.study.paraview import write_paraview
-from cmgai_fem.study.pipelines import Report, Tools
+from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.study.sections import make_sections
 from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_tolerances, compare, judge, state_key
 from cmgai_fem.writing import write_table
@@ -51,10 +45,11 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     checkpoints = tools.folder / "training"
     if checkpoints.is_dir():
         tools.say("the trainings of an interrupted run go on where they were")
-    networks = Networks(study.pinn.seed if tools.seed is None else tools.seed, tools.device, checkpoints)
-    known = select(reference, study.states.known)
-    generation = admit(study, generate(known, study, networks, tools.say))
-    ablated = ablate(known, reference, study, networks, generation, tools.ablate, tools.say)
+    seed = study.pinn.seed if tools.seed is None else tools.seed
+    networks = Networks(seed, tools.device, TrainingSettings(**study.pinn.training), checkpoints)
+    known = reference.at(study.states.known)
+    generation = admit(study, generate_fields(known, study, networks, tools.say))
+    ablated = ablate(reference, networks, generation, tools.ablate, tools.say)
     if ablated:
         write_table(tools.folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
     reference = derive(reference, study.fields)
@@ -68,20 +63,22 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     facts = {
         "study": study.model_dump(exclude={"tolerances"}),
         "calibration": {
-            f"{name}, {split}": choice.describe() for (split, name), choice in generation.calibrations.items()
+            f"{name}, {split}": generator.calibration.describe() | generator.describe()
+            for name, split, generator in generation.sides()
+            if generator.calibration is not None
         },
         "admissibility": figures,
         "training": generation.training_history(),
         "solvers": generation.solvers(),
         "ablation": [asdict(row) for row in ablated],
-        "provenance": {"seed": networks.seed, "reference": solved},
+        "provenance": {"seed": seed, "reference": solved},
     }
     sections = make_sections(study, tools, rows, generation, shown, ablated, figures)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return Findings(rows, verdicts, sections, facts, COLUMNS)
 
 
-def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) -> tuple[States[Any], dict[str, Any]]:
+def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) -> tuple[States, dict[str, Any]]:
     """Solve the reference model at all states: one run for each set of parameters, over its own coordinate.
 
     Returns:
@@ -94,16 +91,16 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
         groups.setdefault(point[1:], []).append(point)
     # All parameters are checked before the first run.
     models = {rest: load_model(study.kind, study.parameters(group[0])) for rest, group in groups.items()}
-    found: dict[Point, tuple[States[Any], int]] = {}
+    found: dict[Point, tuple[States, int]] = {}
     infos: list[dict[str, Any]] = []
     for number, (rest, group) in enumerate(sorted(groups.items())):
         progress, place = report, folder
         if len(groups) > 1:
-            label = study.label(group[0]).partition(", ")[2]
+            label = study.axes.label(group[0]).partition(", ")[2]
             report(f"reference run {number + 1}/{len(groups)}: {label}, {len(group)} states")
             progress, place = _silent, folder / f"run_{number:02d}"
         values = [point[0] for point in group]
-        states, info = solve_reference(models[rest], study.axes[0], values, ranks, place, progress)
+        states, info = solve_reference(models[rest], study.axes.each[0], values, ranks, place, progress)
         found |= {point: (states, row) for row, point in enumerate(group)}
         infos.append(info)
     fields = {
@@ -111,7 +108,7 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
         for name, one in states.fields.items()
     }
     total = infos[0] | {"runs": len(infos), "seconds": sum(info["seconds"] for info in infos)}
-    return make_states(states.labels, study, points, fields), total
+    return States(states.labels, study.axes, np.array(points), fields), total
 
 
 def _silent(line: object) -> None:
@@ -137,7 +134,9 @@ def admit(study: FieldStudy, generation: Generation) -> Generation:
     for method in METHODS:
         states = admitted[method]
         rows = [
-            projections(point)(point[0], {name: values_at(states, point, name) for name in study.fields})
+            projections(point)(
+                point[0], {name: states.field(name).values[states.index(point)] for name in study.fields}
+            )
             for point in study.points
         ]
         made: dict[str, Field] = {
@@ -147,13 +146,13 @@ def admit(study: FieldStudy, generation: Generation) -> Generation:
     return replace(generation, states=admitted)
 
 
-def admissibility(study: FieldStudy, reference: States[Any], generation: Generation) -> list[Row]:
+def admissibility(study: FieldStudy, reference: States, generation: Generation) -> list[Row]:
     """Physical admissibility of each method's held-out states, and of the reference itself."""
     checks = by_model(study, lambda model: model.admissibility())
     figures: list[Row] = []
     for point in study.held_out:
         for method, states in {"reference": reference, **generation.states}.items():
-            fields = {name: values_at(states, point, name) for name in study.fields}
+            fields = {name: states.field(name).values[states.index(point)] for name in study.fields}
             figures += [
                 {"state": state_key(point), "method": method, "figure": figure, "value": number}
                 for figure, number in checks(point)(point[0], fields).items()
@@ -161,10 +160,10 @@ def admissibility(study: FieldStudy, reference: States[Any], generation: Generat
     return figures
 
 
-def write_fields(study: FieldStudy, folder: Path, shown: Mapping[str, States[Any]]) -> None:
+def write_fields(study: FieldStudy, folder: Path, shown: Mapping[str, States]) -> None:
     """Reference, transports and best rival as .npz, and as .vtu/.pvd with their errors for ParaView."""
     (folder / "fields").mkdir(exist_ok=True)
     for method, states in shown.items():
-        states.save(folder / "fields" / f"{method}.npz")  # type: ignore[attr-defined]
-    reference, *made = (select(shown[method], study.held_out) for method in ("reference", *METHODS))
+        states.save(folder / "fields" / f"{method}.npz")
+    reference, *made = (shown[method].at(study.held_out) for method in ("reference", *METHODS))
     write_paraview(folder / "paraview", study.name, dict(zip(METHODS, made, strict=True)), reference)

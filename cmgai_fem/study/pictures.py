@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
-from cmgai_fem.states.states import Array, Labels
+from cmgai_fem.states.states import Array, Labels, States
 from cmgai_fem.study.paraview import unstructured_grid
 
 INK = "#1f2933"
@@ -42,7 +42,7 @@ class Panel:
     displacement: Array | None = None
 
 
-def scalar_field(states: Any, value: Any, name: str) -> tuple[Array, str]:
+def scalar_field(states: States, value: ArrayLike, name: str) -> tuple[Array, str]:
     """One scalar of one state, by the name that `metrics.csv` gives it.
 
     Args:

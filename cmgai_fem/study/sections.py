@@ -1,11 +1,11 @@
 """The page of a field study: what was asked, how it came out, and what was chosen on the way."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Array, States
@@ -14,7 +14,7 @@ from cmgai_fem.study.charts import Curve, draw_errors, draw_places, draw_trainin
 from cmgai_fem.study.field_file import FieldStudy, state_text
 from cmgai_fem.study.file import Split
 from cmgai_fem.study.findings import Picture, Row, Section, TextTable
-from cmgai_fem.study.generation import Generation, place
+from cmgai_fem.study.generation import Generation
 from cmgai_fem.study.page import number, percent, words
 from cmgai_fem.study.pictures import Panel, draw_fields, scalar_field
 from cmgai_fem.study.pipelines import Tools
@@ -30,7 +30,7 @@ def make_sections(
     tools: Tools,
     rows: Sequence[Row],
     generation: Generation,
-    shown: Mapping[str, States[Any]],
+    shown: Mapping[str, States],
     ablated: Sequence[AblationRow],
     figures: Sequence[Row],
 ) -> list[Section]:
@@ -59,7 +59,11 @@ def make_sections(
         Section(
             "Calibration",
             ["Chosen by leaving known states out one at a time; the held-out states take no part."],
-            tables=[_calibration(name, split, choice) for (split, name), choice in generation.calibrations.items()],
+            tables=[
+                _calibration(name, split, generator.calibration)
+                for name, split, generator in generation.sides()
+                if generator.calibration is not None
+            ],
         ),
         Section(
             "Ablation",
@@ -80,7 +84,9 @@ def _asked(study: FieldStudy, tools: Tools, rows: Sequence[Row]) -> Section:
         "known": "known", "held out, inside": "interpolation", "held out, outside": "extrapolation"
     }  # fmt: skip
     cells = [(title, ", ".join(map(state_text, study.asked(split)))) for title, split in lists.items()]
-    table = TextTable("", ("states", study.label()), [row for row in cells if row[1]], text_columns=2, terminal=False)
+    table = TextTable(
+        "", ("states", study.axes.label()), [row for row in cells if row[1]], text_columns=2, terminal=False
+    )
     text = (
         "From the fields at the known states alone, generate the fields at the held-out states. The held-out "
         "reference solves enter only now, to measure the errors."
@@ -181,7 +187,7 @@ def _error_chart(study: FieldStudy, tools: Tools, rows: Sequence[Row]) -> Sectio
             Curve(method, tuple(float(row["state"]) for row in own), tuple(row["nrmse"] for row in own))
             for method, own in found.items()
         ]
-    figure = draw_errors(curves, [point[0] for point in study.states.known], study.label())
+    figure = draw_errors(curves, [point[0] for point in study.states.known], study.axes.label())
     caption = (
         "NRMSE against the reference at the held-out states. Dashed verticals: known states, where every interpolating "
         "method is exact."
@@ -189,9 +195,7 @@ def _error_chart(study: FieldStudy, tools: Tools, rows: Sequence[Row]) -> Sectio
     return Section("Error over the state coordinate", pictures=[tools.picture(figure, "errors", caption, SHARP)])
 
 
-def _field_pictures(
-    study: FieldStudy, tools: Tools, rows: Sequence[Row], shown: Mapping[str, States[Any]]
-) -> list[Picture]:
+def _field_pictures(study: FieldStudy, tools: Tools, rows: Sequence[Row], shown: Mapping[str, States]) -> list[Picture]:
     """Fields and errors where the finite elements err most: the first field in each split, the others in the first."""
     pictures = []
     names = [table.derived[0] if table.derived else name for name, table in study.fields.items()]
@@ -199,18 +203,16 @@ def _field_pictures(
         for split in study.splits[: 1 if index else None]:
             worst = max(_held_out(rows, name, "fem", split), key=lambda row: row["nrmse"])
             figure = _draw_state(study, name, worst, rows, shown)
-            caption = f"{words(name)} at {study.label(point_of(worst['state']))}, the worst state of the {split}."
+            caption = f"{words(name)} at {study.axes.label(point_of(worst['state']))}, the worst state of the {split}."
             if next(iter(shown.values())).labels.points.shape[1] > 1:
                 caption += " One colour scale for all fields, one for all errors."
             pictures.append(tools.picture(figure, f"{name}_{split}", caption, SHARP))
     return pictures
 
 
-def _draw_state(
-    study: FieldStudy, name: str, worst: Row, rows: Sequence[Row], shown: Mapping[str, States[Any]]
-) -> Figure:
+def _draw_state(study: FieldStudy, name: str, worst: Row, rows: Sequence[Row], shown: Mapping[str, States]) -> Figure:
     """The state of a figure: the reference, the generated fields, and their errors."""
-    point = place(point_of(worst["state"]))
+    point = point_of(worst["state"])
     truth, unit = scalar_field(shown["reference"], point, name)
     fields, errors = [Panel("Reference", truth, displacement=_shift(study, shown["reference"], point))], []
     for method, states in shown.items():
@@ -223,7 +225,7 @@ def _draw_state(
     return draw_fields(shown["reference"].labels, fields, errors, unit)
 
 
-def _shift(study: FieldStudy, states: Any, point: Any) -> Array | None:
+def _shift(study: FieldStudy, states: States, point: Sequence[float]) -> Array | None:
     if not study.deformed:
         return None
     if states.labels.location != "point":
@@ -231,7 +233,7 @@ def _shift(study: FieldStudy, states: Any, point: Any) -> Array | None:
     return np.asarray(states.field("displacement").values[states.index(point)])
 
 
-def _calibration(name: str, split: Split, choice: Any) -> TextTable:
+def _calibration(name: str, split: Split, choice: Calibration) -> TextTable:
     """What was superposed, and the best of the other choices."""
     errors = {other: error for other, error in choice.table if np.isfinite(error)}
     own = sorted(zip(choice.members, choice.weights, strict=True), key=lambda item: -item[1])
@@ -239,7 +241,7 @@ def _calibration(name: str, split: Split, choice: Any) -> TextTable:
     others = [other for other in errors if other not in choice.members]
     best = others[: max(CANDIDATES_SHOWN - len(rows), 0)]
     rows += [(str(other), "", percent(errors[other])) for other in best]
-    left = "; ".join(":".join(f"{part:g}" for part in state) for state in choice.left_out)
+    left = "; ".join(map(state_text, choice.left_out))
     note = f"Left-out error of the superposition: {percent(choice.error)} %, at {left}"
     more = len(others) - len(best)
     return TextTable(

@@ -1,7 +1,6 @@
 """Generated fields against the reference solves, and the figures against the study's tolerances."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import field_error
@@ -9,18 +8,18 @@ from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, States
 from cmgai_fem.study.field_file import FieldStudy, ToleranceTable, state_text
 from cmgai_fem.study.findings import Row, Verdict
-from cmgai_fem.study.generation import Generation, measured, points_of
+from cmgai_fem.study.generation import Generation, measured
 
 COLUMNS = (
     "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "seconds",
 )  # fmt: skip
 
 
-def compare(study: FieldStudy, reference: States[Any], generation: Generation) -> list[Row]:
+def compare(study: FieldStudy, reference: States, generation: Generation) -> list[Row]:
     """Every figure of `metrics.csv`: each method against the reference, and the PINN against the finite elements."""
     rows: list[Row] = []
     weights = reference.labels.weights
-    for index, point in enumerate(points_of(reference).tolist()):
+    for index, point in enumerate(reference.values.tolist()):
         truth = measured(reference, index, study.fields)
         made = {method: measured(states, index, study.fields) for method, states in generation.states.items()}
         for name, expected in truth.items():

@@ -116,13 +116,18 @@ class Admissible:
     monotone: bool | tuple[bool, ...] = False
     ordered: bool = False
 
+    @property
+    def bounds(self) -> bool:
+        """Whether there is anything to keep."""
+        return self.lower is not None or bool(np.any(self.monotone)) or self.ordered
+
     def project(self, value: ArrayLike, generated: Array, known_values: Array, known: Array) -> Array:
         """The admissible field nearest to `generated`.
 
         Args:
-            value: state coordinate of the generated field, or (m,) coordinates.
+            value: (m,) coordinates of the generated field, or a number where there is one.
             generated: (L, n) field.
-            known_values: (K,) or (K, m) coordinates of the known states.
+            known_values: (K, m) coordinates of the known states.
             known: (K, L, n) fields of the known states.
         """
         result = generated
@@ -148,10 +153,8 @@ class Admissible:
 
     def _before(self, first: ArrayLike, second: ArrayLike) -> BoolArray:
         """Whether states `first` come before `second`, or are the same, along monotone coordinates alone."""
-        one, two = (np.asarray(places, dtype=float) for places in (first, second))
-        if not isinstance(self.monotone, tuple):
-            return np.asarray(one <= two)
-        return np.all(np.where(self.monotone, one <= two, one == two), axis=-1)
+        one, two = (np.atleast_1d(np.asarray(places, dtype=float)) for places in (first, second))
+        return np.asarray(np.all(np.where(self.monotone, one <= two, one == two), axis=-1))
 
 
 def isotonic(values: Array) -> Array:

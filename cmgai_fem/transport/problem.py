@@ -1,59 +1,68 @@
-"""The one statement of the problem that both discretisations take, and the solution that both return.
+"""The one statement of the problem that both discretisations take.
 
-Momentum balance in the feature space (theory after CM-GAI, arXiv 2601.20462):
+Momentum balance in the feature space (theory after CM-GAI, arXiv 2601.20462), along one state coordinate:
 
     rho0 d2u/ds2 + eta du/ds = Div P(grad u) + rho0 b,      u(X, s_k) = U_k(X),
 
-with the force `b` restricted by a force model (`forces`), the law `P = dW/dF` from `constitutive`, and `s` the
-pseudo-time. `cmgai_fem.solve(problem, method)` hands the statement to the PINN or to the finite elements.
+with the force `b` restricted by a force model (`forces`), the law `P = dW/dF` from `laws`, and `s` the pseudo-time.
+With m = 2 or 3 coordinates s is a point of an m-dimensional space and the balance without a law reads
+`rho0 lap_s u = rho0 b`; `least(p)` then asks for the motion of least `1/2 int_{R^m} rho0 |D_s^{p+2} u|^2 ds`, Duchon's
+polyharmonic spline, which for m = 1 is the natural spline. The paper has one coordinate: several are our choice.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.pseudo_time import PseudoTime
-from cmgai_fem.states.states import Array, BoolArray, Field, StateSet
+from cmgai_fem.motions.base import ExactMotion
+from cmgai_fem.motions.line import LineMotion, left_out_map, line_motion
+from cmgai_fem.motions.nested import Nested
+from cmgai_fem.motions.scattered import Scattered
+from cmgai_fem.states.axes import PseudoTime
+from cmgai_fem.states.states import Array, BoolArray, Field, States
 from cmgai_fem.transport.feature_space import Admissible, Modes, Scaling
-from cmgai_fem.transport.forces import ForceModel, KnownForce, Least
+from cmgai_fem.transport.forces import Autonomous, Free, KnownForce, Least, Potential
 from cmgai_fem.transport.laws import Law, NoLaw
+
+Force = Least | Scattered | Nested | Potential | Autonomous | Free
 
 
 @dataclass(frozen=True)
-class TransportProblem:
+class Problem:
     """Known states of one field, and the law, damping and force that carry it from state to state.
 
     Args:
         states: the known states alone; held-out states never enter here.
         field: name of the field to generate; the only one of `states` by default.
-        law: constitutive law of the feature space.
-        damping: eta >= 0, per pseudo-time.
-        force: restriction of the body force.
-        pseudo_time: kind of the map from the state coordinate to s ("linear", "log" or "power").
+        law: constitutive law of the feature space; of one coordinate.
+        damping: eta >= 0, per pseudo-time; of one coordinate.
+        force: restriction of the body force. Over several coordinates it is `Scattered` (`Least(p)` stands for
+            `Scattered(p)`) or `Nested`, which say how each coordinate is mapped and damped themselves.
+        pseudo_time: kind of the map from one state coordinate to s ("linear", "log" or "power").
         exponent: of the power pseudo-time.
         origin: coordinate at which a log or power pseudo-time starts.
-        reach: coordinates (lowest, highest) that will be asked for; the known range by default.
+        reach: coordinates (lowest, highest) that will be asked for; the known range by default; of one coordinate.
         tolerance: root-mean-square misfit allowed at each known state, in the field's unit: 0 for hard states, one
-            number, or (K,) numbers.
+            number, or (K,) numbers. Several coordinates take soft states with `Scattered` of order 0 or more.
         admissible: bounds of the field, enforced by projection.
-        transform: what the field's states are carried as instead of themselves (`mass_mode.MassTransform`), made from
-            these very states; None carries the field values label by label.
+        transform: what the field's states are carried as instead of themselves (`features.mass.MassTransform`), made
+            from these very states; None carries the field values label by label.
         density: (L,) rho0 of the labels, None for 1; the damping acts per mass, eta = damping * rho0 (our choice).
         known_force: a force that acts besides the restricted one, with `Least(-1)` or `Least(0)`; None for none.
         fixed: (L,) True where a label does not move, whatever the law does: the Dirichlet part of the label boundary.
             The known states must agree there. None leaves the whole boundary free of traction.
     """
 
-    states: StateSet
+    states: States
     field: str = ""
     law: Law = attribute(default_factory=NoLaw)
     damping: float = 0.0
-    force: ForceModel = attribute(default_factory=Least)
+    force: Force = attribute(default_factory=Least)
     pseudo_time: str = "linear"
     exponent: float = 1.0
     origin: float = 0.0
@@ -72,6 +81,10 @@ class TransportProblem:
             object.__setattr__(self, "field", next(iter(self.states.fields)))
         if self.damping < 0.0:
             raise InputError(f"the damping must not be negative, it is {self.damping:g}")
+        if len(self.states.coordinates) > 1:
+            if isinstance(self.force, Least):
+                object.__setattr__(self, "force", Scattered(self.force.order))
+            self._check_several()
         self.force.check(len(self.states))
         self.states.only(self.field).check_finite()
         if self.density is not None and (
@@ -82,6 +95,26 @@ class TransportProblem:
             raise InputError(f"a known force goes with least(-1) or least(0), not with {self.force}")
         self._check_fixed()
         self.admissible.check_known(self.field, self.states.values, self.known.values)
+
+    def _check_several(self) -> None:
+        """Refuse what several coordinates do not have, saying why."""
+        count, rises = len(self.states.coordinates), self.admissible.monotone
+        if self.law.stiffness > 0.0:
+            raise InputError(
+                f"law {self.law.name!r}: in {count} state coordinates a law with stiffness leaves waves in every "
+                "direction that no states determine: use none, or one coordinate"
+            )
+        if not isinstance(self.force, Scattered | Nested):
+            raise InputError(f"force {self.force}: {count} state coordinates take least, scattered or nested forces")
+        if self.damping or self.pseudo_time != "linear":
+            raise InputError(
+                f"{count} state coordinates: damping and pseudo-time are said for each of them, by the force "
+                "(Scattered: tension and kinds; Nested: its lines)"
+            )
+        if rises is True or (isinstance(rises, tuple) and len(rises) != count):
+            raise InputError(
+                f"field {self.field!r}: say for each of the {count} coordinates whether it is monotone in it"
+            )
 
     def _check_fixed(self) -> None:
         if self.fixed is None:
@@ -97,187 +130,160 @@ class TransportProblem:
                 f"{moved[loose].max():g}: fix only labels that do not move"
             )
 
+    def __repr__(self) -> str:
+        return f"Problem({self.field}, {self.states!r}, {self.force})"
+
     @property
     def known(self) -> Field:
         """The field's known values."""
         return self.states.field(self.field)
 
     @property
-    def carried(self) -> StateSet:
+    def features(self) -> States:
         """The states that are transported: the field itself, or what its transform makes of it."""
         return self.states.only(self.field) if self.transform is None else self.transform.features
 
     @cached_property
-    def _carried_field(self) -> Field:
-        (only,) = self.carried.fields.values()
+    def carried(self) -> Field:
+        """The values that are transported: the only field of `features`."""
+        (only,) = self.features.fields.values()
         return only
+
+    @property
+    def law_free(self) -> bool:
+        """Whether every label moves by itself, so that all share the weights of the known states."""
+        least = isinstance(self.force, Least | Scattered | Nested)
+        return least and self.law.stiffness == 0.0 and self.law.is_linear and self.known_force is None
 
     @cached_property
     def time(self) -> PseudoTime:
-        """The map from the state coordinate to s."""
-        first, last = float(self.states.values[0]), float(self.states.values[-1])
-        return PseudoTime(first, last, self.pseudo_time, self.exponent, self.origin)
+        """The map from one state coordinate to s."""
+        known = self.states.scalars
+        return PseudoTime(float(known[0]), float(known[-1]), self.pseudo_time, self.exponent, self.origin)
 
     @cached_property
     def nodes(self) -> Array:
-        """(K,) pseudo-times of the known states, 0 to 1."""
-        return self.time(self.states.values)
+        """(K,) pseudo-times of the known states, 0 to 1; of one coordinate."""
+        return self.time(self.states.scalars)
 
     @cached_property
     def span(self) -> tuple[float, float]:
-        """Pseudo-times that the motion must cover: the known states and the reach."""
-        low, high = self.reach or (self.states.values[0], self.states.values[-1])
-        ends = self.time(np.array([low, high], dtype=float))
+        """Pseudo-times that the motion must cover: the known states and the reach; of one coordinate."""
+        known = self.states.scalars
+        ends = self.time(np.array(self.reach or (known[0], known[-1]), dtype=float))
         return min(0.0, float(ends[0])), max(1.0, float(ends[1]))
 
     @cached_property
     def scaling(self) -> Scaling:
         """Map between field values and features."""
-        return Scaling.of(self._carried_field)
+        return Scaling.of(self.carried)
 
     @cached_property
     def modes(self) -> Modes:
         """Displacement modes of the known states."""
-        return Modes.of(self.scaling.encode(self._carried_field.values), self.carried.labels.weights)
+        return Modes.of(self.scaling.encode(self.carried.values), self.features.labels.weights)
 
     @cached_property
     def softness(self) -> Array:
         """(K,) allowed root-mean-square misfit of each known state in features; zeros where states are hard."""
         allowed = np.broadcast_to(np.asarray(self.tolerance, dtype=float), (len(self.states),))
-        if np.any(allowed < 0.0):
+        if not np.all(allowed >= 0.0):
             raise InputError("state tolerances must not be negative")
         return allowed / self.scaling.scale
 
-    def with_reach(self, *values: float) -> "TransportProblem":
-        """The same problem, reaching the given coordinates."""
-        known = self.states.values
-        return replace(self, reach=(min(*values, *known), max(*values, *known)))
+    @cached_property
+    def held(self) -> Force:
+        """The force with the softness that the tolerance asks for, where the force is what knows it; see `soften`."""
+        return self.force if isinstance(self.force, Least) else soften(self.force, self.softness)
+
+    @cached_property
+    def motion(self) -> ExactMotion:
+        """The exact motion of all labels where there is no law, asked at values (T, m) of the coordinates.
+
+        Raises:
+            InputError: the states do not admit the force.
+        """
+        if isinstance(self.force, Least):
+            return TimedMotion(self)
+        held = self.held
+        assert isinstance(held, Scattered | Nested)
+        return held.motion(self.states.coordinates, self.states.values)
+
+    @cached_property
+    def line(self) -> LineMotion:
+        """The exact motion along one pseudo-time where there is no law."""
+        assert isinstance(self.force, Least)
+        soft = tuple(float(misfit) for misfit in self.softness) if np.any(self.softness) else None
+        return line_motion(tuple(map(float, self.nodes)), self.force.order, self.damping, self.span, soft)
+
+    def with_reach(self, *values: ArrayLike) -> "Problem":
+        """The same problem, reaching the given states; several coordinates reach everywhere."""
+        if len(self.states.coordinates) > 1:
+            return self
+        places = [float(part) for value in values for part in np.ravel(value)]
+        known = self.states.scalars
+        return replace(self, reach=(min(*places, *known), max(*places, *known)))
+
+    def check_reach(self, value: ArrayLike) -> Array:
+        """A state (m,) that the problem reaches.
+
+        Raises:
+            InputError: it lies outside the reach, or has another number of coordinates.
+        """
+        point = self.states.coordinates.point(value)
+        if len(point) == 1:
+            s, (low, high) = float(self.time(point[0])), self.span
+            if not low - 1e-9 <= s <= high + 1e-9:
+                raise InputError(
+                    f"{self.states.coordinates.label(point)} is outside the reach this transport was solved for"
+                )
+        return point
 
     def describe(self) -> dict[str, Any]:
         """What was chosen, as plain data for files and reports."""
-        return {
-            "field": self.field,
-            "force": str(self.force),
-            "law": self.law.name,
-            "stiffness": self.law.stiffness,
-            "damping": self.damping,
-            "pseudo_time": str(self.time),
-            "carried": "label by label" if self.transform is None else str(self.transform),
-        }
+        facts = {"field": self.field, "force": str(self.force), "law": self.law.name, "stiffness": self.law.stiffness}
+        if len(self.states.coordinates) == 1:
+            facts |= {"damping": self.damping, "pseudo_time": str(self.time)}
+        return facts | {"carried": "label by label" if self.transform is None else str(self.transform)}
+
+
+def soften(force: Force, softness: Array) -> Force:
+    """A force over several coordinates with the softness (K,) of its states, in features.
+
+    Raises:
+        InputError: a force that holds its states exactly.
+    """
+    if not np.any(softness):
+        return force
+    if not isinstance(force, Scattered) or force.order < 0:
+        raise InputError(f"{force} holds its states exactly: soft states need a least force of order 0 or more")
+    return replace(force, allowed=tuple(float(misfit) for misfit in softness))
+
+
+@dataclass(frozen=True)
+class TimedMotion:
+    """The exact motion of a problem along one coordinate without a law, asked at values of the coordinate."""
+
+    problem: Problem
+
+    def weights(self, points: Array) -> Array:
+        """(T, K) weights of the known states at values (T, 1)."""
+        return self.problem.line.weights(self.problem.time(points[:, 0]))
+
+    @property
+    def left_out(self) -> Array:
+        """See `motions.base.ExactMotion.left_out`; the pseudo-time stays that of all states."""
+        problem = self.problem
+        assert isinstance(problem.force, Least)
+        return left_out_map(tuple(map(float, problem.nodes)), problem.force.order, problem.damping)
 
 
 class Transform(Protocol):
     """A field's states as something else that is transported, and the way back."""
 
     @property
-    def features(self) -> StateSet:
+    def features(self) -> States:
         """The transported states: one field, on labels of their own."""
 
     def decode(self, features: Array, state: str = "generated state") -> Array:
         """The field (L, n) of transported features (L', n'); `state` is for messages."""
-
-
-class Motion(Protocol):
-    """A feature-space motion, evaluated by whatever discretisation found it."""
-
-    def __call__(self, s: float, derivative: int = 0) -> Array:
-        """Features (L, n) at pseudo-time `s`, or their first or second derivative in s."""
-
-
-@dataclass(frozen=True)
-class ModalMotion:
-    """Motion `origin + sum_j a_j(s) shape_j`.
-
-    Args:
-        origin: (L, n) features of the first state.
-        shapes: (m, L, n) mode shapes.
-        amplitudes: maps (s, derivative) to (m,) amplitudes.
-    """
-
-    origin: Array
-    shapes: Array
-    amplitudes: Callable[[float, int], Array]
-
-    def __call__(self, s: float, derivative: int = 0) -> Array:
-        """Features (L, n) at `s`, or their derivative in s."""
-        moved = np.tensordot(self.amplitudes(s, derivative), self.shapes, axes=1)
-        return self.origin + moved if derivative == 0 else moved
-
-
-@dataclass(frozen=True)
-class TransportSolution:
-    """A solved transport: ask it for the field at any state it reaches.
-
-    Args:
-        problem: the statement that was solved.
-        method: "fem" or "pinn".
-        motion: the feature-space motion.
-        force: the body force b (L, n) per pseudo-time squared as a motion of the same kind, where it is known.
-        seconds: wall time of the solve [s].
-        history: one row a training or solver step, as plain data.
-        info: what the solver reports of itself.
-    """
-
-    problem: TransportProblem
-    method: str
-    motion: Motion
-    force: Motion | None = None
-    seconds: float = 0.0
-    history: tuple[Mapping[str, float], ...] = ()
-    info: Mapping[str, Any] = attribute(default_factory=dict)
-
-    def at(self, value: float) -> Array:
-        """The generated field (L, n) at the state `value`, in the field's unit.
-
-        Raises:
-            InputError: the state lies outside the reach of the problem.
-        """
-        problem = self.problem
-        s = float(problem.time(value))
-        low, high = problem.span
-        if not low - 1e-9 <= s <= high + 1e-9:
-            raise InputError(
-                f"{problem.states.coordinate.label(value)} is outside the reach this transport was solved for"
-            )
-        generated = problem.scaling.decode(self.motion(s))
-        if problem.transform is not None:
-            generated = problem.transform.decode(generated, problem.states.coordinate.label(value))
-        return problem.admissible.project(value, generated, problem.states.values, problem.known.values)
-
-
-class Answering(Protocol):
-    """A solved transport that can be asked for the field at a state."""
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the solve [s]."""
-
-    def at(self, value: Any) -> Array:
-        """The generated field (L, n) at a state, in the field's unit."""
-
-
-@dataclass(frozen=True)
-class Superposition[M: Answering]:
-    """A convex combination of transports of one field: what calibration makes of several good ones.
-
-    Args:
-        members: the transports; all of the same states, field and bounds.
-        weights: one weight each, or (L,) weights each; not negative, adding up to one.
-    """
-
-    members: tuple[M, ...]
-    weights: tuple[float | Array, ...]
-
-    def at(self, value: Any) -> Array:
-        """The generated field (L, n) at the state `value`, in the field's unit; admissible if its members are."""
-        return np.asarray(
-            sum(
-                np.reshape(weight, (-1, 1)) * member.at(value)
-                for weight, member in zip(self.weights, self.members, strict=True)
-            )
-        )
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all members [s]."""
-        return sum(member.seconds for member in self.members)

@@ -1,32 +1,30 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.calibration.calibrate import (
-    Calibration,
-    Candidate,
-    calibrate,
-    extrapolation_trials,
-    interpolation_trials,
-)
+from cmgai_fem.calibration.calibrate import Calibration, calibrate
+from cmgai_fem.calibration.candidates import Candidate, Search
+from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.calibration.stacking import LEAST_WEIGHT
+from cmgai_fem.calibration.trials import trials_for
 from cmgai_fem.errors import InputError
-from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
-from cmgai_fem.transport.cardinal import CardinalSolver
+from cmgai_fem.solve import Solver, solve
+from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 LABELS = labels_on_points(np.linspace(0.0, 1.0, 25)[:, None])
 X = LABELS.points[:, 0]
 
 
-def states_of(function, values) -> StateSet:
+def states_of(function, values) -> States:
     field = np.array([function(value) for value in values])[..., None]
-    return StateSet(LABELS, Coordinate("t", "s"), np.asarray(values, dtype=float), {"f": Field(field, "", ("",))})
+    return States(LABELS, Coordinate("t", "s"), np.asarray(values, dtype=float), {"f": Field(field, "", ("",))})
 
 
-def calibrated(states: StateSet, trials, **options) -> Calibration:
-    return calibrate(TransportProblem(states), trials, solve, **options)
+def calibrated(states: States, targets=None, **options) -> Calibration:
+    inside = [0.5 * (states.scalars[0] + states.scalars[1])]
+    return calibrate(Problem(states), inside if targets is None else targets, search=Search(**options))
 
 
 def best(calibration: Calibration) -> Candidate:
@@ -35,58 +33,55 @@ def best(calibration: Calibration) -> Candidate:
 
 def test_a_smooth_dependence_gets_the_highest_order():
     states = states_of(lambda t: np.exp(0.5 * t * X) + 0.1 * t**2 * np.sin(X), np.linspace(1.0, 2.0, 5))
-    assert calibrated(states, interpolation_trials(states)).members == (Candidate(None),)
+    assert calibrated(states).members == (Candidate(None),)
 
 
 def test_a_steep_front_gets_straight_pieces():
     states = states_of(lambda t: np.tanh(50.0 * (t - X)), np.linspace(0.0, 1.0, 5))
-    assert best(calibrated(states, interpolation_trials(states), dampings=(), pseudo_times=())).order == -1
+    assert best(calibrated(states, dampings=(), kinds=())).order == -1
 
 
 def test_a_decaying_motion_gets_a_damping_near_its_own():
     rate = 4.0
     states = states_of(lambda t: -np.expm1(-rate * t) * (1.0 + X), np.linspace(0.0, 1.0, 6))
-    calibration = calibrated(states, extrapolation_trials(states, [1.5]), pseudo_times=())
+    calibration = calibrated(states, [1.5], kinds=())
     assert best(calibration).damping == rate
-    solution = calibration.solve(TransportProblem(states).with_reach(1.5), solve)
+    solution = calibration.solve(Problem(states).with_reach(1.5), solve)
     assert solution.at(1.5)[:, 0] == pytest.approx(-np.expm1(-rate * 1.5) * (1.0 + X), rel=1e-6)
 
 
 def test_a_logarithmic_dependence_gets_a_logarithmic_pseudo_time():
     states = states_of(lambda t: np.log(t) * (1.0 + X) + 0.2 * np.log(t) ** 2, [1.0, 3.0, 10.0, 40.0, 90.0])
-    assert best(calibrated(states, interpolation_trials(states))).pseudo_time == "log"
+    assert best(calibrated(states)).pseudo_time == "log"
 
 
 def test_trials_leave_out_what_the_targets_ask_for():
     states = states_of(lambda t: t * X, np.arange(5.0))
-    assert [list(rows) for rows in interpolation_trials(states)] == [[1], [2], [3]]
-    assert [list(rows) for rows in extrapolation_trials(states, [4.5])] == [[4]]
-    assert [list(rows) for rows in extrapolation_trials(states, [-0.5, 4.5])] == [[0], [4]]
-    assert [list(rows) for rows in extrapolation_trials(states, [8.0])] == [[4]]
+    assert list(trials_for(states, [0.5, 3.2])) == [1, 2, 3]
+    assert list(trials_for(states, [4.5])) == [4]
+    assert list(trials_for(states, [-0.5, 4.5])) == [0, 4]
+    assert list(trials_for(states, [8.0])) == [4]
 
 
 def test_calibration_sees_the_known_states_alone():
     """The same choice whatever stands in a state that was taken out before."""
     every = states_of(lambda t: np.sin(3.0 * t * X), np.linspace(0.0, 1.0, 7))
-    known = [float(value) for value in every.values[::2]]
-    spoiled = states_of(lambda t: np.sin(3.0 * t * X) if t in known else np.full_like(X, np.nan), every.values)
-    tables = [
-        calibrate(TransportProblem(states.at(known)), interpolation_trials(states.at(known)), solve).table
-        for states in (every, spoiled)
-    ]
+    known = [float(value) for value in every.scalars[::2]]
+    spoiled = states_of(lambda t: np.sin(3.0 * t * X) if t in known else np.full_like(X, np.nan), every.scalars)
+    tables = [calibrated(states.at(known)).table for states in (every, spoiled)]
     assert tables[0] == tables[1]
 
 
 def test_a_candidate_that_cannot_be_solved_is_never_chosen():
     states = states_of(lambda t: t**2 * X, np.linspace(0.0, 1.0, 5))
-    result = calibrate(TransportProblem(states), interpolation_trials(states), solve, laws=[Membrane(1.0)])
+    result = calibrated(states, laws=(Membrane(1.0),))
     assert all(member.law.stiffness == 0.0 for member in result.members)
     assert max(error for _, error in result.table) == np.inf
 
 
 def test_superposed_choices_are_convex_and_no_worse_than_the_best_alone():
     states = states_of(lambda t: np.tanh(4.0 * (t - X)) + 0.3 * np.abs(t - 0.3), np.linspace(0.0, 1.0, 6))
-    result = calibrated(states, interpolation_trials(states))
+    result = calibrated(states)
     assert sum(result.weights) == pytest.approx(1.0, abs=1e-12)
     assert min(result.weights) >= LEAST_WEIGHT
     assert result.error <= result.table[0][1]
@@ -97,9 +92,9 @@ def test_a_moving_front_is_carried_as_mass():
     labels = labels_on_mesh(nodes[:, None], {"line": np.column_stack([np.arange(80), np.arange(1, 81)])})
     values = np.linspace(0.0, 1.0, 5)
     field = np.array([np.exp(-(((nodes - 0.2 - 0.6 * t) / 0.06) ** 2)) for t in values])[..., None]
-    states = StateSet(labels, Coordinate("t", "s"), values, {"f": Field(field, "", ("",))})
-    problem = TransportProblem(states)
-    result = calibrate(problem, interpolation_trials(states), CardinalSolver(solve), mass_axes=[(0,)])
+    states = States(labels, Coordinate("t", "s"), values, {"f": Field(field, "", ("",))})
+    problem = Problem(states)
+    result = calibrate(problem, [0.375], search=Search(mass_axes=((0,),)))
     assert all(member.mass_axes == (0,) for member in result.members)
     generated = result.solve(problem, solve).at(0.375)[:, 0]
     truth = np.exp(-(((nodes - 0.425) / 0.06) ** 2))
@@ -108,5 +103,23 @@ def test_a_moving_front_is_carried_as_mass():
 
 def test_two_states_cannot_be_calibrated():
     states = states_of(lambda t: t * X, [0.0, 1.0])
-    with pytest.raises(InputError, match="needs at least 3, there are 2"):
-        interpolation_trials(states)
+    with pytest.raises(InputError, match="needs at least 3 states, there are 2"):
+        trials_for(states, [0.5])
+
+
+@pytest.mark.parametrize("bounds", [Admissible(), Admissible(lower=0.0, monotone=True)])
+@pytest.mark.parametrize("rows", [[1, 2, 3], [0, 5]])
+def test_left_out_errors_in_closed_form_are_those_of_solving_anew(bounds, rows):
+    """The closed form against every choice solved for the states that stay, bounds of the field included."""
+    states = states_of(lambda t: np.maximum(t - X, 0.0) ** 2, [0.1, 0.3, 0.4, 0.8, 0.9, 1.3])
+    judge = LeftOut(Problem(states, admissible=bounds), np.array(rows), Solver())
+    chosen = [
+        Candidate(order, damping, pseudo_time=kind) for order in range(-1, 4) for damping in (0.0, 3.0)
+        for kind in ("linear", "log")
+    ]  # fmt: skip
+    closed, anew = judge.errors(chosen), judge._refitted(chosen)
+    sizes = judge.sizes(chosen)
+    for candidate in chosen:
+        np.testing.assert_allclose(closed[candidate], anew[candidate], atol=1e-9, err_msg=str(candidate))
+        size = np.sqrt(np.mean(anew[candidate] ** 2)) / np.ptp(states.field("f").values)
+        assert sizes[candidate] == pytest.approx(size, rel=1e-7, abs=1e-12)

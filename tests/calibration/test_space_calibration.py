@@ -1,22 +1,26 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import qmc
 
-from cmgai_fem.calibration.space import calibrate_space, inside_hull, trials_for
+from cmgai_fem.calibration.calibrate import Calibration, calibrate
+from cmgai_fem.calibration.candidates import Candidate, Search
+from cmgai_fem.calibration.trials import inside_hull, trials_for
 from cmgai_fem.errors import InputError
-from cmgai_fem.motions.choices import Grid, GridMotion, Line, Scattered, grid_axes, make_choice
+from cmgai_fem.motions.line import Line
+from cmgai_fem.motions.nested import Nested, NestedMotion, grid_axes
+from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import solve
-from cmgai_fem.states.scattered import Coordinates, ScatteredStates
-from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import TransportProblem
-from cmgai_fem.transport.space import SpaceProblem, solve_space
+from cmgai_fem.transport.problem import Problem
 
 LOW, SPAN = np.array([100.0, 2.0]), np.array([600.0, 6.0])
-LINEAR = (("linear", 1.0),)
+LINEAR = Search(kinds=())
 GRID = np.array([[x, y] for x in (0.0, 0.3, 0.6, 1.0) for y in (0.0, 0.4, 0.7, 1.0)])
 
 
@@ -27,11 +31,11 @@ def front(places: np.ndarray) -> np.ndarray:
     return (np.sin(2.0 * s + x) * (1.0 + t) + t**2 * x)[:, :, None]
 
 
-def known(places: np.ndarray, fields: np.ndarray | None = None) -> ScatteredStates:
+def known(places: np.ndarray, fields: np.ndarray | None = None) -> States:
     axes = Coordinates((Coordinate("temperature", "K"), Coordinate("load", "N")))
     labels = labels_on_points(np.linspace(0.0, 1.0, 30)[:, None])
     values = LOW + SPAN * places
-    return ScatteredStates(labels, axes, values, {"f": Field(front(places) if fields is None else fields, "Pa", ("",))})
+    return States(labels, axes, values, {"f": Field(front(places) if fields is None else fields, "Pa", ("",))})
 
 
 def scattered(count: int, seed: int = 0) -> np.ndarray:
@@ -40,7 +44,7 @@ def scattered(count: int, seed: int = 0) -> np.ndarray:
 
 def test_the_field_is_the_weighted_sum_of_the_known_ones():
     states = known(scattered(12))
-    solution = solve_space(SpaceProblem(states, choice=Scattered(1)))
+    solution = solve(Problem(states, force=Scattered(1)))
     weights = solution.weights([400.0, 5.0])
     assert weights.sum() == pytest.approx(1.0, abs=1e-12)
     expected = np.tensordot(weights, states.field("f").values, axes=1)
@@ -53,20 +57,20 @@ def test_the_field_is_the_weighted_sum_of_the_known_ones():
     [
         Scattered(-1),
         Scattered(1, (("log", 1.0), ("power", 0.5)), (1.0, 2.0), 4.0, 0.1),
-        Grid((Line(0), Line(1, 4.0, ("log", 1.0)))),
+        Nested((Line(0), Line(1, 4.0, ("log", 1.0)))),
     ],
 )
 def test_units_of_the_coordinates_change_nothing(choice):
     states = known(GRID)
-    scaled = ScatteredStates(states.labels, states.coordinate, states.values * [1e-3, 1e6], states.fields)
-    one = solve_space(SpaceProblem(states, choice=choice)).at([333.0, 5.1])
-    other = solve_space(SpaceProblem(scaled, choice=choice)).at([0.333, 5.1e6])
+    scaled = States(states.labels, states.coordinates, states.values * [1e-3, 1e6], states.fields)
+    one = solve(Problem(states, force=choice)).at([333.0, 5.1])
+    other = solve(Problem(scaled, force=choice)).at([0.333, 5.1e6])
     np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 def test_a_grid_of_straight_lines_is_scipys():
     states = known(GRID)
-    motion = solve_space(SpaceProblem(states, choice=Grid((Line(-1), Line(-1)))))
+    motion = solve(Problem(states, force=Nested((Line(-1), Line(-1)))))
     table = states.field("f").values.reshape(4, 4, 30)
     axes = [LOW[i] + SPAN[i] * np.unique(GRID[:, i]) for i in (0, 1)]
     expected = RegularGridInterpolator(axes, table)([[333.0, 5.1]])[0]
@@ -78,7 +82,7 @@ def test_a_grid_is_the_product_of_its_coordinates_by_either_path(damping):
     """Along the first coordinate and then the second, each by the transport of one coordinate."""
     states, target = known(GRID), [333.0, 5.1]
     lines = (Line(0, damping), Line(1, 0.0, ("power", 2.0)))
-    whole = solve_space(SpaceProblem(states, choice=Grid(lines))).at(target)
+    whole = solve(Problem(states, force=Nested(lines))).at(target)
     axes = [LOW[i] + SPAN[i] * np.unique(GRID[:, i]) for i in (0, 1)]
     for first, second in ((0, 1), (1, 0)):
         carried = []
@@ -91,19 +95,23 @@ def test_a_grid_is_the_product_of_its_coordinates_by_either_path(damping):
 
 def along(fields: np.ndarray, axis: np.ndarray, line: Line, target: float) -> np.ndarray:
     labels = labels_on_points(np.linspace(0.0, 1.0, 30)[:, None])
-    states = StateSet(labels, Coordinate("line"), axis, {"f": Field(fields, "", ("",))})
-    problem = TransportProblem(
+    states = States(labels, Coordinate("line"), axis, {"f": Field(fields, "", ("",))})
+    problem = Problem(
         states, force=Least(line.order), damping=line.damping, pseudo_time=line.kind[0], exponent=line.kind[1]
     )
     return solve(problem).at(target)
 
 
+def nested(values: np.ndarray) -> NestedMotion:
+    return Nested((Line(0), Line(0))).motion(Coordinates((Coordinate("a"), Coordinate("b"))), values)
+
+
 def test_errors_of_states_left_out_of_a_grid_know_neither_of_their_lines():
-    motion = GridMotion.of(GRID, (Line(0), Line(0)))
+    motion = nested(GRID)
     data = np.random.default_rng(0).random(16)
     row = 5  # the second value of both coordinates
     kept = (GRID[:, 0] != GRID[row, 0]) & (GRID[:, 1] != GRID[row, 1])
-    alone = GridMotion.of(GRID[kept], (Line(0), Line(0))).weights(GRID[[row]])[0] @ data[kept]
+    alone = nested(GRID[kept]).weights(GRID[[row]])[0] @ data[kept]
     assert (motion.left_out @ data)[row] == pytest.approx(alone - data[row], rel=1e-9)
 
 
@@ -112,30 +120,28 @@ def test_what_fills_a_grid():
     assert grid_axes(GRID[1:]) is None
     assert grid_axes(scattered(9)) is None
     with pytest.raises(InputError, match="do not fill a grid"):
-        solve_space(SpaceProblem(known(scattered(9)), choice=Grid((Line(0), Line(0)))))
+        solve(Problem(known(scattered(9)), force=Nested((Line(0), Line(0)))))
 
 
 @pytest.mark.parametrize(
     "choice",
-    [Scattered(2, (("log", 1.0), ("power", 0.5)), (1.0, 4.0), 4.0, 0.1), Scattered(), Grid((Line(1, 4.0), Line()))],
+    [Scattered(2, (("log", 1.0), ("power", 0.5)), (1.0, 4.0), 4.0, 0.1), Scattered(), Nested((Line(1, 4.0), Line()))],
 )
 def test_a_choice_survives_as_plain_data(choice):
-    assert make_choice(choice.describe()) == choice
+    assert type(choice).read(choice.describe()) == choice
 
 
 def test_a_law_with_stiffness_is_refused_and_says_why():
     with pytest.raises(InputError, match="waves in every direction that no states determine"):
-        SpaceProblem(known(scattered(9)), law=Membrane(1.0))
+        Problem(known(scattered(9)), law=Membrane(1.0))
 
 
 def test_bounds_hold_along_the_coordinates_that_they_are_declared_for():
     """Rising along the temperature: states at the same load bound what is generated between them."""
     places = np.array([[0.0, 0.5], [1.0, 0.5], [0.4, 0.0], [0.6, 1.0], [0.2, 0.8]])
     fields = np.array([0.0, 1.0, 3.0, 3.0, 3.0])[:, None, None] * np.ones((5, 30, 1))
-    free = solve_space(SpaceProblem(known(places, fields), choice=Scattered(0)))
-    bound = solve_space(
-        SpaceProblem(known(places, fields), choice=Scattered(0), admissible=Admissible(0.0, (True, False)))
-    )
+    free = solve(Problem(known(places, fields), force=Scattered(0)))
+    bound = solve(Problem(known(places, fields), force=Scattered(0), admissible=Admissible(0.0, (True, False))))
     target = LOW + SPAN * [0.5, 0.5]
     assert free.at(target).max() > 1.0
     assert bound.at(target).max() == 1.0
@@ -147,42 +153,46 @@ def test_known_states_that_break_their_bounds_are_named():
     places = np.array([[0.0, 0.5], [1.0, 0.5], [0.4, 0.0]])
     fields = np.array([1.0, 0.0, 3.0])[:, None, None] * np.ones((3, 30, 1))
     with pytest.raises(InputError, match="decreases before state 700, 5"):
-        SpaceProblem(known(places, fields), admissible=Admissible(None, (True, False)))
+        Problem(known(places, fields), admissible=Admissible(None, (True, False)))
     with pytest.raises(InputError, match="say for each of the 2 coordinates"):
-        SpaceProblem(known(places, fields), admissible=Admissible(None, True))
+        Problem(known(places, fields), admissible=Admissible(None, True))
 
 
 def test_tolerances_make_states_soft_as_in_one_coordinate():
-    """One coordinate, the same states and tolerances: the transport of `TransportProblem`."""
+    """One coordinate, the same states and tolerances: the transport of `Problem`."""
     values = np.array([0.0, 0.2, 0.45, 0.7, 1.0])
     field = Field(np.random.default_rng(0).random((5, 30, 1)), "Pa", ("",))
     labels = labels_on_points(np.linspace(0.0, 1.0, 30)[:, None])
     tolerance = (0.01, 0.03, 0.02, 0.05, 0.01)
-    one = TransportProblem(
-        StateSet(labels, Coordinate("load"), values, {"f": field}), force=Least(0), tolerance=tolerance
-    )
+    one = Problem(States(labels, Coordinate("load"), values, {"f": field}), force=Least(0), tolerance=tolerance)
     axis = Coordinates((Coordinate("load"),))
-    several = SpaceProblem(ScatteredStates(labels, axis, values[:, None], {"f": field}), tolerance=tolerance)
+    several = Problem(States(labels, axis, values[:, None], {"f": field}), force=Scattered(0), tolerance=tolerance)
     for value in (0.1, 0.45, 0.9):
-        np.testing.assert_allclose(solve_space(several).at([value]), solve(one).at(value), atol=1e-8)
+        np.testing.assert_allclose(solve(several).at([value]), solve(one).at(value), atol=1e-8)
     with pytest.raises(InputError, match="soft states need a least force of order 0"):
-        solve_space(several.with_choice(Scattered(-1)))
+        solve(replace(several, force=Scattered(-1)))
     with pytest.raises(InputError, match="must not be negative"):
-        solve_space(SpaceProblem(several.states, tolerance=-1.0))
+        solve(Problem(several.states, tolerance=-1.0))
+
+
+def solvable(calibration: Calibration) -> list[Candidate]:
+    found = [choice for choice, error in calibration.table if np.isfinite(error)]
+    assert found and all(isinstance(choice.force, Scattered) for choice in found)
+    return found
 
 
 def test_calibration_of_soft_states_leaves_hard_choices_away():
-    calibration = calibrate_space(SpaceProblem(known(scattered(10)), tolerance=0.05), [LOW + SPAN * 0.5], kinds=LINEAR)
-    assert all(isinstance(choice, Scattered) and choice.order >= 0 for choice, _ in calibration.table)
+    calibration = calibrate(Problem(known(scattered(10)), tolerance=0.05), [LOW + SPAN * 0.5], search=LINEAR)
+    assert all(choice.force.order >= 0 for choice in solvable(calibration))
 
 
 def test_a_state_of_the_wrong_size_is_refused():
-    solution = solve_space(SpaceProblem(known(scattered(9))))
+    solution = solve(Problem(known(scattered(9))))
     for value in ([300.0], [300.0, 2.0, 3.0], [np.nan, 3.0]):
         with pytest.raises(InputError, match="is 2 finite numbers"):
             solution.at(value)
     with pytest.raises(InputError, match="method 'magic' is unknown"):
-        solve_space(solution.problem, "magic")
+        solve(solution.problem, "magic")
 
 
 def test_what_lies_inside_the_hull():
@@ -212,9 +222,9 @@ def test_calibration_finds_the_polynomial_that_the_states_are():
     field = (1.0 + s + 2.0 * t + s * t - t**2)[:, None, None] * np.linspace(1.0, 2.0, 30)[:, None]
     states = known(places, field)
     target = np.array([0.45, 0.55])
-    calibration = calibrate_space(SpaceProblem(states), [LOW + SPAN * target])
+    calibration = calibrate(Problem(states), [LOW + SPAN * target])
     assert calibration.error < 1e-8
-    generated = calibration.solve(SpaceProblem(states)).at(LOW + SPAN * target)
+    generated = calibration.solve(Problem(states), solve).at(LOW + SPAN * target)
     exact = 1.0 + target[0] + 2.0 * target[1] + target.prod() - target[1] ** 2
     np.testing.assert_allclose(generated[:, 0], exact * np.linspace(1.0, 2.0, 30), rtol=1e-7)
 
@@ -223,9 +233,9 @@ def test_calibration_is_better_than_a_fixed_spline_and_finds_anisotropy():
     places, asked = scattered(20), 0.15 + 0.7 * scattered(6, 3)
     states = known(places)
     targets = list(LOW + SPAN * asked)
-    problem = SpaceProblem(states)
-    solution = calibrate_space(problem, targets, local=True).solve(problem)
-    plain = solve_space(problem.with_choice(Scattered(0)))
+    problem = Problem(states)
+    solution = calibrate(problem, targets, local=True).solve(problem, solve)
+    plain = solve(replace(problem, force=Scattered(0)))
     truth = front(asked)
     errors = [
         np.linalg.norm([made.at(x) - y for x, y in zip(targets, truth, strict=True)]) for made in (solution, plain)
@@ -236,13 +246,13 @@ def test_calibration_is_better_than_a_fixed_spline_and_finds_anisotropy():
 def test_a_grid_is_among_the_candidates():
     rough = np.round(7.0 * GRID[:, :1]) % 2.0  # a zigzag along one coordinate that only straight pieces bear
     fields = (rough + GRID[:, 1:] ** 2)[:, :, None] * np.ones((16, 30, 1))
-    calibration = calibrate_space(SpaceProblem(known(GRID, fields)), [LOW + SPAN * 0.5])
-    assert any(isinstance(choice, Grid) for choice, _ in calibration.table)
+    calibration = calibrate(Problem(known(GRID, fields)), [LOW + SPAN * 0.5])
+    assert any(isinstance(choice.force, Nested) for choice, _ in calibration.table)
 
 
 def test_calibration_is_plain_data_and_reads_nothing_but_known_states():
     states = known(scattered(10))
-    calibration = calibrate_space(SpaceProblem(states), [LOW + SPAN * 0.5])
+    calibration = calibrate(Problem(states), [LOW + SPAN * 0.5])
     described = calibration.describe()
     assert described["chosen"] == str(calibration)
     assert sum(member["weight"] for member in described["members"]) == pytest.approx(1.0)
@@ -251,5 +261,5 @@ def test_calibration_is_plain_data_and_reads_nothing_but_known_states():
 
 def test_where_the_other_states_lie_on_a_line_only_tension_can_answer():
     places = np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0], [1.0, 0.0], [0.5, 1.0]])
-    calibration = calibrate_space(SpaceProblem(known(places)), [LOW + SPAN * [0.5, 0.5]])
-    assert all(isinstance(choice, Scattered) and choice.tension > 0.0 for choice, _ in calibration.table)
+    calibration = calibrate(Problem(known(places)), [LOW + SPAN * [0.5, 0.5]])
+    assert all(choice.force.tension > 0.0 for choice in solvable(calibration))

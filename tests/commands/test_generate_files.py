@@ -77,7 +77,7 @@ def test_surface_of_polygons(tmp_path):
 def test_python_in_five_lines(tmp_path):
     files = write_states(tmp_path)
     states = read_states(files, field="stress", coordinate="temperature", values_from=PATTERN)
-    solution = solve(transport.TransportProblem(states, force=transport.Least(3)), method="fem")
+    solution = solve(transport.Problem(states, force=transport.Least(3)), method="fem")
     stress = solution.at(325)
     np.testing.assert_allclose(stress, stress_at(states.labels.points, 325.0), atol=1e-6)
     assert np.array_equal(states.grid(stress=stress)["stress"], stress)

@@ -5,11 +5,11 @@ from scipy.interpolate import CubicSpline
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Free, Least
 from cmgai_fem.transport.laws import Membrane, NeoHookean
-from cmgai_fem.transport.problem import TransportProblem
-from cmgai_fem.transport.slowness import felt
+from cmgai_fem.transport.problem import Problem
 
 VALUES = np.array([0.0, 0.2, 0.45, 0.7, 1.0])
 
@@ -27,18 +27,18 @@ def square(cells: int) -> Labels:
     return labels_on_mesh(np.column_stack([x.ravel(), y.ravel()]), {"triangle": np.vstack([lower, upper])})
 
 
-def states_of(labels: Labels, field: np.ndarray, components=("",)) -> StateSet:
-    return StateSet(labels, Coordinate("t", "s"), VALUES, {"f": Field(field, "", components)})
+def states_of(labels: Labels, field: np.ndarray, components=("",)) -> States:
+    return States(labels, Coordinate("t", "s"), VALUES, {"f": Field(field, "", components)})
 
 
-def random_states(components=("",), count=30) -> StateSet:
+def random_states(components=("",), count=30) -> States:
     values = np.random.default_rng(3).normal(size=(len(VALUES), count, len(components)))
     return states_of(labels_on_points(np.arange(float(count))[:, None]), values, components)
 
 
 def test_without_a_law_every_label_follows_the_natural_cubic_spline():
     states = random_states(("x", "y", "z"))
-    solution = solve(TransportProblem(states), "fem")
+    solution = solve(Problem(states), "fem")
     spline = CubicSpline(VALUES, states.field("f").values, bc_type="natural")
     for value in (0.1, 0.3, 0.5, 0.9):
         assert solution.at(value) == pytest.approx(spline(value), abs=1e-10)
@@ -46,7 +46,7 @@ def test_without_a_law_every_label_follows_the_natural_cubic_spline():
 
 def test_known_states_come_back_and_the_reach_is_kept():
     states = random_states()
-    solution = solve(TransportProblem(states, force=Least(1)).with_reach(1.2), "fem")
+    solution = solve(Problem(states, force=Least(1)).with_reach(1.2), "fem")
     for value, field in zip(VALUES, states.field("f").values, strict=True):
         assert solution.at(float(value)) == pytest.approx(field, abs=1e-11)
     assert np.all(np.isfinite(solution.at(1.2)))
@@ -64,7 +64,7 @@ def test_an_eigenmode_of_the_membrane_moves_by_the_scalar_equation(order):
     amplitudes = np.array([0.0, 0.4, 0.1, -0.3, 0.8])
     mode = np.cos(np.pi * labels.points[:, 0])
     states = states_of(labels, amplitudes[:, None, None] * mode[None, :, None])
-    solution = solve(TransportProblem(states, law=Membrane(stiffness), force=Least(order)), "fem", tolerance=1e-8)
+    solution = solve(Problem(states, law=Membrane(stiffness), force=Least(order)), "fem", tolerance=1e-8)
     elements = StateElements.for_states(VALUES, (0.0, 1.0), order, 2.0 * np.sqrt(eigenvalue))
     coefficients = cardinal_curves(elements, VALUES, order, 0.0, eigenvalue) @ amplitudes
     for value in (0.1, 0.33, 0.85):
@@ -83,7 +83,7 @@ def test_the_membrane_motion_does_not_depend_on_the_krylov_space():
     field = np.array([[np.sin(3.0 * t + x) * y, np.exp(t * y)] for t in VALUES]).transpose(0, 2, 1)
     density = 1.0 + x
     states = states_of(labels, field, ("a", "b"))
-    problem = TransportProblem(states, law=law, force=Least(0), damping=1.0, density=density)
+    problem = Problem(states, law=law, force=Least(0), damping=1.0, density=density)
     solution = solve(problem, "fem", tolerance=1e-10, blocks=40)
 
     space = LabelSpace(labels, 2, density)
@@ -102,10 +102,10 @@ def test_the_membrane_motion_does_not_depend_on_the_krylov_space():
 
 
 def test_the_force_that_is_reported_drives_the_motion():
-    solution = solve(TransportProblem(random_states(), force=Least(1), damping=2.0), "fem")
+    solution = solve(Problem(random_states(), force=Least(1), damping=2.0), "fem")
     assert solution.force is not None
     for s in (0.1, 0.5, 0.77):
-        balance = solution.motion(s, 2) + 2.0 * solution.motion(s, 1)
+        balance = solution.path(s, 2) + 2.0 * solution.path(s, 1)
         assert solution.force(s) == pytest.approx(balance, abs=1e-9)
 
 
@@ -117,10 +117,10 @@ def test_one_dimension_two_and_three_and_curved_surfaces_are_label_meshes():
     bricks = labels_on_mesh(cube, {"hexahedron": np.array([[0, 1, 3, 2, 4, 5, 7, 6]])})
     for labels in (interval(4), flat, bent, labels_on_mesh(cube, {"tetra": tetrahedra}), bricks):
         field = np.random.default_rng(0).normal(size=(5, labels.count, 1))
-        problem = TransportProblem(states_of(labels, field), law=Membrane(1e-3))
+        problem = Problem(states_of(labels, field), law=Membrane(1e-3))
         solution = solve(problem, "fem", blocks=40)
         # A rigid shift stores no energy: the mean moves as if there were no law.
-        free = solve(TransportProblem(problem.states), "fem")
+        free = solve(Problem(problem.states), "fem")
         from cmgai_fem.fem.spaces import LabelSpace, products
 
         space = LabelSpace(labels, 1)
@@ -132,13 +132,13 @@ def test_one_dimension_two_and_three_and_curved_surfaces_are_label_meshes():
 def test_what_the_solver_cannot_do_is_said_in_one_line():
     states = random_states()
     with pytest.raises(InputError, match="knows the force model 'least', not 'free'"):
-        solve(TransportProblem(states, force=Free()), "fem")
+        solve(Problem(states, force=Free()), "fem")
     with pytest.raises(InputError, match="needs point labels on a mesh"):
-        solve(TransportProblem(states, law=Membrane(1.0)), "fem")
+        solve(Problem(states, law=Membrane(1.0)), "fem")
     with pytest.raises(InputError, match="least force of order 4 needs 6 known states"):
-        TransportProblem(states, force=Least(4))
+        Problem(states, force=Least(4))
     with pytest.raises(InputError, match="method 'spline' is unknown"):
-        solve(TransportProblem(states), "spline")
+        solve(Problem(states), "spline")
     assert NeoHookean().needs_square
 
 
@@ -148,7 +148,7 @@ def rough_states(cells):
 
 
 def test_rough_states_under_many_slow_modes_fall_back_on_the_modes_themselves(monkeypatch):
-    problem = TransportProblem(rough_states(20), law=Membrane(0.2))
+    problem = Problem(rough_states(20), law=Membrane(0.2))
     monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 64)
     by_modes = solve(problem, "fem")
     monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 5)
@@ -166,7 +166,7 @@ def test_krylov_space_and_eigenmodes_give_one_motion(stiffness, monkeypatch):
     labels = square(16)
     x, y = labels.points.T
     smooth = np.array([np.sin(2.0 * t) * np.cos(np.pi * x) + t**2 * y for t in VALUES])[:, :, None]
-    problem = TransportProblem(states_of(labels, smooth), law=Membrane(stiffness), force=Least(1), damping=0.5)
+    problem = Problem(states_of(labels, smooth), law=Membrane(stiffness), force=Least(1), damping=0.5)
     monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 300)
     by_modes = solve(problem, "fem")
     monkeypatch.setattr("cmgai_fem.fem.linear.FEW", 0)

@@ -9,7 +9,7 @@ from mpi4py import MPI
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics.reference import load_model
 from cmgai_fem.mechanics.taylor_rod import TaylorRod, TaylorRodTime
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 
 COARSE = {"file": "taylor_rod.geo", "numbers": {"radial_cells": 2.0, "axial_cells": 12.0}}
 PARAMETERS = {"mesh": COARSE, "end_time": 8e-6, "history_times": [2e-6, 8e-6]}
@@ -21,7 +21,7 @@ def velocity_model(parameters: dict[str, object]) -> TaylorRod:
     return model
 
 
-def solve(model: TaylorRod | TaylorRodTime, values: list[float]) -> StateSet:
+def solve(model: TaylorRod | TaylorRodTime, values: list[float]) -> States:
     states = model.solve(MPI.COMM_SELF, values, lambda line: None)
     assert states is not None
     return states.check_finite()

@@ -7,20 +7,20 @@ from mpi4py import MPI
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.thermal_stress_plastic import YIELD_STRESS, ThermalStressPlastic, heating_path, von_mises
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 
 MODEL = ThermalStressPlastic(mesh=MeshParameters(file="cantilever.geo", size=0.014), heating_step=300.0)
 STATES = [300.0, 700.0]
 
 
 @pytest.fixture(scope="module")
-def solved() -> StateSet:
+def solved() -> States:
     states = MODEL.solve(MPI.COMM_SELF, STATES, print)
     assert states is not None
     return states
 
 
-def fields_at(states: StateSet, index: int) -> dict[str, Any]:
+def fields_at(states: States, index: int) -> dict[str, Any]:
     return {name: field.values[index].copy() for name, field in states.fields.items()}
 
 
@@ -40,7 +40,7 @@ def test_von_mises_of_uniaxial_and_shear_stress() -> None:
     np.testing.assert_allclose(von_mises(stress), [7.0, 2.0 * np.sqrt(3.0), 0.0], atol=1e-12)
 
 
-def test_the_reference_is_admissible(solved: StateSet) -> None:
+def test_the_reference_is_admissible(solved: States) -> None:
     check = MODEL.admissibility()
     for index, value in enumerate(solved):
         figures = check(value, fields_at(solved, index))
@@ -49,7 +49,7 @@ def test_the_reference_is_admissible(solved: StateSet) -> None:
         assert 0.0 < figures["equilibrium_residual"] < 0.2
 
 
-def test_what_is_not_admissible_is_measured(solved: StateSet) -> None:
+def test_what_is_not_admissible_is_measured(solved: States) -> None:
     check = MODEL.admissibility()
     fields = fields_at(solved, 1)
     fields["stress"] *= 1.05
@@ -61,7 +61,7 @@ def test_what_is_not_admissible_is_measured(solved: StateSet) -> None:
     assert figures["negative_plastic_strain"] == pytest.approx(1e-4)
 
 
-def test_plastic_strain_grows_and_softens_the_stress(solved: StateSet) -> None:
+def test_plastic_strain_grows_and_softens_the_stress(solved: States) -> None:
     plastic = solved.field("equivalent_plastic_strain").values[:, :, 0]
     assert plastic.min() >= 0.0 and plastic.max() > 1e-3
     assert np.all(np.diff(plastic, axis=0) >= -1e-12)

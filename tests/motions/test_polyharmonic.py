@@ -7,9 +7,10 @@ from scipy.special import k0
 from scipy.stats import qmc
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.motions import PolyharmonicSpline, StateSimplices, highest_order, make_smoother
 from cmgai_fem.motions.green import direction_jets, green_derivatives, green_function
-from cmgai_fem.motions.polyharmonic import monomials
+from cmgai_fem.motions.polyharmonic import PolyharmonicSpline, highest_order, monomials
+from cmgai_fem.motions.scattered import motion_through
+from cmgai_fem.motions.simplices import StateSimplices
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 
 LINE = np.array([0.0, 0.2, 0.35, 0.6, 0.7, 1.0])
@@ -36,7 +37,7 @@ def test_one_coordinate_is_the_one_coordinate_solver(order):
     places = np.linspace(-0.3, 1.2, 31)
     elements = StateElements.for_states(LINE, (-0.3, 1.2), order, 0.0)
     expected = elements.basis(places) @ cardinal_curves(elements, LINE, order, 0.0, 0.0)
-    weights = make_smoother(LINE[:, None], order).weights(places[:, None])
+    weights = motion_through(LINE[:, None], order).weights(places[:, None])
     np.testing.assert_allclose(weights, expected, atol=1e-10 * np.abs(expected).max())
 
 
@@ -212,9 +213,9 @@ def test_states_without_an_inside_are_refused(nodes, text):
     with pytest.raises(InputError, match=text):
         highest_order(nodes)
     with pytest.raises(InputError):
-        make_smoother(nodes, 0)
+        motion_through(nodes, 0)
     with pytest.raises(InputError, match="span no simplex"):
-        make_smoother(nodes, -1)
+        motion_through(nodes, -1)
 
 
 def test_bad_arguments_are_refused():
@@ -230,7 +231,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(InputError, match="1, 2 or 3"):
         PolyharmonicSpline(scattered(9, 4), 0)
     with pytest.raises(InputError, match="no softness"):
-        make_smoother(nodes, -1, np.full(6, 0.1))
+        motion_through(nodes, -1, np.full(6, 0.1))
 
 
 def test_repeated_soft_states_are_averaged():

@@ -7,14 +7,14 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.reference import load_model, solve_reference
-from cmgai_fem.states.states import Coordinate, StateSet
+from cmgai_fem.states.states import Coordinate, States
 
 SMALL = {"mesh": {"file": "cantilever.geo", "size": 0.012}}
 TEMPERATURE = Coordinate("temperature", "degC")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[StateSet, dict[str, Any], list[str]]]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[States, dict[str, Any], list[str]]]:
     found = {}
     for ranks in (1, 2):
         lines: list[str] = []
@@ -25,7 +25,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[StateSet, 
     return found
 
 
-def test_two_ranks_equal_one(runs: dict[int, tuple[StateSet, dict[str, Any], list[str]]]) -> None:
+def test_two_ranks_equal_one(runs: dict[int, tuple[States, dict[str, Any], list[str]]]) -> None:
     one, two = runs[1][0], runs[2][0]
     np.testing.assert_allclose(one.labels.points, two.labels.points, rtol=1e-14)
     for name in ("stress", "temperature", "displacement"):
@@ -35,7 +35,7 @@ def test_two_ranks_equal_one(runs: dict[int, tuple[StateSet, dict[str, Any], lis
             np.testing.assert_allclose(right[state], left[state], rtol=0.0, atol=1e-8 * scale)
 
 
-def test_the_run_is_reported(runs: dict[int, tuple[StateSet, dict[str, Any], list[str]]]) -> None:
+def test_the_run_is_reported(runs: dict[int, tuple[States, dict[str, Any], list[str]]]) -> None:
     states, summary, lines = runs[2]
     assert states.coordinate == TEMPERATURE
     assert summary["ranks"] == 2
@@ -43,7 +43,7 @@ def test_the_run_is_reported(runs: dict[int, tuple[StateSet, dict[str, Any], lis
     assert len(lines) == 2 and "775 degC" in lines[1]
 
 
-def test_physics_of_the_solution(runs: dict[int, tuple[StateSet, dict[str, Any], list[str]]]) -> None:
+def test_physics_of_the_solution(runs: dict[int, tuple[States, dict[str, Any], list[str]]]) -> None:
     states = runs[1][0]
     y = states.labels.points[:, 1]
     temperature = states.field("temperature").values[:, :, 0]

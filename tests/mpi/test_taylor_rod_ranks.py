@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.reference import load_model, solve_reference
-from cmgai_fem.states.states import Coordinate, StateSet
+from cmgai_fem.states.states import Coordinate, States
 
 SOLID = {
     "mesh": {
@@ -40,7 +40,7 @@ load_model("taylor-rod", json.loads(sys.argv[1])).solve(MPI.COMM_SELF, [180.0], 
 """
 
 
-def solve(parameters: dict[str, object], ranks: int, folder: Path, values: tuple[float, ...] = (180.0,)) -> StateSet:
+def solve(parameters: dict[str, object], ranks: int, folder: Path, values: tuple[float, ...] = (180.0,)) -> States:
     model = load_model("taylor-rod", parameters)
     coordinate = Coordinate("velocity", "m/s")
     states, summary = solve_reference(model, coordinate, list(values), ranks, folder, lambda line: None)
@@ -48,7 +48,7 @@ def solve(parameters: dict[str, object], ranks: int, folder: Path, values: tuple
     return states
 
 
-def solve_here(parameters: dict[str, object], values: tuple[float, ...] = (180.0,)) -> StateSet:
+def solve_here(parameters: dict[str, object], values: tuple[float, ...] = (180.0,)) -> States:
     """On one rank, without the cost of starting it."""
     states = load_model("taylor-rod", parameters).solve(MPI.COMM_SELF, list(values), lambda line: None)
     assert states is not None
@@ -56,11 +56,11 @@ def solve_here(parameters: dict[str, object], values: tuple[float, ...] = (180.0
 
 
 @pytest.fixture(scope="module")
-def solid() -> StateSet:
+def solid() -> States:
     return solve_here(SOLID)
 
 
-def assert_equal_to(found: StateSet, expected: StateSet, tolerance: float) -> None:
+def assert_equal_to(found: States, expected: States, tolerance: float) -> None:
     np.testing.assert_allclose(found.labels.points, expected.labels.points, atol=1e-15)
     np.testing.assert_allclose(found.labels.weights, expected.labels.weights, rtol=1e-12)
     for name, field in expected.fields.items():
@@ -69,7 +69,7 @@ def assert_equal_to(found: StateSet, expected: StateSet, tolerance: float) -> No
 
 
 @pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_solid_rod_is_the_same_on_more_ranks(ranks: int, solid: StateSet, tmp_path: Path) -> None:
+def test_solid_rod_is_the_same_on_more_ranks(ranks: int, solid: States, tmp_path: Path) -> None:
     assert solid.field("equivalent_plastic_strain").values.max() > 0.1
     assert_equal_to(solve(SOLID, ranks, tmp_path), solid, 1e-8)
 
@@ -80,7 +80,7 @@ def test_axisymmetric_states_shared_by_two_ranks_are_those_of_one(tmp_path: Path
     assert_equal_to(solve(short, 2, tmp_path, velocities), solve_here(short, velocities), 0.0)
 
 
-def test_restart_on_another_number_of_ranks(solid: StateSet, tmp_path: Path) -> None:
+def test_restart_on_another_number_of_ranks(solid: States, tmp_path: Path) -> None:
     kept = SOLID | {"checkpoint_folder": str(tmp_path / "kept")}
     solve_here(kept | {"end_time": 3e-6, "history_times": [3e-6]})
     assert_equal_to(solve(kept, 2, tmp_path / "second"), solid, 1e-10)

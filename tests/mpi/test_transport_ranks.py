@@ -18,9 +18,9 @@ from mpi4py import MPI
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, StateSet
-from cmgai_fem.theory.label_meshes import square_mesh
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.states.states import Coordinate, Field, States
+from cmgai_fem.states.label_meshes import square_mesh
+from cmgai_fem.transport.problem import Problem
 
 name, stiffness, order, count, target = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 labels = square_mesh(count)
@@ -30,12 +30,12 @@ fields = [
     np.column_stack([X * (1 + 0.5 * s) + 0.1 * s * np.sin(2 * X) * Y, Y * (1 - 0.2 * s) + 0.2 * np.sin(2 * s) * X * Y])
     for s in values
 ]
-states = StateSet(labels, Coordinate("load"), values, {"x": Field(np.stack(fields), "m", ("x", "y"))})
+states = States.of(labels, Coordinate("load"), values, {"x": Field(np.stack(fields), "m", ("x", "y"))})
 density = 1.0 + 0.5 * X
-problem = TransportProblem(states, law=make_law(name, stiffness), damping=0.2, force=Least(order), density=density)
+problem = Problem(states, law=make_law(name, stiffness), damping=0.2, force=Least(order), density=density)
 solution = solve(problem, "fem", comm=MPI.COMM_WORLD)
 samples = np.linspace(0.0, 1.0, 9)
-found = np.array([[solution.motion(s), solution.force(s)] for s in samples])
+found = np.array([[solution.path(s), solution.force(s)] for s in samples])
 np.save(f"{target}.{MPI.COMM_WORLD.rank}.npy", found)
 """
 

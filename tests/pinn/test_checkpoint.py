@@ -8,22 +8,22 @@ import pytest
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States, labels_on_points
 from cmgai_fem.transport.forces import Autonomous, ForceModel, Least
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 
 class InterruptionError(Exception):
     pass
 
 
-def problem(force: ForceModel, damping: float = 3.0) -> TransportProblem:
+def problem(force: ForceModel, damping: float = 3.0) -> Problem:
     x = np.linspace(0.0, 1.0, 20)
     values = np.linspace(0.0, 1.0, 7)
     # Six modes: two network pairs, one after the other.
     field = np.stack([np.sin(3.0 * x + 2.0 * t) * np.exp(x * t) for t in values])[:, :, None]
-    states = StateSet(labels_on_points(x[:, None]), Coordinate("t"), values, {"u": Field(field, "", ("",))})
-    return TransportProblem(states, force=force, damping=damping)
+    states = States(labels_on_points(x[:, None]), Coordinate("t"), values, {"u": Field(field, "", ("",))})
+    return Problem(states, force=force, damping=damping)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_resumed_is_equal_to_the_last_bit(
     assert len(fresh) == len(whole.history) - stop + 1
     assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
     for s in (0.1, 0.55, 1.0):
-        np.testing.assert_array_equal(resumed.motion(s), whole.motion(s))
+        np.testing.assert_array_equal(resumed.path(s), whole.path(s))
     done = solve_pinn(problem(force), settings=settings, progress=fresh.append, checkpoint=file)
     assert len(done.history) == len(whole.history)
-    np.testing.assert_array_equal(done.motion(0.55), whole.motion(0.55))
+    np.testing.assert_array_equal(done.path(0.55), whole.path(0.55))
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
 from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Least, Potential
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 X = np.linspace(-1.0, 1.0, 21)[:, None]
 TIMES = np.array([0.0, 0.3, 0.6, 1.0])
@@ -17,13 +17,13 @@ def position(time: float) -> Array:
 
 
 def error(force: ForceModel, time: float) -> float:
-    states = StateSet(
+    states = States(
         labels_on_points(X),
         Coordinate("time", "s"),
         TIMES,
         {"x": Field(np.stack([position(at) for at in TIMES]), "m", ("",))},
     )
-    solution = solve_pinn(TransportProblem(states, force=force).with_reach(0.0, 1.1))
+    solution = solve_pinn(Problem(states, force=force).with_reach(0.0, 1.1))
     return float(np.max(np.abs(solution.at(time) - position(time))))
 
 

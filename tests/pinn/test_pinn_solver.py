@@ -10,9 +10,10 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution
 
 TEMPERATURES = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 X = np.linspace(0.0, 1.0, 60)
@@ -22,9 +23,9 @@ def stress(temperature: float) -> Array:
     return (np.sin(3.0 * X + temperature / 200.0) * np.exp(X * temperature / 900.0))[:, None]
 
 
-def states(values: Array = TEMPERATURES) -> StateSet:
+def states(values: Array = TEMPERATURES) -> States:
     field = Field(np.stack([stress(value) for value in values]), "Pa", ("",))
-    return StateSet(labels_on_points(X[:, None]), Coordinate("temperature", "degC"), values, {"stress": field})
+    return States(labels_on_points(X[:, None]), Coordinate("temperature", "degC"), values, {"stress": field})
 
 
 def natural_spline(nodes: Array, values: Array, order: int) -> Callable[[float], Array]:
@@ -68,7 +69,7 @@ def damped_spline(nodes: Array, values: Array, order: int, eta: float) -> Callab
     return lambda s: green(s - nodes) @ solved[: len(nodes)] + tail(np.array(s)) @ solved[len(nodes) :]
 
 
-def error(solution: TransportSolution, exact: Callable[[float], Array], value: float) -> float:
+def error(solution: Solution, exact: Callable[[float], Array], value: float) -> float:
     """Root mean square difference over the range of the known data."""
     problem = solution.problem
     expected = problem.scaling.decode(problem.modes.features(exact(float(problem.time(value)))))
@@ -77,7 +78,7 @@ def error(solution: TransportSolution, exact: Callable[[float], Array], value: f
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 def test_reaches_the_natural_spline(order: int) -> None:
-    problem = TransportProblem(states(), force=Least(order)).with_reach(50.0, 760.0)
+    problem = Problem(states(), force=Least(order)).with_reach(50.0, 760.0)
     solution = solve_pinn(problem)
     exact = natural_spline(problem.nodes, problem.modes.amplitudes, order)
     for value in (175.0, 325.0, 475.0, 625.0):
@@ -88,7 +89,7 @@ def test_reaches_the_natural_spline(order: int) -> None:
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_reaches_the_damped_spline(order: int) -> None:
-    problem = TransportProblem(states(), force=Least(order), damping=3.0).with_reach(50.0, 760.0)
+    problem = Problem(states(), force=Least(order), damping=3.0).with_reach(50.0, 760.0)
     solution = solve_pinn(problem)
     exact = damped_spline(problem.nodes, problem.modes.amplitudes, order, 3.0)
     for value in (175.0, 325.0, 475.0, 625.0):
@@ -98,7 +99,7 @@ def test_reaches_the_damped_spline(order: int) -> None:
 
 
 def test_blows_alone_give_straight_pieces() -> None:
-    problem = TransportProblem(states(), force=Least(-1)).with_reach(50.0, 775.0)
+    problem = Problem(states(), force=Least(-1)).with_reach(50.0, 775.0)
     solution = solve_pinn(problem)
     known = problem.known.values
     np.testing.assert_allclose(solution.at(325.0), 0.5 * (known[1] + known[2]), rtol=0.0, atol=1e-10)
@@ -106,7 +107,7 @@ def test_blows_alone_give_straight_pieces() -> None:
 
 
 def test_blows_with_damping_give_exponentials() -> None:
-    problem = TransportProblem(states(), force=Least(-1), damping=3.0).with_reach(50.0, 775.0)
+    problem = Problem(states(), force=Least(-1), damping=3.0).with_reach(50.0, 775.0)
     solution = solve_pinn(problem)
     known, s = problem.known.values, problem.nodes
     middle, ends = np.exp(-3.0 * float(problem.time(490.0))), np.exp(-3.0 * s[2:4])
@@ -116,7 +117,7 @@ def test_blows_with_damping_give_exponentials() -> None:
 
 
 def test_known_states_hold_exactly_and_the_seed_decides() -> None:
-    problem = TransportProblem(states(), force=Least(1))
+    problem = Problem(states(), force=Least(1))
     first, second = solve_pinn(problem, seed=3), solve_pinn(problem, seed=3)
     for index, value in enumerate(TEMPERATURES):
         np.testing.assert_allclose(first.at(value), problem.known.values[index], rtol=0.0, atol=1e-11)
@@ -125,17 +126,17 @@ def test_known_states_hold_exactly_and_the_seed_decides() -> None:
 
 
 def test_force_balances_the_motion() -> None:
-    problem = TransportProblem(states(), force=Least(1), damping=3.0)
+    problem = Problem(states(), force=Least(1), damping=3.0)
     solution = solve_pinn(problem)
     assert solution.force is not None
     for s in (0.1, 0.37, 0.8):
-        balance = solution.motion(s, 2) + 3.0 * solution.motion(s, 1) - solution.force(s)
-        assert np.max(np.abs(balance)) < 2e-3 * np.max(np.abs(solution.motion(s, 2)))
+        balance = solution.path(s, 2) + 3.0 * solution.path(s, 1) - solution.force(s)
+        assert np.max(np.abs(balance)) < 2e-3 * np.max(np.abs(solution.path(s, 2)))
 
 
 def test_soft_states_trade_misfit_for_force() -> None:
-    hard = TransportProblem(states(), force=Least(0))
-    soft = TransportProblem(states(), force=Least(0), tolerance=(0.0, 0.05, 0.0, 0.05, 0.0))
+    hard = Problem(states(), force=Least(0))
+    soft = Problem(states(), force=Least(0), tolerance=(0.0, 0.05, 0.0, 0.05, 0.0))
     solution = solve_pinn(soft)
     weights = np.where(soft.softness > 0.0, soft.softness, 1.0)
     # Smoothing spline with the kernel |s|³/12 and a linear tail: the misfit is softness² times the source.
@@ -152,11 +153,11 @@ def test_soft_states_trade_misfit_for_force() -> None:
 
 @pytest.mark.parametrize("order", [-1, 0])
 def test_weights_go_out_and_come_back(order: int) -> None:
-    solution = solve_pinn(TransportProblem(states(), force=Least(order)))
+    solution = solve_pinn(Problem(states(), force=Least(order)))
     arrays = export_weights(solution)
     motion, force = motion_from_weights(arrays), motion_from_weights(arrays, "force")
     for s in (0.0, 0.3, 1.0):
-        np.testing.assert_allclose(motion(s, 1), solution.motion(s, 1), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(motion(s, 1), solution.path(s, 1), rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(force(s), solution.force(s), rtol=1e-12, atol=1e-12)
     with pytest.raises(InputError, match="hold no 'motion'"):
         motion_from_weights({})
@@ -164,7 +165,7 @@ def test_weights_go_out_and_come_back(order: int) -> None:
 
 def test_a_field_that_never_moves_needs_no_training() -> None:
     still = Field(np.ones((5, 60, 1)), "Pa", ("",))
-    problem = TransportProblem(StateSet(states().labels, Coordinate("t"), TEMPERATURES, {"still": still}))
+    problem = Problem(States(states().labels, Coordinate("t"), TEMPERATURES, {"still": still}))
     np.testing.assert_array_equal(solve_pinn(problem).at(300.0), still.values[0])
 
 
@@ -172,23 +173,23 @@ def test_bad_settings_and_devices_are_named() -> None:
     with pytest.raises(InputError, match="encoding 'wavelets'"):
         TrainingSettings(encoding="wavelets")
     with pytest.raises(InputError, match="device 'tape' is not available"):
-        solve_pinn(TransportProblem(states()), device="tape")
+        solve_pinn(Problem(states()), device="tape")
 
 
 def test_training_cut_short_is_an_error() -> None:
-    problem = TransportProblem(states(), force=Least(2), damping=3.0)
+    problem = Problem(states(), force=Least(2), damping=3.0)
     with pytest.raises(ConvergenceError, match="field 'stress': the momentum residual stayed at"):
         solve_pinn(problem, settings=TrainingSettings(rounds=1, steps=1, tolerance=1e-9))
 
 
 def test_rough_weights_meet_the_balance_between_the_points_too() -> None:
     settings = TrainingSettings(optimiser="ssbroyden", quasi_newton=300)
-    solution = solve_pinn(TransportProblem(states(), force=Least(2)), settings=settings)
+    solution = solve_pinn(Problem(states(), force=Least(2)), settings=settings)
     assert float(str(solution.info["momentum_residual"])) < 2e-3
 
 
 def test_ssbroyden_hands_over_to_the_same_answer() -> None:
-    problem = TransportProblem(states(), force=Least(0))
+    problem = Problem(states(), force=Least(0))
     solution = solve_pinn(problem, settings=TrainingSettings(optimiser="ssbroyden", quasi_newton=50))
     exact = natural_spline(problem.nodes, problem.modes.amplitudes, 0)
     assert error(solution, exact, 325.0) < 5e-5

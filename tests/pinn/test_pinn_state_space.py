@@ -2,21 +2,23 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from cmgai_fem.motions.choices import Grid, Line, Scattered
+from cmgai_fem.motions.line import Line
+from cmgai_fem.motions.nested import Nested
+from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.pinn import space_training as networks
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power
 from cmgai_fem.pinn.space_training import SpaceTraining
 from cmgai_fem.pinn.state_space import solve_pinn_space
-from cmgai_fem.states.scattered import Coordinates, ScatteredStates
-from cmgai_fem.states.states import Coordinate, Field, labels_on_points
-from cmgai_fem.transport.space import SpaceProblem, solve_space
+from cmgai_fem.solve import solve
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.transport.problem import Problem
 
 
-def unit_states(nodes: np.ndarray) -> ScatteredStates:
+def unit_states(nodes: np.ndarray) -> States:
     names = tuple(Coordinate(name) for name in "abc"[: nodes.shape[1]])
     count = len(nodes)
     field = Field(np.eye(count)[:, :, None], "", ("",))
-    return ScatteredStates(labels_on_points(np.arange(count)[:, None]), Coordinates(names), nodes, {"unit": field})
+    return States(labels_on_points(np.arange(count)[:, None]), Coordinates(names), nodes, {"unit": field})
 
 
 def scattered(count: int, dimension: int, seed: int = 0) -> np.ndarray:
@@ -36,8 +38,8 @@ def scattered(count: int, dimension: int, seed: int = 0) -> np.ndarray:
 )
 def test_networks_find_the_least_force(dimension, choice):
     nodes, places = scattered(9, dimension), scattered(12, dimension, 1)
-    problem = SpaceProblem(unit_states(nodes), choice=choice)
-    exact, trained = solve_space(problem), solve_space(problem, "pinn", seed=0)
+    problem = Problem(unit_states(nodes), force=choice)
+    exact, trained = solve(problem), solve(problem, "pinn", seed=0)
     difference = trained.motion.weights(places) - exact.motion.weights(places)
     assert np.sqrt(np.mean(difference**2)) < 2e-3
     if not choice.softness and choice.allowed is None:
@@ -47,23 +49,23 @@ def test_networks_find_the_least_force(dimension, choice):
 @pytest.mark.slow
 def test_networks_find_the_least_force_in_three_coordinates():
     nodes, places = scattered(9, 3), scattered(12, 3, 1)
-    problem = SpaceProblem(unit_states(nodes), choice=Scattered(0))
+    problem = Problem(unit_states(nodes), force=Scattered(0))
     difference = solve_pinn_space(problem).motion.weights(places) - problem.motion.weights(places)
     assert np.sqrt(np.mean(difference**2)) < 5e-3
 
 
 def test_the_lines_of_a_grid_are_trained():
     nodes = np.array([[x, y] for x in (0.0, 0.4, 1.0) for y in (0.0, 0.3, 0.7, 1.0)])
-    problem = SpaceProblem(unit_states(nodes), choice=Grid((Line(0), Line(1, 2.0))))
+    problem = Problem(unit_states(nodes), force=Nested((Line(0), Line(1, 2.0))))
     places = scattered(6, 2)
-    trained = solve_space(problem, "pinn").motion.weights(places)
+    trained = solve(problem, "pinn").motion.weights(places)
     np.testing.assert_allclose(trained, problem.motion.weights(places), atol=1e-3)
 
 
 def test_simplices_leave_nothing_to_learn():
-    problem = SpaceProblem(unit_states(scattered(9, 2)), choice=Scattered(-1))
+    problem = Problem(unit_states(scattered(9, 2)), force=Scattered(-1))
     places = scattered(6, 2, 1)
-    trained = solve_space(problem, "pinn")
+    trained = solve(problem, "pinn")
     np.testing.assert_array_equal(trained.motion.weights(places), problem.motion.weights(places))
 
 
@@ -111,4 +113,4 @@ def test_an_energy_that_does_not_come_to_rest_is_an_error(monkeypatch):
 
     monkeypatch.setattr(networks, "STEPS", 1)
     with pytest.raises(ConvergenceError, match="still falls"):
-        solve_space(SpaceProblem(unit_states(scattered(7, 2))), "pinn")
+        solve(Problem(unit_states(scattered(7, 2))), "pinn")

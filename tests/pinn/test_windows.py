@@ -11,11 +11,11 @@ from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import TransportProblem
-from cmgai_fem.transport.slowness import felt
+from cmgai_fem.transport.problem import Problem
 
 
 class Spring:
@@ -31,13 +31,13 @@ class Spring:
         return np.full_like(displacement, -(self.frequency**2))
 
 
-def oscillator(periods: float, order: int, reach: tuple[float, float], count: int = 6) -> TransportProblem:
+def oscillator(periods: float, order: int, reach: tuple[float, float], count: int = 6) -> Problem:
     """States of `sin(w s + 0.3)` with as many periods between the first and the last."""
     nodes = np.linspace(0.0, 1.0, count)
     values = np.sin(2.0 * np.pi * periods * nodes + 0.3)[:, None, None]
-    states = StateSet(labels_on_points(np.zeros((1, 1))), Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
+    states = States(labels_on_points(np.zeros((1, 1))), Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
     spring = Spring(2.0 * np.pi * periods, float(np.sin(0.3)))
-    return TransportProblem(states, force=Least(order), known_force=spring).with_reach(*reach)
+    return Problem(states, force=Least(order), known_force=spring).with_reach(*reach)
 
 
 @pytest.mark.parametrize("order", [-1, 0])
@@ -49,7 +49,7 @@ def test_twenty_periods_of_an_oscillator(order: int, reach: tuple[float, float])
     found = np.array([solution.at(s)[0, 0] for s in times])
     np.testing.assert_allclose(found, np.sin(2.6 * np.pi * times + 0.3), rtol=0.0, atol=1e-4)
     arrays = export_weights(solution)
-    np.testing.assert_array_equal(motion_from_weights(arrays)(reach[1]), solution.motion(reach[1]))
+    np.testing.assert_array_equal(motion_from_weights(arrays)(reach[1]), solution.path(reach[1]))
 
 
 @pytest.mark.parametrize("order", [-1, 0])
@@ -95,8 +95,8 @@ def test_membrane_mode_far_beyond_its_states(order: int) -> None:
     cells = np.stack([np.arange(8), np.arange(1, 9)], axis=1)
     values = (np.exp(0.4 * nodes)[:, None] * np.cos(np.pi * x))[..., None]
     labels = labels_on_mesh(x[:, None], {"line": cells})
-    states = StateSet(labels, Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
-    problem = TransportProblem(states, law=Membrane(2.5), force=Least(order)).with_reach(0.0, 26.0)
+    states = States(labels, Coordinate("s"), nodes, {"u": Field(values, "1", ("",))})
+    problem = Problem(states, law=Membrane(2.5), force=Least(order)).with_reach(0.0, 26.0)
     solution = solve_pinn(problem)
     # Eigenvalue of linear elements with their consistent mass.
     cosine = np.cos(np.pi / 8.0)
@@ -115,7 +115,7 @@ def test_many_periods_between_the_states(periods: float, order: int) -> None:
     times = np.linspace(0.0, 1.0, 401)
     found = np.array([solution.at(s)[0, 0] for s in times])
     np.testing.assert_allclose(found, np.sin(2.0 * np.pi * periods * times + 0.3), rtol=0.0, atol=1e-4)
-    np.testing.assert_array_equal(motion_from_weights(export_weights(solution))(0.37), solution.motion(0.37))
+    np.testing.assert_array_equal(motion_from_weights(export_weights(solution))(0.37), solution.path(0.37))
 
 
 def test_a_training_that_was_met_when_it_was_interrupted_is_not_trained_further(
@@ -136,4 +136,4 @@ def test_a_training_that_was_met_when_it_was_interrupted_is_not_trained_further(
             solve_pinn(problem, settings=settings, checkpoint=file, save_every=0.0)
     resumed = solve_pinn(problem, settings=settings, checkpoint=file)
     assert len(resumed.history) == len(whole.history)
-    np.testing.assert_array_equal(resumed.motion(0.37), whole.motion(0.37))
+    np.testing.assert_array_equal(resumed.path(0.37), whole.path(0.37))

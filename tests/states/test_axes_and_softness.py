@@ -3,8 +3,9 @@ import pytest
 from scipy.stats import qmc
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.motions import PolyharmonicSpline, StateAxes, explained_softness
-from cmgai_fem.motions.polyharmonic import monomials
+from cmgai_fem.motions.polyharmonic import PolyharmonicSpline, monomials
+from cmgai_fem.motions.softness import explained_softness
+from cmgai_fem.states.axes import StateAxes
 from cmgai_fem.states.states import Coordinate
 
 AXES = (Coordinate("temperature", "K"), Coordinate("load", "N"))

@@ -2,16 +2,15 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.scattered import Coordinates, ScatteredStates
-from cmgai_fem.states.states import Coordinate, Field, labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
 
 AXES = Coordinates((Coordinate("temperature", "degC"), Coordinate("load", "kN")))
 VALUES = np.array([[100.0, 2.0], [250.0, 7.0], [400.0, 3.0]])
 
 
-def states(values: np.ndarray = VALUES, field: np.ndarray | None = None) -> ScatteredStates:
+def states(values: np.ndarray = VALUES, field: np.ndarray | None = None) -> States:
     data = np.arange(2.0 * len(values)).reshape(-1, 2, 1) if field is None else field
-    return ScatteredStates(labels_on_points(np.array([[0.0], [1.0]])), AXES, values, {"f": Field(data, "Pa", ("",))})
+    return States(labels_on_points(np.array([[0.0], [1.0]])), AXES, values, {"f": Field(data, "Pa", ("",))})
 
 
 def test_coordinates_name_themselves_and_a_state():
@@ -32,8 +31,8 @@ def test_states_are_found_by_their_values_in_the_order_asked():
 def test_a_file_gives_the_same_states_back(tmp_path):
     path = tmp_path / "states.npz"
     states().save(path)
-    loaded = ScatteredStates.load(path)
-    assert loaded.coordinate == AXES
+    loaded = States.load(path)
+    assert loaded.coordinates == AXES
     np.testing.assert_array_equal(loaded.values, VALUES)
     np.testing.assert_array_equal(loaded.field("f").values, states().field("f").values)
 

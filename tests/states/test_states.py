@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh, labels_on_points
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 TETRAHEDRA = np.array([[0, 1, 3, 7], [0, 3, 2, 7], [0, 2, 6, 7], [0, 6, 4, 7], [0, 4, 5, 7], [0, 5, 1, 7]])
 CUBE = np.array([[x, y, z] for z in (0.0, 1.0) for y in (0.0, 1.0) for x in (0.0, 1.0)])
 
 
-def line_states(values: list[float], field: np.ndarray) -> StateSet:
+def line_states(values: list[float], field: np.ndarray) -> States:
     labels = labels_on_points(np.linspace(0.0, 1.0, field.shape[1])[:, None])
-    return StateSet.sorted_from(labels, Coordinate("load", "N"), values, {"f": Field(field, "Pa", ("",))})
+    return States.of(labels, Coordinate("load", "N"), values, {"f": Field(field, "Pa", ("",))})
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def test_a_curved_surface_in_space_has_its_area():
 
 def test_states_are_sorted_and_found_by_value():
     states = line_states([3.0, 1.0, 2.0], np.arange(6.0).reshape(3, 2, 1))
-    assert list(states) == [1.0, 2.0, 3.0]
+    assert list(states.scalars) == [1.0, 2.0, 3.0]
     assert states.field("f").values[states.index(3.0)].ravel() == pytest.approx([0.0, 1.0])
-    assert list(states.without(1)) == [1.0, 3.0]
-    assert list(states.at([3.0, 1.0])) == [1.0, 3.0]
+    assert list(states.without(1).scalars) == [1.0, 3.0]
+    assert list(states.at([3.0, 1.0]).scalars) == [1.0, 3.0]
 
 
 def test_a_set_survives_the_disk(tmp_path):
     labels = labels_on_mesh(SQUARE, {"quad": np.array([[0, 1, 2, 3]])})
     field = Field(np.random.default_rng(1).normal(size=(2, 4, 3)), "m", ("x", "y", "z"))
-    states = StateSet(labels, Coordinate("tid", "µs"), np.array([1.0, 2.0]), {"u/ü": field})
+    states = States(labels, Coordinate("tid", "µs"), np.array([1.0, 2.0]), {"u/ü": field})
     states.save(tmp_path / "states.npz")
-    again = StateSet.load(tmp_path / "states.npz")
-    assert again.coordinate == states.coordinate
+    again = States.load(tmp_path / "states.npz")
+    assert again.coordinates == states.coordinates
     assert again.field("u/ü").components == field.components
     assert np.array_equal(again.field("u/ü").values, field.values)
     assert np.array_equal(again.labels.cells["quad"], labels.cells["quad"])

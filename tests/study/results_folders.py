@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import pyvista
 
-from cmgai_fem.calibration.calibrate import Calibration, Candidate
-from cmgai_fem.rivals import BASELINES
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh
+from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.candidates import Candidate
+from cmgai_fem.generate import Generated, Generator, Networks, Rivalry
+from cmgai_fem.rivals import RIVALS
+from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh
 from cmgai_fem.study import fields as pipeline
 from cmgai_fem.study.field_file import FieldStudy
-from cmgai_fem.study.generation import Generation, Networks
+from cmgai_fem.study.generation import Generation
 from cmgai_fem.study.run import Options, run_study
 from cmgai_fem.transport.laws import Membrane, NoLaw
+from cmgai_fem.transport.problem import Problem
 
 KNOWN = [100.0, 250.0, 400.0, 550.0, 700.0]
 HELD_OUT = {"interpolation": [175.0, 325.0, 475.0, 625.0], "extrapolation": [50.0, 775.0]}
@@ -74,7 +77,7 @@ def labels(kind: str, size: int = 8, location: str = "point") -> Labels:
     return labels_on_mesh(np.asarray(solid.points), {"tetra": solid.cells_dict[10]}, location)
 
 
-def truth(on: Labels, values: Sequence[float]) -> StateSet:
+def truth(on: Labels, values: Sequence[float]) -> States:
     """Reference states: smooth in the temperature, with a stress concentration."""
     if on.location == "point":
         points = on.points
@@ -90,7 +93,7 @@ def truth(on: Labels, values: Sequence[float]) -> StateSet:
         "temperature": Field(temperatures(s, x), "degC", ("",)),
         "displacement": Field(shift, "m", ("x", "y", "z")[: points.shape[1]]),
     }
-    return StateSet(on, Coordinate("temperature", "degC"), np.array(values), fields)
+    return States(on, Coordinate("temperature", "degC"), np.array(values), fields)
 
 
 def temperatures(s: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -98,9 +101,9 @@ def temperatures(s: np.ndarray, x: np.ndarray) -> np.ndarray:
     return 20.0 + 700.0 * s**1.1 * (1.0 - 0.6 * x) ** (1.0 + s)
 
 
-def generated(known: StateSet, method: str, targets: np.ndarray) -> StateSet:
+def generated(known: States, method: str, targets: np.ndarray) -> States:
     """What a method generates; ours stand in as the polynomial with a little error."""
-    rival = BASELINES[{"fem": "polynomial", "pinn": "polynomial"}.get(method, method)]
+    rival = RIVALS[{"fem": "polynomial", "pinn": "polynomial"}.get(method, method)]
     fields = {}
     for name, field in known.fields.items():
         flat = field.values.reshape(len(known), -1)
@@ -108,7 +111,7 @@ def generated(known: StateSet, method: str, targets: np.ndarray) -> StateSet:
         if method == "pinn":
             found = found + 1e-6 * np.ptp(flat) * np.sin(np.arange(found.shape[1]))
         fields[name] = Field(found.reshape(len(targets), *field.values.shape[1:]), field.unit, field.components)
-    return StateSet(known.labels, known.coordinate, targets, fields)
+    return States(known.labels, known.coordinates, targets, fields)
 
 
 class AnyBody:
@@ -130,21 +133,25 @@ def chosen(order: int = 3) -> Calibration:
         Candidate(p, law=law): 10.0 ** (-2 - p) + law.stiffness for p in range(-1, 4) for law in laws
     }  # fmt: skip
     tried = tuple(sorted(table.items(), key=lambda item: item[1]))
-    return Calibration((Candidate(order),), (1.0,), tried[0][1], tried, ((250.0,), (400.0,), (550.0,)))
+    return Calibration((Candidate(order),), (1.0,), tried[0][1], tried, (1, 2, 3), ((250.0,), (400.0,), (550.0,)))
 
 
-def generation_of(known: StateSet, study: FieldStudy, networks: Networks, report: object) -> Generation:
-    """Stands in for `generate`: the polynomial for both transports, and the linear rival."""
-    targets = np.array([value for (value,) in study.points])
-    made = {method: generated(known, method, targets) for method in ("fem", "pinn", "linear")}
+def generation_of(known: States, study: FieldStudy, networks: Networks, report: object) -> Generation:
+    """Stands in for `generate_fields`: the polynomial for both transports, and the linear rival."""
+    targets = np.array(study.points)
+    states = {method: generated(known, method, targets) for method in ("fem", "pinn", "linear")}
     history = [{"step": step, "loss": 10.0 ** (-step / 8.0), "seconds": 0.1 * step} for step in range(60)]
-    member = SimpleNamespace(history=history, info={"seed": networks.seed})
-    keys = [(split, name) for name in study.fields for split in study.splits]
-    solutions: Mapping[Any, Any] = {
-        (method, *key): SimpleNamespace(members=(member,)) for key in keys for method in ("fem", "pinn")
-    }
-    seconds = {(method, name): 0.5 for method in made for name in study.fields}
-    return Generation(made, seconds, {key: chosen() for key in keys}, solutions)
+    member = SimpleNamespace(history=history, describe=lambda: {"seed": networks.seed})
+    solutions: Mapping[str, Any] = {method: SimpleNamespace(members=(member,)) for method in ("fem", "pinn")}
+    made = {}
+    for name in study.fields:
+        problem = Problem(known.only(name))
+        generators = tuple(
+            Generator(problem, np.array(study.asked(split)), split == "interpolation", chosen(), None, solutions)
+            for split in study.splits
+        )
+        made[name] = Generated(known, name, targets, generators, Rivalry({}, {}, {}))
+    return Generation(states, {(method, name): 0.5 for method in states for name in study.fields}, made)
 
 
 def write_results(folder: Path, on: Labels, text: str = STUDY, **options: Any) -> Path:
@@ -159,7 +166,7 @@ def write_results(folder: Path, on: Labels, text: str = STUDY, **options: Any) -
         patch.setattr(
             pipeline, "solve_reference", lambda model, axis, values, *_: (truth(on, values), {"seconds": 61.25})
         )
-        patch.setattr(pipeline, "generate", generation_of)
+        patch.setattr(pipeline, "generate_fields", generation_of)
         patch.setattr(pipeline, "rivals_for", lambda values: ["linear"])
         run_study(str(path), Options(out=folder, **options), lambda line: None)
     return folder

@@ -3,29 +3,34 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.calibration import space
-from cmgai_fem.calibration.calibrate import Calibration, Candidate
+from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.candidates import Candidate, Search
+from cmgai_fem.generate import Networks
 from cmgai_fem.metrics import field_error
-from cmgai_fem.motions.choices import Grid, Line, Scattered
+from cmgai_fem.motions.line import Line
+from cmgai_fem.motions.nested import Nested
+from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet
+from cmgai_fem.states.label_meshes import square_mesh
+from cmgai_fem.states.states import Coordinate, Field, Labels, States
+from cmgai_fem.study import generation as generating
 from cmgai_fem.study.ablation import AblationRow, ablate, of_order, variants
 from cmgai_fem.study.field_file import FieldStudy
-from cmgai_fem.study.generation import Generation, Networks, Transports, generate, make_states, select
-from cmgai_fem.theory.label_meshes import square_mesh
+from cmgai_fem.study.generation import Generation, generate_fields
+from cmgai_fem.transport.problem import Problem
 
 KNOWN = [0.0, 0.25, 0.5, 0.75, 1.0]
 ASKED = (0.4, 0.9)
 
 
 @pytest.fixture(scope="module")
-def reference() -> StateSet:
+def reference() -> States:
     """Oscillators of one frequency: the force is minus four times the feature, so it has a potential."""
     labels = square_mesh(4)
     x, y = labels.points.T
     values = np.array(sorted([*KNOWN, *ASKED]))
     field = np.stack([np.cos(2.0 * s) * x + np.sin(2.0 * s) * y for s in values])[:, :, None]
-    return StateSet(labels, Coordinate("t"), values, {"f": Field(field, "", ("",))})
+    return States.of(labels, Coordinate("t"), values, {"f": Field(field, "", ("",))})
 
 
 STUDY = FieldStudy(
@@ -51,20 +56,19 @@ def silent(_: object) -> None:
     """Progress nobody looks at."""
 
 
-def made(states: StateSet, study: FieldStudy = STUDY) -> Generation:
-    return generate(select(states, study.states.known), study, Networks(), silent)
+def made(states: States, study: FieldStudy = STUDY) -> Generation:
+    return generate_fields(states.at(study.states.known), study, Networks(), silent)
 
 
 def rows_of(
-    states: StateSet, parts: list[str], study: FieldStudy = STUDY, generation: Generation | None = None
+    states: States, parts: list[str], study: FieldStudy = STUDY, generation: Generation | None = None
 ) -> list[AblationRow]:
-    known = select(states, study.states.known)
-    return ablate(known, states, study, Networks(), generation or made(states, study), parts, silent)
+    return ablate(states, Networks(), generation or made(states, study), parts, silent)
 
 
-def test_every_part_is_changed_and_the_choice_is_marked(reference: StateSet) -> None:
-    problem = Transports(STUDY).problem(reference.at(KNOWN), "f", "interpolation")
-    calibration = Calibration((Candidate(1, 1.0), Candidate(0)), (0.7, 0.3), 0.01, (), ())
+def test_every_part_is_changed_and_the_choice_is_marked(reference: States) -> None:
+    problem = Problem(reference.at(KNOWN))
+    calibration = Calibration((Candidate(1, 1.0), Candidate(0)), (0.7, 0.3), 0.01, (), (), ())
     found = list(variants(problem, calibration, ["order", "law", "force"]))
     names = {part: [item.choice for item in found if item.part == part] for part in ("order", "law", "force")}
     assert names["order"] == [f"least({p})" for p in range(-1, 4)]
@@ -76,7 +80,7 @@ def test_every_part_is_changed_and_the_choice_is_marked(reference: StateSet) -> 
     assert all(item.candidate.damping == 1.0 for item in found if item.part == "order")
 
 
-def test_rows_are_the_errors_of_the_transports(reference: StateSet) -> None:
+def test_rows_are_the_errors_of_the_transports(reference: States) -> None:
     generation = made(reference)
     rows = rows_of(reference, ["order", "law"], generation=generation)
     assert rows[0].part == "calibrated" and rows[0].chosen
@@ -84,10 +88,10 @@ def test_rows_are_the_errors_of_the_transports(reference: StateSet) -> None:
     for row in rows:
         assert row.note == "" and row.mean is not None and row.worst is not None and 0.0 < row.mean <= row.worst
     (natural,) = [row for row in rows if row.choice == "least(0)" and row.part == "order"]
-    problem = Transports(STUDY).problem(reference.at(KNOWN), "f", "interpolation")
-    base = generation.calibrations["interpolation", "f"].members[
-        int(np.argmax(generation.calibrations["interpolation", "f"].weights))
-    ]
+    problem = Problem(reference.at(KNOWN))
+    ((*_, generator),) = generation.sides()
+    calibration = generator.calibration
+    base = calibration.members[int(np.argmax(calibration.weights))]
     solution = solve(Candidate(0, base.damping).apply(problem))
     errors = [
         field_error(solution.at(value), reference.field("f").values[reference.index(value)], reference.labels.weights)
@@ -95,23 +99,23 @@ def test_rows_are_the_errors_of_the_transports(reference: StateSet) -> None:
     ]
     assert natural.mean == pytest.approx(np.mean([error.nrmse for error in errors]), rel=1e-9)
     # What calibration saw is what the table shows beside it.
-    table = dict(generation.calibrations["interpolation", "f"].table)
+    table = dict(calibration.table)
     assert natural.left_out == pytest.approx(table[Candidate(0, base.damping)], rel=1e-9)
     # A state less carries an order less: the highest has no left-out error.
     assert [row.left_out is None for row in rows if row.part == "order"] == [False] * 4 + [True]
 
 
 @pytest.mark.slow
-def test_a_force_of_the_state_is_found_where_there_is_one(reference: StateSet) -> None:
+def test_a_force_of_the_state_is_found_where_there_is_one(reference: States) -> None:
     rows = rows_of(reference, ["order", "force"])
     reached = {row.choice: row.mean for row in rows}
     assert max(reached["potential"], reached["autonomous"]) < 0.1 * reached["least(0)"]
 
 
-def test_held_out_fields_are_read_to_measure_alone(reference: StateSet) -> None:
-    poisoned = StateSet(
+def test_held_out_fields_are_read_to_measure_alone(reference: States) -> None:
+    poisoned = States.of(
         reference.labels,
-        reference.coordinate,
+        reference.coordinates,
         reference.values,
         {"f": Field(reference.field("f").values.copy(), "", ("",))},
     )
@@ -122,10 +126,10 @@ def test_held_out_fields_are_read_to_measure_alone(reference: StateSet) -> None:
     assert [row.choice for row in clean if row.chosen] == [row.choice for row in dirty if row.chosen]
 
 
-def test_a_law_that_the_labels_cannot_carry_is_said_so(reference: StateSet) -> None:
-    bare = StateSet(
+def test_a_law_that_the_labels_cannot_carry_is_said_so(reference: States) -> None:
+    bare = States.of(
         Labels(reference.labels.points, reference.labels.weights, {}),
-        reference.coordinate,
+        reference.coordinates,
         reference.values,
         reference.fields,
     )
@@ -135,11 +139,12 @@ def test_a_law_that_the_labels_cannot_carry_is_said_so(reference: StateSet) -> N
 
 
 def test_with_several_coordinates_order_and_kind_of_motion_are_changed(monkeypatch) -> None:
-    monkeypatch.setattr(space, "RATIOS", (1.0,))
+    search = Search(ratios=(1.0,), tensions=(0.0,))
+    monkeypatch.setattr(generating, "search_of", lambda study, name: search)
     labels, points = square_mesh(2), SURFACE.points
     x, y = labels.points.T
     field = np.stack([np.exp(a * x) + a * b * y + np.sin(2.0 * b) for a, b in points])[:, :, None]
-    states = make_states(labels, SURFACE, points, {"f": Field(field, "", ("",))})
+    states = States(labels, SURFACE.axes, np.array(points), {"f": Field(field, "", ("",))})
     rows = rows_of(states, ["order", "force"], SURFACE)
     by_part = {part: [row for row in rows if row.part == part] for part in ("calibrated", "order", "force")}
     assert len(by_part["order"]) >= 3 and len(by_part["force"]) >= 3
@@ -148,13 +153,13 @@ def test_with_several_coordinates_order_and_kind_of_motion_are_changed(monkeypat
         assert sum(row.chosen for row in by_part[part]) == 1
     assert all(row.note == "" and row.mean is not None and row.mean > 0.0 for row in rows)
     assert any(row.choice.startswith("grid") for row in by_part["force"])
-    # What calibration saw of its own choice, and nothing of one that it did not try.
-    assert all(row.left_out is not None for row in rows if row.chosen)
-    assert any(row.left_out is None for row in by_part["force"])
+    # What calibration saw of its own choice, and would have seen of one that it did not try.
+    assert all(row.left_out is not None for row in rows)
+    assert any("tension 4" in row.choice for row in by_part["force"])
 
 
 def test_another_order_of_a_motion() -> None:
     soft = Scattered(1, tension=4.0, softness=0.1)
     assert of_order(soft, 0) == Scattered(0, tension=4.0, softness=0.1)
     assert of_order(soft, -1) == Scattered(-1)
-    assert of_order(Grid((Line(1, 4.0), Line(0))), 2) == Grid((Line(2, 4.0), Line(2)))
+    assert of_order(Nested((Line(1, 4.0), Line(0))), 2) == Nested((Line(2, 4.0), Line(2)))

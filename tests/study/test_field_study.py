@@ -9,14 +9,14 @@ import pytest
 from results_folders import AnyBody
 from test_study_file import SEVERAL, load, write
 
-from cmgai_fem.calibration import space as calibration
+from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.cli import main
-from cmgai_fem.states.scattered import ScatteredStates
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Field, labels_on_mesh
+from cmgai_fem.generate import Networks
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Field, States, labels_on_mesh
 from cmgai_fem.study import fields as pipeline
 from cmgai_fem.study import generation
 from cmgai_fem.study.field_file import FieldStudy
-from cmgai_fem.study.generation import Networks, generate, select
+from cmgai_fem.study.generation import generate_fields
 
 TEXT = (
     SEVERAL
@@ -37,7 +37,7 @@ size = 0.016
 RIVALS = ["linear", "thin_plate_spline", "response_surface"]
 
 
-def exact_states(study: FieldStudy) -> ScatteredStates:
+def exact_states(study: FieldStudy) -> States:
     """Stresses on a strip of triangles, smooth in both coordinates."""
     points = np.array([[x, y] for x in np.linspace(0.0, 1.0, 9) for y in (0.0, 0.5)])
     cells = np.array([[2 * i + a, 2 * i + b, 2 * i + c] for i in range(8) for a, b, c in ((0, 2, 1), (1, 2, 3))])
@@ -46,7 +46,7 @@ def exact_states(study: FieldStudy) -> ScatteredStates:
     columns = [np.sin(2.0 * t + (k + 1) * x) * (1.0 + f) + f**2 * x * t for k in range(6)]
     field = Field(1e8 * np.stack(columns, axis=2), "Pa", SYMMETRIC_TENSOR)
     labels = labels_on_mesh(points, {"triangle": cells})
-    return generation.make_states(labels, study, study.points, {"stress": field})
+    return States(labels, study.axes, np.array(study.points), {"stress": field})
 
 
 def run(*arguments: str) -> int:
@@ -62,9 +62,8 @@ def small(monkeypatch):
         pipeline, "solve_states", lambda study, ranks, folder, report: (exact_states(study), {"ranks": ranks})
     )
     monkeypatch.setattr(pipeline, "load_model", lambda kind, parameters: AnyBody())
-    monkeypatch.setattr(calibration, "RATIOS", (1.0,))
-    monkeypatch.setattr(calibration, "TENSIONS", (0.0,))
-    monkeypatch.setattr(calibration, "HIGHEST_ORDER", 1)
+    search = Search(ratios=(1.0,), tensions=(0.0,))
+    monkeypatch.setattr(generation, "search_of", lambda study, name: search)
     for module in (pipeline, generation):
         monkeypatch.setattr(module, "rivals_for", lambda values: RIVALS)
 
@@ -92,7 +91,7 @@ def test_a_study_leaves_a_results_folder(tmp_path, small, capsys):
     assert not re.search(r"(src|href)=.https?:", page)
     assert (out / "paraview" / "small.pvd").exists()
     assert (out / "ablation.csv").exists()
-    fem = ScatteredStates.load(out / "fields" / "fem.npz")
+    fem = States.load(out / "fields" / "fem.npz")
     assert fem.index([450.0, 5.0]) == 10
 
 
@@ -128,11 +127,11 @@ def test_held_out_states_are_not_read_before_they_are_compared(tmp_path, small):
     field = reference.field("stress")
     poisoned = field.values.copy()
     poisoned[len(study.states.known) :] = np.nan
-    bad = ScatteredStates(
-        reference.labels, reference.coordinate, reference.values, {"stress": Field(poisoned, "Pa", field.components)}
+    bad = States(
+        reference.labels, reference.coordinates, reference.values, {"stress": Field(poisoned, "Pa", field.components)}
     )
     made = [
-        generate(select(states, study.states.known), study, Networks(), lambda line: None)
+        generate_fields(states.at(study.states.known), study, Networks(), lambda line: None)
         for states in (reference, bad)
     ]
     for method, states in made[0].states.items():

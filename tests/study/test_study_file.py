@@ -3,10 +3,9 @@
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import rivals_for
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.file import find_study, read_study, studies_folder, validated
-from cmgai_fem.study.generation import rivals_for
 from cmgai_fem.study.tolerances import check_tolerances
 
 GOOD = """
@@ -74,7 +73,7 @@ def test_a_study_is_read_and_its_states_are_split(tmp_path):
     assert study.held_out == [(175.0,), (450.0,)]
     assert study.points == [(100.0,), (175.0,), (250.0,), (400.0,), (450.0,)]
     assert [study.split([value]) for value in (100.0, 175.0, 450.0)] == ["known", "interpolation", "extrapolation"]
-    assert study.label([325.0]) == "temperature = 325 degC"
+    assert study.axes.label([325.0]) == "temperature = 325 degC"
 
 
 def test_a_study_of_several_coordinates_is_read_and_its_states_are_split(tmp_path):
@@ -82,7 +81,7 @@ def test_a_study_of_several_coordinates_is_read_and_its_states_are_split(tmp_pat
     assert study.held_out == [(450.0, 5.0), (750.0, 5.0)]
     assert study.points[:2] == [(100.0, 2.0), (700.0, 2.0)]
     assert [study.split(state) for state in study.points[-3:]] == ["known", "interpolation", "extrapolation"]
-    assert study.label((325.0, 3.0)) == "temperature = 325 degC, load = 3 kN"
+    assert study.axes.label((325.0, 3.0)) == "temperature = 325 degC, load = 3 kN"
     assert study.parameters((325.0, 3.0)) == {"tip_force": 3000.0}
     assert study.rising("stress") == (False, False)
     rising = load(write(tmp_path, SEVERAL.replace('derived = ["von_mises"]', 'monotone = ["load"]')))
@@ -159,7 +158,7 @@ def test_known_states_on_one_line_are_refused(tmp_path):
         ("nrmse = 1.0\nmethods = ['pin']", "methods: no 'pin'; there are: fem, pinn, linear"),
         ("nrmse = 1.0\nfields = ['strain']", "fields: no 'strain'; there are: von_mises, stress"),
         ("nrmse = 1.0\nfields = ['stress_xx']", "fields: no 'stress_xx'"),
-        ("rival_factor = 1.0\nrivals = ['thin_plate_spline']", "rivals: no 'thin_plate_spline'"),
+        ("rival_factor = 1.0\nrivals = ['kriging']", "rivals: no 'kriging'"),
         ("nrmse = 1.0\nstates = [180.0]", "states: 180 is none of its splits"),
         ("nrmse = 1.0\nstates = [450.0]", "states: 450 is none of its splits .interpolation."),
         ("nrmse = 1.0\nsplits = []", "splits: no state is in none"),
@@ -169,16 +168,16 @@ def test_known_states_on_one_line_are_refused(tmp_path):
 def test_a_tolerance_that_fits_no_figure_is_refused(tmp_path, tolerance, message):
     study = load(write(tmp_path, f"{GOOD}\n[[tolerances]]\nname = 't'\n{tolerance}\n"))
     with pytest.raises(InputError, match=message) as caught:
-        check_tolerances(study, list(BASELINES))
+        check_tolerances(study, rivals_for(study.known_values))
     assert "\n" not in str(caught.value)
 
 
 def test_tolerances_may_bound_derived_scalars_and_components(tmp_path):
     text = GOOD.replace("derived =", "components = true\nderived =")
     bound = "[[tolerances]]\nname = 't'\nnrmse = 1.0\nfields = ['von_mises', 'stress', 'stress_xy']\nstates = [175]\n"
-    check_tolerances(load(write(tmp_path, f"{text}\n{bound}")), list(BASELINES))
+    check_tolerances(load(write(tmp_path, f"{text}\n{bound}")), ["linear"])
     with pytest.raises(InputError, match="no 'stress_yx'"):
-        check_tolerances(load(write(tmp_path, f"{text}\n{bound.replace('xy', 'yx')}")), list(BASELINES))
+        check_tolerances(load(write(tmp_path, f"{text}\n{bound.replace('xy', 'yx')}")), ["linear"])
 
 
 @pytest.mark.parametrize("text", ["mesh.size", "=3", "mesh..size=3", "name.size=3"])

@@ -5,10 +5,10 @@ import pytest
 
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 VALUES = np.array([0.0, 0.3, 0.6, 1.0])
 STIFFNESS, DAMPING = 0.2, 0.4
@@ -31,11 +31,11 @@ def amplitudes(values: np.ndarray) -> np.ndarray:
     return np.stack([np.sin(2.0 * values), values**2, 1.0 - np.cos(values)], axis=1)
 
 
-def problem(subdivisions: int) -> TransportProblem:
+def problem(subdivisions: int) -> Problem:
     labels = sphere(subdivisions)
     field = amplitudes(VALUES) @ harmonics(labels.points)
-    states = StateSet(labels, Coordinate("t"), VALUES, {"f": Field(field[:, :, None], "", ("",))})
-    return TransportProblem(states, law=Membrane(STIFFNESS), damping=DAMPING, force=Least(0))
+    states = States(labels, Coordinate("t"), VALUES, {"f": Field(field[:, :, None], "", ("",))})
+    return Problem(states, law=Membrane(STIFFNESS), damping=DAMPING, force=Least(0))
 
 
 def exact(points: np.ndarray, s: float) -> np.ndarray:

@@ -28,7 +28,7 @@ from cmgai_fem.states.states import Array
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.file import find_study, read_study, validated
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 HIDDEN = 8
 ORDER = 2
@@ -44,7 +44,7 @@ class Task:
         exact: (B, L, n) the finite elements there.
     """
 
-    problem: TransportProblem
+    problem: Problem
     between: list[float]
     exact: Array
 
@@ -72,8 +72,8 @@ def study_task(*overrides: str) -> Task:
     values = [point[0] for point in sorted(study.states.known)]
     model = load_model(study.kind, study.parameters(study.states.known[0]))
     with tempfile.TemporaryDirectory() as folder:
-        known, _ = solve_reference(model, study.axes[0], values, 1, Path(folder), lambda _: None)
-    problem = TransportProblem(known.only("stress"), force=Least(ORDER))
+        known, _ = solve_reference(model, study.axes.each[0], values, 1, Path(folder), lambda _: None)
+    problem = Problem(known.only("stress"), force=Least(ORDER))
     between = [point[0] for point in sorted(study.states.interpolation)]
     elements = solve_fem(problem)
     return Task(problem, between, np.array([elements.at(value) for value in between]))

@@ -1,0 +1,98 @@
+"""What a generated field is thought to be wrong by, from the known states alone.
+
+The estimate is the leave-one-out spread: every state that calibration leaves out is generated from the others, and the
+root mean square of those errors at a label is what the generated field is thought to be wrong by there. A left-out
+state is bridged over twice the distance, so on smooth fields the estimate errs on the safe side; its coverage says by
+how much.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.left_out import LeftOut, Solve
+from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.problem import Problem
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Errors at the states that were left out.
+
+    Args:
+        values: (T, m) their state values.
+        errors: (T, L, n) generated minus known, in the field's unit.
+    """
+
+    values: Array
+    errors: Array
+
+    @property
+    def spread(self) -> Array:
+        """(L, n) root mean square over the left-out states: the error estimate of each label."""
+        return np.sqrt(np.mean(self.errors**2, axis=0))
+
+    def coverage(self, weights: Array, widths: float = 1.0) -> float | None:
+        """Share of the volume where a left-out error is within `widths` spreads of the other left-out states.
+
+        Args:
+            weights: (L,) volumes of the labels.
+            widths: multiple of the spread.
+
+        Returns:
+            The share, 0 to 1; None with fewer than two left-out states.
+        """
+        count = len(self.errors)
+        if count < 2:
+            return None
+        shares = []
+        for row in range(count):
+            others = np.sqrt(np.mean(np.delete(self.errors, row, axis=0) ** 2, axis=0))
+            shares.append(coverage(self.errors[row], widths * others, weights))
+        return float(np.mean(shares))
+
+
+def coverage(error: Array, estimate: Array, weights: Array) -> float:
+    """Share of the volume where an error is within its estimate.
+
+    Args:
+        error: (L, n) generated minus true field.
+        estimate: (L, n) estimated errors.
+        weights: (L,) volumes of the labels.
+    """
+    # Where nothing moves both are rounding; rounding is covered.
+    floor = 1e-12 * float(np.max(np.abs(estimate), initial=0.0))
+    inside = np.abs(error) <= np.maximum(estimate, floor)
+    return float(weights @ inside.mean(axis=1) / weights.sum())
+
+
+def estimate_errors(problem: Problem, calibration: Calibration, solve: Solve) -> Estimate:
+    """Errors of the calibrated choice at every left-out state, at all labels.
+
+    The sizes are the weighted root mean square of the members' errors, the signs those of the superposition: its
+    weights were fitted to these very errors, so that what cancels here would flatter it elsewhere.
+
+    Args:
+        problem: the statement with all known states.
+        calibration: the choice whose errors are wanted.
+        solve: the transport solver of members that are not linear in their data.
+    """
+    rows = np.array(calibration.rows, dtype=int)
+    found = LeftOut(problem, rows, solve).errors(calibration.members)
+    errors = []
+    for member, error in found.items():
+        if error is None:
+            raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
+        errors.append(error)
+    return Estimate(problem.states.values[rows], signed_sizes(errors, calibration.shares))
+
+
+def signed_sizes(errors: Sequence[Array], shares: Sequence[float | Array]) -> Array:
+    """Weighted root mean squares of the members' errors (T, L, n), with the signs of their superposition."""
+    pairs = [(np.reshape(share, (-1, 1)), error) for share, error in zip(shares, errors, strict=True)]
+    total = sum((share * error for share, error in pairs), np.zeros_like(errors[0]))
+    squares = sum((share * error**2 for share, error in pairs), np.zeros_like(errors[0]))
+    return np.copysign(np.sqrt(squares), total)

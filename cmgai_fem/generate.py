@@ -1,0 +1,273 @@
+"""Generation: a field at unseen states from the known states alone, the rivals beside it.
+
+The command `generate`, the API and the studies of `verify` all do it here, so that they give the same fields. Nothing
+in this module has held-out data in its hands: it takes the known states and the states that are asked for.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cmgai_fem.calibration.calibrate import Calibration, calibrate, sample
+from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.estimate import Estimate, estimate_errors
+from cmgai_fem.calibration.left_out import shares_of
+from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
+from cmgai_fem.errors import InputError
+from cmgai_fem.motions.polyharmonic import highest_order
+from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.rivals import RIVALS
+from cmgai_fem.solve import Solver
+from cmgai_fem.states.states import Array, States
+from cmgai_fem.transport.feature_space import Admissible
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Superposition
+
+Report = Callable[[str], None]
+
+
+def silent(line: str) -> None:
+    """Takes a line of progress and shows it nowhere."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """How and where networks are trained.
+
+    Args:
+        seed: of their starting weights.
+        device: torch device.
+        settings: size and training of the networks; the defaults if None.
+        checkpoints: folder that keeps unfinished and finished trainings, so that a killed run goes on; None for none.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    settings: TrainingSettings | None = None
+    checkpoints: Path | None = None
+
+    def solver(self, method: str) -> Solver:
+        """The solver of a method, "fem" or "pinn"."""
+        if method != "pinn":
+            return Solver(method)
+        options: dict[str, Any] = {"seed": self.seed, "device": self.device}
+        options |= {"settings": self.settings} if self.settings is not None else {}
+        return Solver(method, options | ({"checkpoint": self.checkpoints} if self.checkpoints else {}))
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Calibrated and solved transports of one field, for targets that lie on one side of the known states.
+
+    Args:
+        problem: the statement: known states, bounds and reach.
+        points: (T, m) states that it was made for.
+        inside: whether they lie between the known states.
+        calibration: how everything was chosen; None where the states leave no choice.
+        estimate: errors at the left-out states; None where the states leave none out.
+        solutions: by method.
+        seconds: wall time of the solves by method [s].
+    """
+
+    problem: Problem
+    points: Array
+    inside: bool
+    calibration: Calibration | None
+    estimate: Estimate | None
+    solutions: Mapping[str, Superposition]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def solution(self) -> Superposition:
+        """The transport of the first method."""
+        return next(iter(self.solutions.values()))
+
+    def describe(self) -> dict[str, Any]:
+        """How the generated field was made, as plain data."""
+        facts: dict[str, Any] = {"field": self.problem.field, "method": next(iter(self.solutions))}
+        if self.calibration is not None and self.estimate is not None:
+            facts["transport"] = str(self.calibration)
+            facts["left_out_error"] = self.calibration.error
+            facts["left_out_states"] = self.estimate.values.tolist()
+            facts["left_out_coverage"] = self.estimate.coverage(self.problem.states.labels.weights)
+        return facts
+
+
+@dataclass(frozen=True)
+class Rivalry:
+    """What the simple methods make of the same states with the same rights.
+
+    Args:
+        fields: (T, L, n) generated fields by name of the rival, projected on the same bounds.
+        errors: left-out errors by name, relative to the known range, over the same states left out; for each side.
+        seconds: wall time by name [s].
+    """
+
+    fields: Mapping[str, Array]
+    errors: Mapping[str, Mapping[bool, float]]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Generated fields of one name, and how they were made.
+
+    Args:
+        states: the known states.
+        field: name of the field.
+        points: (T, m) states asked for.
+        generators: one for each side of the known states where states were asked for.
+        rivalry: the rivals' fields; empty where none were asked for.
+    """
+
+    states: States
+    field: str
+    points: Array
+    generators: tuple[Generator, ...]
+    rivalry: Rivalry
+
+    def generator(self, value: ArrayLike) -> Generator:
+        """The generator of the side where a state lies; a known state is answered by the first of all."""
+        point = self.states.coordinates.point(value)
+        inside = inside_hull(self.states.values, point)
+        for generator in self.generators:
+            if generator.inside == inside:
+                return generator
+        known = np.any(np.all(self.states.values == point, axis=1))
+        if known:
+            return self.generators[0]
+        where = "between" if inside else "beyond"
+        raise InputError(f"{self.states.coordinates.label(point)}: no state {where} the known states was asked for")
+
+    def at(self, value: ArrayLike, method: str = "") -> Array:
+        """The generated field (L, n) at a state, in the field's unit; by the first method unless another is named."""
+        solutions = self.generator(value).solutions
+        if method and method not in solutions:
+            raise InputError(f"method {method!r} was not asked for; there are: {', '.join(solutions)}")
+        return solutions[method or next(iter(solutions))].at(value)
+
+    def error(self, value: ArrayLike) -> Array | None:
+        """(L, n) error estimate at a state; None where the known states leave none out."""
+        estimate = self.generator(value).estimate
+        return None if estimate is None else estimate.spread
+
+    def describe(self) -> list[dict[str, Any]]:
+        """How the fields were made, as plain data, one entry a side."""
+        return [generator.describe() for generator in self.generators]
+
+    def __repr__(self) -> str:
+        made = "; ".join(str(generator.calibration or "straight") for generator in self.generators)
+        return f"Generated({self.field} at {len(self.points)} states of {self.states.coordinates.label()}: {made})"
+
+
+def generate(
+    states: States,
+    at: ArrayLike,
+    *,
+    field: str = "",
+    methods: Sequence[str] = ("fem",),
+    bounds: Admissible | None = None,
+    search: Search | None = None,
+    networks: Networks | None = None,
+    rivals: Sequence[str] = (),
+    report: Report = silent,
+) -> Generated:
+    """Generate a field at unseen states: calibrate, solve, project on what is admissible, estimate the error.
+
+    Args:
+        states: the known states.
+        at: states asked for: a number, (T,) numbers along one coordinate, or (T, m).
+        field: name of the field; the only one of the states by default.
+        methods: "fem", "pinn" or both.
+        bounds: what the field must keep; see `Admissible`.
+        search: what may be chosen beside the order of the force; see `Search`.
+        networks: how networks are trained.
+        rivals: names of `RIVALS` to generate the same states by; those that do not admit the states are left out.
+        report: takes lines of progress.
+
+    Raises:
+        InputError: too few states, states on one line, or values that are not finite.
+        ConvergenceError: a solver did not reach its tolerance.
+    """
+    points = states.coordinates.points(at)
+    if len(states) < 2:
+        raise InputError(f"generation needs at least two states with {states.coordinates.name} known, there is one")
+    if len(states.coordinates) > 1:
+        highest_order(states.values)
+    name = field or Problem(states).field
+    problem = Problem(states.only(name), admissible=bounds or Admissible())
+    networks, search = networks or Networks(), search or Search()
+    solvers = {method: networks.solver(method) for method in methods}
+    generators = tuple(
+        make_generator(problem, np.array(group), solvers, search, report) for group in sides(states, list(points))
+    )
+    return Generated(states, name, points, generators, compete(problem, points, rivals))
+
+
+def make_generator(
+    problem: Problem, points: Array, solvers: Mapping[str, Solver], search: Search, report: Report = silent
+) -> Generator:
+    """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them."""
+    states = problem.states
+    inside = bool(inside_hull(states.values, points[0]))
+    problem = problem.with_reach(*points)
+    where = f"{problem.field}, {'between' if inside else 'beyond'} the known states"
+    if len(states) < states.values.shape[1] + 2:
+        # A line through two states, or a plane through m + 1, is all that they tell.
+        plain = replace(problem, force=Least(-1 if len(states) == 2 else 0))
+        made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
+        return Generator(problem, points, inside, None, None, made)
+    fem = Solver()
+    calibration = calibrate(problem, points, search=search, solve=fem, local=True)
+    report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
+    solutions, seconds = {}, {}
+    for name, solver in solvers.items():
+        start = time.perf_counter()
+        solutions[name] = calibration.solve(problem, solver)
+        seconds[name] = time.perf_counter() - start
+        report(f"{where}: {name} solved in {seconds[name]:.1f} s")
+    estimate = estimate_errors(problem, calibration, fem)
+    return Generator(problem, points, inside, calibration, estimate, solutions, seconds)
+
+
+def compete(problem: Problem, points: Array, names: Sequence[str]) -> Rivalry:
+    """The rivals' fields and left-out errors: same known states, same states left out, same bounds."""
+    states, known = problem.states, problem.known.values
+    labels, components = known.shape[1:]
+    snapshots, volumes = known.reshape(len(known), -1), np.repeat(states.labels.weights, components)
+    seen = sample(problem)
+    few, shares = seen.known.values.reshape(len(known), -1), np.repeat(shares_of(seen), components)
+    fields: dict[str, Array] = {}
+    errors: dict[str, dict[bool, float]] = {}
+    seconds: dict[str, float] = {}
+    for name in names:
+        rival = RIVALS[name]
+        if not rival.admits(states.values):
+            continue
+        start = time.perf_counter()
+        made = np.empty((len(points), *known.shape[1:]))
+        errors[name] = {}
+        for group in sides(states, list(points)):
+            inside, rows = inside_hull(states.values, group[0]), [_row(points, point) for point in group]
+            if len(states) < states.values.shape[1] + 2:
+                trials = None
+            else:
+                trials = trials_for(states, np.array(group))
+                wrong = rival.left_out(states.values, few, np.repeat(seen.states.labels.weights, components), trials)
+                errors[name][inside] = float(np.sqrt(np.sum(wrong**2 @ shares) / len(trials)))
+            predict = rival.fit(states.values, snapshots, volumes, trials)
+            made[rows] = predict(np.array(group)).reshape(len(group), labels, components)
+        for row, point in enumerate(points):
+            made[row] = problem.admissible.project(point, made[row], states.values, known)
+        fields[name], seconds[name] = made, time.perf_counter() - start
+    return Rivalry(fields, errors, seconds)
+
+
+def _row(points: Array, point: Array) -> int:
+    return int(np.flatnonzero(np.all(points == point, axis=1))[0])

@@ -1,0 +1,147 @@
+"""What every solver returns: a motion through the known states that can be asked for the field at a state."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.motions.base import Motion
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.problem import Problem
+
+
+class Path(Protocol):
+    """A feature-space motion along one pseudo-time, evaluated by whatever discretisation found it."""
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """Features (L, n) at pseudo-time `s`, or their derivative in s."""
+
+
+@dataclass(frozen=True)
+class ModalPath:
+    """Motion `origin + sum_j a_j(s) shape_j`.
+
+    Args:
+        origin: (L, n) features of the first state.
+        shapes: (m, L, n) mode shapes.
+        amplitudes: maps (s, derivative) to (m,) amplitudes.
+    """
+
+    origin: Array
+    shapes: Array
+    amplitudes: Callable[[float, int], Array]
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """Features (L, n) at `s`, or their derivative in s."""
+        moved = np.tensordot(self.amplitudes(s, derivative), self.shapes, axes=1)
+        return self.origin + moved if derivative == 0 else moved
+
+
+@dataclass(frozen=True)
+class CarriedPath:
+    """Motion `sum_k w_k(s) U_k`: the known states, carried by weights that all labels share.
+
+    Args:
+        features: (K, L, n) features of the known states.
+        weights: maps (s, derivative) to (K,) weights.
+    """
+
+    features: Array
+    weights: Callable[[float, int], Array]
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """Features (L, n) at `s`, or their derivative in s."""
+        return np.tensordot(self.weights(s, derivative), self.features, axes=1)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A solved transport: ask it for the field at any state it reaches.
+
+    Args:
+        problem: the statement that was solved.
+        method: "fem" or "pinn".
+        motion: weights of the known states at values of the coordinates, where all labels share them: with no law.
+        path: the feature-space motion along the pseudo-time; with one coordinate alone.
+        force: the body force b (L, n) per pseudo-time squared as a path of the same kind, where it is known.
+        seconds: wall time of the solve [s].
+        history: one row a training or solver step, as plain data.
+        info: what the solver reports of itself.
+    """
+
+    problem: Problem
+    method: str
+    motion: Motion | None = None
+    path: Path | None = None
+    force: Path | None = None
+    seconds: float = 0.0
+    history: tuple[Mapping[str, float], ...] = ()
+    info: Mapping[str, Any] = attribute(default_factory=dict)
+
+    def at(self, value: ArrayLike) -> Array:
+        """The generated field (L, n) at the state `value`, a number or (m,), in the field's unit; (T, L, n) at several.
+
+        Raises:
+            InputError: a state lies outside the reach of the problem, or has another number of coordinates.
+        """
+        problem, coordinates = self.problem, self.problem.states.coordinates
+        if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
+            return np.array([self.at(one) for one in coordinates.points(value)])
+        point = problem.check_reach(value)
+        carried = problem.carried
+        if self.motion is not None:
+            generated = np.tensordot(self.motion.weights(point[None])[0], carried.values, axes=1)
+        else:
+            assert self.path is not None
+            generated = problem.scaling.decode(self.path(float(problem.time(point[0]))))
+        if problem.transform is not None:
+            generated = problem.transform.decode(generated, coordinates.label(point))
+        return problem.admissible.project(point, generated, problem.states.values, problem.known.values)
+
+    def weights(self, value: ArrayLike) -> Array:
+        """(K,) weights of the known states in what is carried to `value`, adding up to one.
+
+        Raises:
+            InputError: a law couples the labels, so that no weights are shared by all.
+        """
+        if self.motion is None:
+            raise InputError(f"law {self.problem.law.name!r}: labels share no weights of the known states")
+        return self.motion.weights(self.problem.check_reach(value)[None])[0]
+
+    def describe(self) -> dict[str, Any]:
+        """What was solved and how, as plain data."""
+        return {**self.problem.describe(), "method": self.method, "seconds": self.seconds, **self.info}
+
+    def __repr__(self) -> str:
+        return f"Solution({self.problem!r}, {self.method}, {self.seconds:.2g} s)"
+
+
+@dataclass(frozen=True)
+class Superposition:
+    """A convex combination of transports of one field: what calibration makes of several good ones.
+
+    Args:
+        members: the transports; all of the same states, field and bounds.
+        shares: one weight each, or (L,) weights each; not negative, adding up to one.
+    """
+
+    members: tuple[Solution, ...]
+    shares: tuple[float | Array, ...]
+
+    def at(self, value: ArrayLike) -> Array:
+        """The generated field at the state `value`; see `Solution.at`. Admissible if the members are."""
+        return np.asarray(
+            sum(
+                np.reshape(share, (-1, 1)) * member.at(value)
+                for share, member in zip(self.shares, self.members, strict=True)
+            )
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all members [s]."""
+        return sum(member.seconds for member in self.members)
