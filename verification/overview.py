@@ -1,5 +1,11 @@
-"""One small picture of what the package does: known states, the generated field, and how it compares."""
+"""One small picture of what the package does: known states, the generated field, and how it compares.
 
+python verification/overview.py results/thermal-stress docs/overview.png
+"""
+
+import csv
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +25,9 @@ from cmgai_fem.study.pictures import (
     draw_curve,
     in_readable_unit,
     render,
-    save_png,
     scalar_field,
 )
-from cmgai_fem.study.results import Results
+from cmgai_fem.writing import whole_file
 
 
 def figure_overview(folder: Path, path: Path, dots_per_inch: int = 110) -> Path:
@@ -41,29 +46,45 @@ def figure_overview(folder: Path, path: Path, dots_per_inch: int = 110) -> Path:
     Raises:
         InputError: the folder lacks fields to draw.
     """
-    results = Results.read(folder)
-    reference = results.states("reference")
-    method = next((name for name in ("fem", "pinn") if name in results.stored_methods()), None)
-    generated = results.states(method) if method else None
-    field = results.fields[0]
-    rows = results.select(field, method, "interpolation") if method else []
-    if reference is None or generated is None or method is None or not rows:
+    stored = {name: folder / "fields" / f"{name}.npz" for name in ("reference", "fem", "pinn")}
+    method = next((name for name in ("fem", "pinn") if stored[name].exists()), None)
+    if method is None or not stored["reference"].exists():
         raise InputError(f"{folder}: the overview needs fields/reference.npz and a generated held-out field")
-    worst = max(rows, key=lambda row: row.nrmse)
+    reference, generated = States.load(stored["reference"]), States.load(stored[method])
+    field, worst, error = _worst(folder, method)
+    states = json.loads((folder / "run.json").read_text(encoding="utf-8"))["study"]["states"]
     known = [
-        Panel(results.coordinate.label(value), scalar_field(reference, value, field)[0]) for value in results.known
+        Panel(reference.coordinates.label(value), scalar_field(reference, value, field)[0])
+        for (value,) in sorted(states["known"])
     ]
-    truth, unit = scalar_field(reference, worst.state, field)
-    found = scalar_field(generated, worst.state, field)[0]
-    state = results.coordinate.label(worst.state)
+    truth, unit = scalar_field(reference, worst, field)
+    found = scalar_field(generated, worst, field)[0]
+    state = reference.coordinates.label(worst)
     shown = [
         Panel(f"generated: {METHOD_NAMES[method]}\n{state}", found, method_colour(method)),
         Panel(f"reference, held out\n{state}", truth),
     ]
-    error = Panel(f"error\nNRMSE {100.0 * worst.nrmse:.2g} %", found - truth)
-    figure = _compose(reference, known, shown, error, unit)
-    save_png(figure, path, dots_per_inch)
+    wrong = Panel(f"error\nNRMSE {100.0 * error:.2g} %", found - truth)
+    figure = _compose(reference, known, shown, wrong, unit)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=dots_per_inch, facecolor="white")
     return path
+
+
+def _worst(folder: Path, method: str) -> tuple[str, float, float]:
+    """The first measured field, the state inside where a method errs most in it, and the error there."""
+    with (folder / "metrics.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    own = [
+        (float(row["nrmse"]), float(row["state"]))
+        for row in rows
+        if (row["field"], row["method"], row["against"]) == (rows[0]["field"], method, "reference")
+        and row["split"] == "interpolation"
+    ]
+    if not own:
+        raise InputError(f"{folder}: the overview shows a state between the known ones, and none was generated")
+    error, state = max(own)
+    return rows[0]["field"], state, error
 
 
 def _compose(states: States, known: list[Panel], shown: list[Panel], error: Panel, unit: str) -> Figure:
@@ -122,3 +143,7 @@ def _show(axis: Axes, labels: Labels, panel: Panel, colours: str, limits: tuple[
         axis.imshow(render(labels, panel, colours, limits))
     if titled:
         axis.set_title(panel.title, fontsize=9.5, color=INK)
+
+
+if __name__ == "__main__":
+    figure_overview(Path(sys.argv[1]), Path(sys.argv[2]))
