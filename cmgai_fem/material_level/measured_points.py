@@ -10,8 +10,8 @@ from cmgai_fem.material_level.constitutive_fits import fit_models
 from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.material_level.mean_curves import mean_curves
 from cmgai_fem.material_level.reader import read_curves
+from cmgai_fem.material_level.rivals import SCATTERED_RIVALS, predict_scattered
 from cmgai_fem.material_level.scattered import generate_scattered, level_error
-from cmgai_fem.material_level.scattered_rivals import SCATTERED_RIVALS, predict_scattered
 from cmgai_fem.solve import solve
 
 # States of the measured table have as few as two points: digitised from figures, nothing else is known of them.

@@ -22,7 +22,7 @@ from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
 from cmgai_fem.material_level.study_data import MATERIALS, Material, make_tests
 from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Array
 
@@ -145,7 +145,7 @@ def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, CurveSolver]
     generator = Generator.fit(line, [state[axis] for state in case.asked], along_line, report)
     generated = {(method, state): generator.at(state[axis], method) for method in solvers for state in case.asked}
     rivals: dict[tuple[str, State], Array] = {}
-    for rival in BASELINES:
+    for rival in rivals_for(line.values[:, None]):
         made = rival_curves(rival, line, [state[axis] for state in case.asked])
         rivals |= {(rival, state): stress for state, stress in zip(case.asked, made, strict=True)}
     return _Generation(curves, generated, rivals, generator.describe(), {})

@@ -16,7 +16,7 @@ from cmgai_fem.calibration.calibrate import Calibration, calibrate, extrapolatio
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.states import Array, Field, States, StateSet
 from cmgai_fem.study.field_file import CalibrationTable, FieldTable, Split
@@ -116,7 +116,7 @@ def generate(known: StateSet, request: Request, report: Report) -> Generation:
             made.setdefault(method, {})[name] = np.array(
                 [_answer(value, method, name, known, request, solutions).at(value) for value in map(float, values)]
             )
-        for rival in BASELINES:
+        for rival in rivals_for(known.values[:, None]):
             start = time.perf_counter()
             made.setdefault(rival, {})[name] = run_rival(rival, known, name, values)
             seconds[rival, name] = time.perf_counter() - start
@@ -168,8 +168,8 @@ def run_rival(rival: str, known: StateSet, name: str, values: Array) -> Array:
     field = known.field(name)
     count, labels, components = field.values.shape
     weights = np.repeat(known.labels.weights, components)
-    predictor = BASELINES[rival].fit(known.values, field.values.reshape(count, -1), weights)
-    return predictor(values).reshape(len(values), labels, components)
+    predictor = RIVALS[rival].fit(known.values[:, None], field.values.reshape(count, -1), weights)
+    return predictor(values[:, None]).reshape(len(values), labels, components)
 
 
 def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:

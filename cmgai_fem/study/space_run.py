@@ -13,7 +13,7 @@ from cmgai_fem.calibration.space import SpaceCalibration, calibrate_space, insid
 from cmgai_fem.machine import machine_facts
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals.scattered import SCATTERED_BASELINES, rivals_for
+from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.scattered import ScatteredStates
 from cmgai_fem.states.states import Array, Field
@@ -166,7 +166,7 @@ def _generate_group(known: ScatteredStates, study: SpaceStudy, name: str, target
     trials = trials_for(known, targets)
     for rival in rivals_for(known.values):
         start = time.perf_counter()
-        flat = SCATTERED_BASELINES[rival].predict(known.values, snapshots, np.array(targets), trials, weights)
+        flat = RIVALS[rival].fit(known.values, snapshots, weights, trials)(np.array(targets))
         fields[rival], seconds[rival] = flat.reshape(len(targets), *shape), time.perf_counter() - start
     return _Group(fields, seconds, calibration, solution.members[0].history)
 

@@ -7,7 +7,7 @@ from typing import Any
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.reference import ReferenceModel
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import RIVALS
 from cmgai_fem.states.states import StateSet
 from cmgai_fem.study.field_file import Study, ToleranceTable
 from cmgai_fem.study.generation import Generation, measured
@@ -88,7 +88,7 @@ def averaged(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
     ]
 
 
-def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str] = BASELINES) -> Verdict:
+def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str] = RIVALS) -> Verdict:
     """Hold the figures against one tolerance; `rivals` are the methods that count as such."""
     limits, checked = [], []
     rows = averaged(rows, tolerance.splits) if tolerance.mean else rows
@@ -156,11 +156,13 @@ def admissibility(study: Study, model: ReferenceModel, reference: StateSet, gene
     return figures
 
 
-def best_rival(rows: Sequence[Row], rivals: Collection[str] = BASELINES) -> str:
+def best_rival(rows: Sequence[Row], rivals: Collection[str] = RIVALS) -> str:
     """The rival with the least mean NRMSE over all held-out figures."""
+
+    present = {row["method"] for row in rows}
 
     def mean(method: str) -> float:
         figures = [row["nrmse"] for row in rows if row["method"] == method and row["split"] != "known"]
         return sum(figures) / len(figures)
 
-    return min(rivals, key=mean)
+    return min((rival for rival in rivals if rival in present), key=mean)

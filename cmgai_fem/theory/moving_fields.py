@@ -7,7 +7,7 @@ import numpy as np
 
 from cmgai_fem.features.mass import MassTransform
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import BASELINES, Predictor
+from cmgai_fem.rivals import RIVALS, Predictor, rivals_for
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.states import Array, Coordinate, Field, Labels, StateSet, labels_on_points
 from cmgai_fem.theory import pictures
@@ -58,8 +58,8 @@ def compare(out: Path, quick: bool) -> list[Check]:
         states = known_states(field, grid_labels(dimension, 31 if quick else (201 if dimension == 1 else 41)))
         snapshots, weights = states.fields["u"].values[:, :, 0], states.labels.weights
         rivals = {
-            key: rival.fit(states.values, snapshots, weights)
-            for key, rival in BASELINES.items()
+            key: RIVALS[key].fit(states.values[:, None], snapshots, weights)
+            for key in rivals_for(states.values[:, None])
             if not (quick and key.endswith("gpr"))
         }
         errors = {key: _mean_error(states.labels, field, _rival(predict)) for key, predict in rivals.items()}
@@ -75,7 +75,7 @@ def compare(out: Path, quick: bool) -> list[Check]:
             checks.append(at_most(name, f"mean NRMSE over {best_name}'s", label, ours / errors[best_name], 0.2))
         if dimension == 1:
             s = UNSEEN[1]
-            shown = transform.decode(solution.at(s))[:, 0], rivals[best_name](np.array([s])).ravel()
+            shown = transform.decode(solution.at(s))[:, 0], rivals[best_name](np.array([[s]])).ravel()
             panels.append((f"{name}, s = {s:g}", field(states.labels.points, s), *shown))
             x = states.labels.points[:, 0]
     pictures.draw_profiles(out / "moving_fields.png", x, panels, "best rival")
@@ -112,7 +112,7 @@ def known_states(field: Moving, labels: Labels) -> StateSet:
 
 
 def _rival(predict: Predictor) -> Callable[[float], Array]:
-    return lambda s: predict(np.array([s])).ravel()
+    return lambda s: predict(np.array([[s]])).ravel()
 
 
 def _mass_mode(transform: MassTransform, solution: TransportSolution) -> Callable[[float], Array]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import RIVALS
 from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh
 from cmgai_fem.study.results import COLUMNS
 
@@ -58,11 +58,11 @@ def values_at(s: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def generate(known: StateSet, method: str, targets: np.ndarray) -> StateSet:
     """What a method generates; ours stand in as the polynomial with a little error."""
-    rival = BASELINES[{"fem": "polynomial", "pinn": "polynomial"}.get(method, method)]
+    rival = RIVALS[{"fem": "polynomial", "pinn": "polynomial"}.get(method, method)]
     fields = {}
     for name, field in known.fields.items():
         flat = field.values.reshape(len(known), -1)
-        found = rival.fit(known.values, flat)(targets)
+        found = rival.fit(known.values[:, None], flat)(targets[:, None])
         if method == "pinn":
             found = found + 1e-6 * np.ptp(flat) * np.sin(np.arange(found.shape[1]))
         fields[name] = Field(found.reshape(len(targets), *field.values.shape[1:]), field.unit, field.components)
