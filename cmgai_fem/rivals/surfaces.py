@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 from scipy.interpolate import RBFInterpolator, make_interp_spline
 
-from cmgai_fem.motions.choices import grid_axes
+from cmgai_fem.motions.nested import grid_axes
 from cmgai_fem.rivals.base import LinearRival
 from cmgai_fem.rivals.linear import polynomial_weights
 from cmgai_fem.rivals.reduced import ReducedRival, Regression

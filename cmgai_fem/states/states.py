@@ -58,6 +58,10 @@ class Labels:
             worst = int(np.argmin(self.weights))
             raise InputError(f"label {worst} stands for a volume of {self.weights[worst]:g}: mend or remove that cell")
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{len(block)} {kind}" for kind, block in self.cells.items())
+        return f"Labels({self.count} {self.location}s in {self.points.shape[1]}-D; {kinds or 'no cells'})"
+
     @property
     def count(self) -> int:
         """Number of labels."""
@@ -156,6 +160,9 @@ class Field:
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or self.values.shape[2] != len(self.components):
             raise InputError(f"field values must be (states, labels, {len(self.components)}), not {self.values.shape}")
+
+    def __repr__(self) -> str:
+        return f"Field({self.values.shape} [{self.unit}]; components: {', '.join(self.components)})"
 
 
 SYMMETRIC_TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
@@ -356,14 +363,26 @@ def cell_sizes(points: Array, kind: str, cells: IntArray) -> Array:
     """Length, area or volume of each cell [m, m^2, m^3]."""
     import pyvista
 
+    unit, factors = unit_size(points)
+    grid = pyvista.UnstructuredGrid({VTK_CELLS[kind]: cells}, unit)
+    sized = grid.compute_cell_sizes(length=True, area=True, volume=True, vertex_count=True).cell_data
+    dimension = VTK_DIMENSION[kind]
+    return np.abs(np.asarray(sized[SIZE_NAMES[dimension]], dtype=float)) * factors[dimension]
+
+
+def unit_size(points: Array) -> tuple[Array, Array]:
+    """Points (N, 3) about their mean in units of the body's longest side, and (4,) that unit to the powers 0 to 3.
+
+    VTK's tolerances are absolute: in this unit a micrometre and a kilometre fare alike.
+    """
     embedded = np.zeros((len(points), 3))
     embedded[:, : points.shape[1]] = points
-    grid = pyvista.UnstructuredGrid({VTK_CELLS[kind]: cells}, embedded)
-    sized = grid.compute_cell_sizes(length=True, area=True, volume=True)
-    dimension = VTK_DIMENSION[kind]
-    return np.abs(np.asarray(sized.cell_data[("VertexCount", "Length", "Area", "Volume")[dimension]], dtype=float))
+    extent = float(np.ptp(embedded, axis=0).max()) or 1.0
+    return (embedded - embedded.mean(axis=0)) / extent, extent ** np.arange(4.0)
 
 
+# What VTK calls the size of a cell, by its dimension.
+SIZE_NAMES = ("VertexCount", "Length", "Area", "Volume")
 VTK_CELLS = {
     "vertex": 1, "line": 3, "line3": 21, "triangle": 5, "triangle6": 22, "quad": 9, "quad8": 23, "quad9": 28,
     "tetra": 10, "tetra10": 24, "hexahedron": 12, "hexahedron20": 25, "hexahedron27": 29,
