@@ -74,16 +74,16 @@ def _stated(problem: Problem, told: Mapping[str, Any]) -> Problem:
     soft = tuple(float(misfit) for misfit in told["tolerance"])
     problem = replace(problem, tolerance=soft[0] if len(soft) == 1 else soft)
     if "force" in told:
-        kinds = {Scattered.name: Scattered, "grid": Nested}
-        return replace(problem, force=kinds[told["force"]["kind"]].read(told["force"]))
+        force = told["force"]
+        return replace(problem, force=Nested.read(force) if force["kind"] == "grid" else Scattered.read(force))
     kind, exponent = make_kind(str(told["pseudo_time"]))
-    law = {key: value if key == "name" else float(value) for key, value in told["law"].items()}
+    law = {key: float(value) for key, value in told["law"].items() if key != "name"}
     axes = told["mass_axes"]
     return replace(
         problem,
         force=Least(int(told["order"])),
         damping=float(told["damping"]),
-        law=make_law(**law),
+        law=make_law(str(told["law"]["name"]), **law),
         pseudo_time=kind,
         exponent=exponent,
         origin=float(told["origin"]),

@@ -47,6 +47,8 @@ class Labels:
     location: str = "point"
 
     def __post_init__(self) -> None:
+        for name in ("points", "weights"):
+            object.__setattr__(self, name, _floats(f"label {name}", getattr(self, name)))
         if self.points.ndim != 2 or self.points.shape[1] not in (1, 2, 3):
             raise InputError(f"label points must be an (N, 1..3) array, not {self.points.shape}")
         if self.location not in ("point", "cell"):
@@ -129,7 +131,7 @@ class Coordinates:
         Raises:
             InputError: another number of values, or values that are not finite.
         """
-        point = np.atleast_1d(np.asarray(value, dtype=float))
+        point = np.atleast_1d(_floats(f"a state of {self.name}", value))
         if point.shape != (len(self),) or not np.all(np.isfinite(point)):
             wanted = "one finite number" if len(self) == 1 else f"{len(self)} finite numbers"
             raise InputError(f"a state of {self.name} is {wanted}, not {np.asarray(value).tolist()}")
@@ -137,7 +139,7 @@ class Coordinates:
 
     def points(self, values: ArrayLike) -> Array:
         """States (T, m), given by (T,) numbers where there is one coordinate; see `point`."""
-        values = np.asarray(values, dtype=float)
+        values = _floats(f"states of {self.name}", values)
         if len(self) == 1 and values.ndim <= 1:
             values = values.reshape(-1, 1)
         return np.array([self.point(value) for value in values]).reshape(-1, len(self))
@@ -158,6 +160,7 @@ class Field:
     components: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _floats("field values", self.values))
         if self.values.ndim != 3 or self.values.shape[2] != len(self.components):
             raise InputError(f"field values must be (states, labels, {len(self.components)}), not {self.values.shape}")
 
@@ -187,7 +190,10 @@ class States:
     def __post_init__(self) -> None:
         if isinstance(self.coordinates, Coordinate):
             object.__setattr__(self, "coordinates", Coordinates((self.coordinates,)))
-        values, count = np.asarray(self.values, dtype=float), len(self.coordinates)
+        for name, kind in (("labels", Labels), ("coordinates", Coordinates), ("fields", Mapping)):
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"{name} of states are {kind.__name__}, not {type(getattr(self, name)).__name__}")
+        values, count = _floats(f"values of {self.coordinates.name}", self.values), len(self.coordinates)
         if values.ndim == 1 and count == 1:
             values = values[:, None]
         object.__setattr__(self, "values", values)
@@ -315,6 +321,14 @@ class States:
             each = tuple(Coordinate(name, unit) for name, unit in zip(names[::2], names[1::2], strict=True))
             labels = Labels(data["points"], data["weights"], cells, location)
             return cls(labels, Coordinates(each), data["values"], fields)
+
+
+def _floats(what: str, values: ArrayLike) -> Array:
+    """Numbers as an array, or one line."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{what}: not an array of numbers") from None
 
 
 def _check_apart(values: Array, coordinates: Coordinates) -> None:
