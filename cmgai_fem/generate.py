@@ -147,7 +147,7 @@ class Generated:
     rivalry: Rivalry
 
     def generator(self, value: ArrayLike) -> Generator:
-        """The generator of the side where a state lies; a known state is answered by the first, between if there is."""
+        """The generator of the side where a state lies; a known state is answered by the first of all."""
         point = self.states.coordinates.point(value)
         inside = inside_hull(self.states.values, point)
         for generator in self.generators:

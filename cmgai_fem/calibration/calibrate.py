@@ -180,7 +180,7 @@ def _reachable(problem: Problem, shortlist: Sequence[Candidate], points: Array, 
 
 
 def _smooth(sizes: Mapping[Candidate, float], top: int, best: Candidate) -> bool:
-    """Whether, along one coordinate, the plain highest order is best and each order halves the error of the one below."""
+    """Whether, along one coordinate, the plain highest order is best and each order halves the error of the last."""
     plain = [sizes.get(Candidate(order), np.inf) for order in range(-1, top + 1)]
     return best == Candidate(top) and top > 0 and all(high < 0.5 * low for low, high in pairwise(plain))
 

@@ -17,7 +17,7 @@ from cmgai_fem.states.axes import Kind, kind_text
 from cmgai_fem.states.states import Array, IntArray, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Law, NoLaw
-from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.problem import Problem, soften
 
 # Orders beyond this fit polynomials of degree 5 and more in several coordinates: more than any states call for.
 HIGHEST_ORDER = 3
@@ -67,16 +67,24 @@ class Candidate:
             exponent=self.exponent,
         )
 
-    def left_out(self, states: States, origin: float = 0.0) -> Array:
+    def left_out(self, states: States, origin: float, softness: Array) -> Array:
         """(K, K) map from the known states to what this linear choice gets wrong of each that the others alone tell.
 
-        Rows are infinite where the others fix no motion.
+        Args:
+            states: the known states.
+            origin: coordinate at which a log or power pseudo-time of one coordinate starts.
+            softness: (K,) softness of the states in features; of several coordinates.
+
+        Returns:
+            The map; rows are infinite where the others fix no motion.
 
         Raises:
             InputError: the states do not admit the choice.
         """
         if self.force is not None:
-            return self.force.motion(states.coordinates, states.values).left_out
+            force = soften(self.force, softness)
+            assert isinstance(force, Scattered | Nested)
+            return force.motion(states.coordinates, states.values).left_out
         # The polynomial through all states is, with a state less, the polynomial through the others.
         order = len(states) - 3 if self.order is None else self.order
         return Line(order, self.damping, (self.pseudo_time, self.exponent)).left_out(states.scalars - origin)

@@ -24,7 +24,7 @@ PROJECTED = 1000
 
 
 def shares_of(problem: Problem) -> Array:
-    """(L,) share of each label in the mean of squared errors, relative to the known range; all components count alike."""
+    """(L,) share of each label in the mean of squared errors, relative to the known range; components count alike."""
     known, weights = problem.known.values, problem.states.labels.weights
     return np.asarray(weights / weights.sum() / known.shape[2] / (float(np.ptp(known)) or 1.0) ** 2)
 
@@ -53,10 +53,10 @@ class LeftOut:
         gram, shares = self.gram(), shares_of(self.problem)
         bounded = self.problem.admissible.bounds and len(candidates) <= PROJECTED
         found: dict[Candidate, float] = {}
-        others = [candidate for candidate in candidates if not candidate.linear]
-        refitted = self.errors(others) if others else {}
+        others = [candidate for candidate in candidates if not self._linear(candidate)]
+        refitted = self._refitted(others) if others else {}
         for candidate in candidates:
-            if not candidate.linear:
+            if not self._linear(candidate):
                 errors = refitted[candidate]
             elif bounded:
                 errors = self._projected(candidate)
@@ -71,14 +71,18 @@ class LeftOut:
 
     def errors(self, candidates: Sequence[Candidate]) -> dict[Candidate, Array | None]:
         """(T, L, n) generated minus known of each candidate; None where it cannot be solved."""
-        linear = {candidate: self._projected(candidate) for candidate in candidates if candidate.linear}
-        others = [candidate for candidate in candidates if not candidate.linear]
+        linear = {candidate: self._projected(candidate) for candidate in candidates if self._linear(candidate)}
+        others = [candidate for candidate in candidates if not self._linear(candidate)]
         return linear | (self._refitted(others) if others else {})
+
+    def _linear(self, candidate: Candidate) -> bool:
+        """Whether the errors are a fixed combination of the states; of soft states along a line they are found anew."""
+        return candidate.linear and (candidate.force is not None or not np.any(self.problem.softness))
 
     def _map(self, candidate: Candidate) -> Array | None:
         """(T, K) map from the data to the errors; None where the others fix no motion."""
         try:
-            found = candidate.left_out(self.problem.states, self.problem.origin)[self.rows]
+            found = candidate.left_out(self.problem.states, self.problem.origin, self.problem.softness)[self.rows]
         except (InputError, np.linalg.LinAlgError):
             return None
         return found if np.all(np.isfinite(found)) else None
@@ -103,7 +107,11 @@ class LeftOut:
         found: dict[Candidate, list[Array] | None] = {candidate: [] for candidate in candidates}
         for row in self.rows:
             target = problem.states.values[row]
-            trial = replace(problem, states=problem.states.without(int(row)), force=Least(-1)).with_reach(target)
+            tolerance = problem.tolerance
+            if isinstance(tolerance, tuple):
+                tolerance = tuple(np.delete(tolerance, row).tolist())
+            trial = replace(problem, states=problem.states.without(int(row)), force=Least(-1), tolerance=tolerance)
+            trial = trial.with_reach(target)
             carriers: Mapping[tuple[int, ...], Problem] = transformed(trial, candidates)
             for candidate in candidates:
                 errors = found[candidate]

@@ -16,7 +16,7 @@ from cmgai_fem.calibration.calibrate import extrapolation_trials, interpolation_
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.material_level.choices import Choice, axes_for, candidates, stretch
 from cmgai_fem.material_level.curve_transport import Line, assemble, assemble_noise, parts_of, place
-from cmgai_fem.states.states import Array, IntArray, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, IntArray, States, labels_on_points
 
 DRAWS = 100
 # Weight of the scatter that a choice would carry to the targets beside its left-out error, which holds much of it
@@ -146,7 +146,7 @@ def side(line: Line, value: float) -> int:
 def _trials(line: Line, axis: str, targets: Sequence[float]) -> list[IntArray]:
     """Rows to leave out. Beyond the known states, both ends count: one law rules the whole range, and what continues it
     well at one end by chance alone fails at the other."""
-    bare = StateSet(labels_on_points(np.zeros((1, 1))), line.coordinate, stretch(axis, line.values), {})
+    bare = States.of(labels_on_points(np.zeros((1, 1))), line.coordinate, stretch(axis, line.values), {})
     if all(side(line, value) == 0 for value in targets):
         return interpolation_trials(bare)
     places = stretch(axis, np.asarray(targets, dtype=float))

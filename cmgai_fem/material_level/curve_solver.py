@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cmgai_fem.solve import solve
-from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.space import SpaceProblem, SpaceSolution, solve_space
 
 
@@ -22,7 +23,7 @@ class CurveSolver:
     seed: int = 0
     device: str = "cpu"
 
-    def line(self, problem: TransportProblem) -> TransportSolution:
+    def line(self, problem: Problem) -> Solution:
         """Solve a motion along one coordinate."""
         return solve(problem, method=self.method, **self._of_networks(device=self.device))
 

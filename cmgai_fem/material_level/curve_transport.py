@@ -16,11 +16,12 @@ from cmgai_fem.material_level.choices import STRESS_UNIT, Choice, stretch
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.motions.softness import explained_factor
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
-from cmgai_fem.states.states import Array, Coordinate, Field, IntArray, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, Coordinate, Field, IntArray, States, labels_on_points
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution
 
-Solve = Callable[[TransportProblem], TransportSolution]
+Solve = Callable[[Problem], Solution]
 # Least softness of a state relative to its standard error: all but exact.
 HARDEST = 1e-3
 # Softness in scaled features at which a motion is its regression but for some 1e-5 of what bends it.
@@ -70,7 +71,7 @@ class Part:
 
     labels: IntArray
     rows: IntArray
-    problem: TransportProblem
+    problem: Problem
     noise: Array
     kept: Array | None
 
@@ -101,7 +102,7 @@ class CurveTransport:
     line: Line
     choice: Choice
     parts: tuple[Part, ...]
-    solutions: tuple[TransportSolution, ...]
+    solutions: tuple[Solution, ...]
 
     def at(self, value: float) -> Array:
         """(L,) stress [Pa] at a value of the coordinate; NaN at labels that fewer than two states know."""
@@ -182,14 +183,14 @@ def _part(line: Line, rows: IntArray, labels: IntArray, choice: Choice, reach: S
             line.filters[key] = above_scatter(feature, noise, weights)
         feature, kept = line.filters[key]
     points = labels_on_points(curves.strain[labels, None], weights)
-    states = StateSet(
+    states = States.of(
         points,
         Coordinate(f"{choice.axis} {line.coordinate.name}"),
         stretch(choice.axis, line.values[rows]),
         {"feature": Field(feature[..., None], "", ("stress",))},
     )
     force = Least(min(choice.order, len(rows) - 2))
-    problem = TransportProblem(states, force=force, damping=choice.damping)
+    problem = Problem(states, force=force, damping=choice.damping)
     problem = problem.with_reach(*(place(choice, value) for value in reach))
     allowed = np.sqrt(np.average(np.sum(noise**2, axis=2), axis=1, weights=weights))
     if choice.soft and force.order >= 0 and np.all(allowed > 0.0):
@@ -225,7 +226,7 @@ def above_scatter(feature: Array, noise: Array, weights: Array) -> tuple[Array, 
     return mean + (feature - mean) @ kept.T, kept
 
 
-def softness_factor(problem: TransportProblem, allowed: Array) -> float:
+def softness_factor(problem: Problem, allowed: Array) -> float:
     """Weight of the states that leaves as much misfit as the measured scatter explains; see `explained_factor`.
 
     Args:
@@ -246,7 +247,7 @@ def softness_factor(problem: TransportProblem, allowed: Array) -> float:
     return 0.0 if found is None else found
 
 
-def influence(problem: TransportProblem, coordinate: float) -> Array:
+def influence(problem: Problem, coordinate: float) -> Array:
     """(K,) factors of the known features in the generated feature at a coordinate of the problem.
 
     A soft motion is the hard one through smoothed states: the energy of a hard motion is a quadratic form of its
@@ -274,7 +275,7 @@ def _hat(bending: Array, softness: Array, order: int) -> Array:
 Key = tuple[tuple[float, ...], tuple[float, float], int, float]
 
 
-def _key(problem: TransportProblem) -> Key:
+def _key(problem: Problem) -> Key:
     assert isinstance(problem.force, Least)
     return tuple(float(v) for v in problem.nodes), problem.span, problem.force.order, problem.damping
 

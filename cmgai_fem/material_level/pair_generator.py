@@ -19,7 +19,7 @@ from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.material_level.pair_trials import Trial, places_of, reaches, scattered_trials
 from cmgai_fem.material_level.scattered import PathTransport
 from cmgai_fem.material_level.scattered_generator import Known, generate_scattered
-from cmgai_fem.motions import highest_order
+from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.states.states import Array
 
 State = tuple[float, float]

@@ -12,7 +12,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.choices import axes_for, stretch
 from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.motions import highest_order
+from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.states.states import Array, Coordinate, IntArray
 
 Trial = tuple[IntArray, int]

@@ -19,10 +19,10 @@ from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_transport import above_scatter
 from cmgai_fem.material_level.mean_curves import MeanCurves
 from cmgai_fem.material_level.pair_trials import Trial
-from cmgai_fem.motions import explained_softness, highest_order
 from cmgai_fem.motions.choices import Scattered
-from cmgai_fem.states.scattered import Coordinates, ScatteredStates
-from cmgai_fem.states.states import Array, Coordinate, Field, IntArray, labels_on_points
+from cmgai_fem.motions.polyharmonic import highest_order
+from cmgai_fem.motions.softness import explained_softness
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, IntArray, States, labels_on_points
 from cmgai_fem.transport.space import SpaceProblem, SpaceSolution, solve_space
 
 SolveSpace = Callable[[SpaceProblem], SpaceSolution]
@@ -221,7 +221,7 @@ def _part(coordinates: Coordinates, curves: MeanCurves, labels: IntArray, choice
     if curve.filtered:
         feature, kept = above_scatter(feature, noise, weights)
     force = replace(choice, curve=curve).scattered(values)
-    states = ScatteredStates(
+    states = States(
         labels_on_points(curves.strain[labels, None], weights), coordinates, values,
         {"feature": Field(feature[..., None], "", ("stress",))},
     )  # fmt: skip

@@ -29,26 +29,31 @@ class ConvexStack(Rival):
         """Stack `members`, of which those that admit the states are used."""
         self.members = tuple(members)
 
+    def shares(
+        self, values: Array, snapshots: Array, weights: Array | None = None, trials: IntArray | None = None
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Weight of each member that is used, by its name, inside and outside the known range; see `Rival.fit`."""
+        members = [member for member in self.members if member.admits(values)]
+        parts = trial_rows(values, trials)
+        grams = {int(row): _gram(members, int(row), values, snapshots, weights, trials) for row in np.union1d(*parts)}
+        shape = (-1, len(members), len(members))
+        inside, outside = (blend(np.reshape([grams[int(row)] for row in rows], shape)) for rows in parts)
+        names = [member.name for member in members]
+        return _named(names, inside), _named(names, outside)
+
     def fit_scaled(self, known: Array, snapshots: Array, weights: Array | None, trials: IntArray | None) -> Predictor:
         """See `Rival.fit_scaled`."""
-        members = [member for member in self.members if member.admits(known)]
-        inside_rows, outside_rows = trial_rows(known, trials)
-        grams = {
-            int(row): _gram(members, int(row), known, snapshots, weights, trials)
-            for row in np.union1d(inside_rows, outside_rows)
-        }
-        shape = (-1, len(members), len(members))
-        shares = [blend(np.reshape([grams[int(row)] for row in rows], shape)) for rows in (inside_rows, outside_rows)]
+        inside, outside = self.shares(known, snapshots, weights, trials)
         fitted = {
-            index: members[index].fit(known, snapshots, weights, trials)
-            for index in np.flatnonzero(np.sum(shares, axis=0))
+            member.name: member.fit(known, snapshots, weights, trials)
+            for member in self.members
+            if member.name in inside | outside
         }
 
-        def mixture(share: Array) -> Predictor:
-            return lambda targets: np.sum([share[i] * fitted[i](targets) for i in np.flatnonzero(share)], axis=0)
+        def mixture(shares: dict[str, float]) -> Predictor:
+            return lambda targets: np.sum([share * fitted[name](targets) for name, share in shares.items()], axis=0)
 
-        inside, outside = mixture(shares[0]), mixture(shares[1])
-        return lambda targets: inside_or_outside(targets, inside, outside)
+        return lambda targets: inside_or_outside(targets, mixture(inside), mixture(outside))
 
 
 def blend(grams: Array) -> Array:
@@ -89,3 +94,7 @@ def _gram(
     gram = np.asarray(errors @ errors.T)
     gram[unable, unable] = np.inf
     return gram
+
+
+def _named(names: Sequence[str], shares: Array) -> dict[str, float]:
+    return {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0.0}

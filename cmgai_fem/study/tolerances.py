@@ -8,7 +8,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.reference import ReferenceModel
 from cmgai_fem.metrics import field_error
 from cmgai_fem.rivals import RIVALS
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import Study, ToleranceTable
 from cmgai_fem.study.generation import Generation, measured
 
@@ -34,7 +34,7 @@ class Verdict:
     failures: tuple[str, ...]
 
 
-def compare(study: Study, reference: StateSet, generation: Generation) -> list[Row]:
+def compare(study: Study, reference: States, generation: Generation) -> list[Row]:
     """Every figure of `metrics.csv`: each method against the reference, and the PINN against the finite elements."""
     rows: list[Row] = []
     weights = reference.labels.weights
@@ -141,11 +141,11 @@ def _limit_text(tolerance: ToleranceTable) -> str:
     return " and ".join(parts)
 
 
-def admissibility(study: Study, model: ReferenceModel, reference: StateSet, generation: Generation) -> list[Row]:
+def admissibility(study: Study, model: ReferenceModel, reference: States, generation: Generation) -> list[Row]:
     """Physical admissibility of each method's held-out states, and of the reference itself."""
     check = model.admissibility()
     figures: list[Row] = []
-    sources: dict[str, StateSet] = {"reference": reference, **generation.states}
+    sources: dict[str, States] = {"reference": reference, **generation.states}
     for value in study.states.held_out:
         for method, states in sources.items():
             fields = {name: states.field(name).values[states.index(value)] for name in study.fields}

@@ -195,18 +195,8 @@ class Problem:
 
     @cached_property
     def held(self) -> Force:
-        """The force with the softness that the tolerance asks for, where it is the force that knows it.
-
-        Raises:
-            InputError: a negative tolerance, or a force that holds its states exactly.
-        """
-        if isinstance(self.force, Least) or not np.any(self.softness):
-            return self.force
-        if not isinstance(self.force, Scattered) or self.force.order < 0:
-            raise InputError(
-                f"{self.force} holds its states exactly: soft states need a least force of order 0 or more"
-            )
-        return replace(self.force, allowed=tuple(float(misfit) for misfit in self.softness))
+        """The force with the softness that the tolerance asks for, where the force is what knows it; see `soften`."""
+        return self.force if isinstance(self.force, Least) else soften(self.force, self.softness)
 
     @cached_property
     def motion(self) -> ExactMotion:
@@ -257,6 +247,19 @@ class Problem:
         if len(self.states.coordinates) == 1:
             facts |= {"damping": self.damping, "pseudo_time": str(self.time)}
         return facts | {"carried": "label by label" if self.transform is None else str(self.transform)}
+
+
+def soften(force: Force, softness: Array) -> Force:
+    """A force over several coordinates with the softness (K,) of its states, in features.
+
+    Raises:
+        InputError: a force that holds its states exactly.
+    """
+    if not np.any(softness):
+        return force
+    if not isinstance(force, Scattered) or force.order < 0:
+        raise InputError(f"{force} holds its states exactly: soft states need a least force of order 0 or more")
+    return replace(force, allowed=tuple(float(misfit) for misfit in softness))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import qmc
 
-from cmgai_fem.calibration.space import calibrate_space, inside_hull, trials_for
+from cmgai_fem.calibration.calibrate import Calibration, calibrate
+from cmgai_fem.calibration.candidates import Candidate, Search
+from cmgai_fem.calibration.trials import inside_hull, trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, NestedMotion, grid_axes
@@ -16,7 +20,7 @@ from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Problem
 
 LOW, SPAN = np.array([100.0, 2.0]), np.array([600.0, 6.0])
-LINEAR = (("linear", 1.0),)
+LINEAR = Search(kinds=())
 GRID = np.array([[x, y] for x in (0.0, 0.3, 0.6, 1.0) for y in (0.0, 0.4, 0.7, 1.0)])
 
 
@@ -58,7 +62,7 @@ def test_the_field_is_the_weighted_sum_of_the_known_ones():
 )
 def test_units_of_the_coordinates_change_nothing(choice):
     states = known(GRID)
-    scaled = States(states.labels, states.coordinate, states.values * [1e-3, 1e6], states.fields)
+    scaled = States(states.labels, states.coordinates, states.values * [1e-3, 1e6], states.fields)
     one = solve(Problem(states, force=choice)).at([333.0, 5.1])
     other = solve(Problem(scaled, force=choice)).at([0.333, 5.1e6])
     np.testing.assert_allclose(one, other, rtol=1e-9)
@@ -98,12 +102,16 @@ def along(fields: np.ndarray, axis: np.ndarray, line: Line, target: float) -> np
     return solve(problem).at(target)
 
 
+def nested(values: np.ndarray) -> NestedMotion:
+    return Nested((Line(0), Line(0))).motion(Coordinates((Coordinate("a"), Coordinate("b"))), values)
+
+
 def test_errors_of_states_left_out_of_a_grid_know_neither_of_their_lines():
-    motion = NestedMotion.of(GRID, (Line(0), Line(0)))
+    motion = nested(GRID)
     data = np.random.default_rng(0).random(16)
     row = 5  # the second value of both coordinates
     kept = (GRID[:, 0] != GRID[row, 0]) & (GRID[:, 1] != GRID[row, 1])
-    alone = NestedMotion.of(GRID[kept], (Line(0), Line(0))).weights(GRID[[row]])[0] @ data[kept]
+    alone = nested(GRID[kept]).weights(GRID[[row]])[0] @ data[kept]
     assert (motion.left_out @ data)[row] == pytest.approx(alone - data[row], rel=1e-9)
 
 
@@ -158,18 +166,24 @@ def test_tolerances_make_states_soft_as_in_one_coordinate():
     tolerance = (0.01, 0.03, 0.02, 0.05, 0.01)
     one = Problem(States(labels, Coordinate("load"), values, {"f": field}), force=Least(0), tolerance=tolerance)
     axis = Coordinates((Coordinate("load"),))
-    several = Problem(States(labels, axis, values[:, None], {"f": field}), tolerance=tolerance)
+    several = Problem(States(labels, axis, values[:, None], {"f": field}), force=Scattered(0), tolerance=tolerance)
     for value in (0.1, 0.45, 0.9):
         np.testing.assert_allclose(solve(several).at([value]), solve(one).at(value), atol=1e-8)
     with pytest.raises(InputError, match="soft states need a least force of order 0"):
-        solve(several.with_choice(Scattered(-1)))
+        solve(replace(several, force=Scattered(-1)))
     with pytest.raises(InputError, match="must not be negative"):
         solve(Problem(several.states, tolerance=-1.0))
 
 
+def solvable(calibration: Calibration) -> list[Candidate]:
+    found = [choice for choice, error in calibration.table if np.isfinite(error)]
+    assert found and all(isinstance(choice.force, Scattered) for choice in found)
+    return found
+
+
 def test_calibration_of_soft_states_leaves_hard_choices_away():
-    calibration = calibrate_space(Problem(known(scattered(10)), tolerance=0.05), [LOW + SPAN * 0.5], kinds=LINEAR)
-    assert all(isinstance(choice, Scattered) and choice.order >= 0 for choice, _ in calibration.table)
+    calibration = calibrate(Problem(known(scattered(10)), tolerance=0.05), [LOW + SPAN * 0.5], search=LINEAR)
+    assert all(choice.force.order >= 0 for choice in solvable(calibration))
 
 
 def test_a_state_of_the_wrong_size_is_refused():
@@ -208,9 +222,9 @@ def test_calibration_finds_the_polynomial_that_the_states_are():
     field = (1.0 + s + 2.0 * t + s * t - t**2)[:, None, None] * np.linspace(1.0, 2.0, 30)[:, None]
     states = known(places, field)
     target = np.array([0.45, 0.55])
-    calibration = calibrate_space(Problem(states), [LOW + SPAN * target])
+    calibration = calibrate(Problem(states), [LOW + SPAN * target])
     assert calibration.error < 1e-8
-    generated = calibration.solve(Problem(states)).at(LOW + SPAN * target)
+    generated = calibration.solve(Problem(states), solve).at(LOW + SPAN * target)
     exact = 1.0 + target[0] + 2.0 * target[1] + target.prod() - target[1] ** 2
     np.testing.assert_allclose(generated[:, 0], exact * np.linspace(1.0, 2.0, 30), rtol=1e-7)
 
@@ -220,8 +234,8 @@ def test_calibration_is_better_than_a_fixed_spline_and_finds_anisotropy():
     states = known(places)
     targets = list(LOW + SPAN * asked)
     problem = Problem(states)
-    solution = calibrate_space(problem, targets, local=True).solve(problem)
-    plain = solve(problem.with_choice(Scattered(0)))
+    solution = calibrate(problem, targets, local=True).solve(problem, solve)
+    plain = solve(replace(problem, force=Scattered(0)))
     truth = front(asked)
     errors = [
         np.linalg.norm([made.at(x) - y for x, y in zip(targets, truth, strict=True)]) for made in (solution, plain)
@@ -232,13 +246,13 @@ def test_calibration_is_better_than_a_fixed_spline_and_finds_anisotropy():
 def test_a_grid_is_among_the_candidates():
     rough = np.round(7.0 * GRID[:, :1]) % 2.0  # a zigzag along one coordinate that only straight pieces bear
     fields = (rough + GRID[:, 1:] ** 2)[:, :, None] * np.ones((16, 30, 1))
-    calibration = calibrate_space(Problem(known(GRID, fields)), [LOW + SPAN * 0.5])
-    assert any(isinstance(choice, Nested) for choice, _ in calibration.table)
+    calibration = calibrate(Problem(known(GRID, fields)), [LOW + SPAN * 0.5])
+    assert any(isinstance(choice.force, Nested) for choice, _ in calibration.table)
 
 
 def test_calibration_is_plain_data_and_reads_nothing_but_known_states():
     states = known(scattered(10))
-    calibration = calibrate_space(Problem(states), [LOW + SPAN * 0.5])
+    calibration = calibrate(Problem(states), [LOW + SPAN * 0.5])
     described = calibration.describe()
     assert described["chosen"] == str(calibration)
     assert sum(member["weight"] for member in described["members"]) == pytest.approx(1.0)
@@ -247,5 +261,5 @@ def test_calibration_is_plain_data_and_reads_nothing_but_known_states():
 
 def test_where_the_other_states_lie_on_a_line_only_tension_can_answer():
     places = np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0], [1.0, 0.0], [0.5, 1.0]])
-    calibration = calibrate_space(Problem(known(places)), [LOW + SPAN * [0.5, 0.5]])
-    assert all(isinstance(choice, Scattered) and choice.tension > 0.0 for choice, _ in calibration.table)
+    calibration = calibrate(Problem(known(places)), [LOW + SPAN * [0.5, 0.5]])
+    assert all(choice.force.tension > 0.0 for choice in solvable(calibration))

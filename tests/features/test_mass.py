@@ -6,8 +6,7 @@ from scipy.spatial import Delaunay
 from scipy.special import erf
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.features.mass import MassTransform
-from cmgai_fem.features.rearrangement import Rearrangement
+from cmgai_fem.features.mass import MassTransform, Rearrangement
 from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
@@ -31,7 +30,7 @@ def grid(*axes):
 
 def states_of(labels, field, values=KNOWN):
     snapshots = np.stack([field(labels.points, s) for s in values])
-    return States(labels, Coordinate("s"), np.asarray(values), {"u": Field(snapshots[:, :, None], "1", ("",))})
+    return States.of(labels, Coordinate("s"), np.asarray(values), {"u": Field(snapshots[:, :, None], "1", ("",))})
 
 
 def pulse_on_a_line(points, s):
@@ -164,4 +163,4 @@ def test_bad_states_are_one_clear_line():
         MassTransform.of(states_of(grid(LINE), pulse_on_a_line), axes=(0, 1))
     vector = Field(np.zeros((5, len(LINE), 2)), "1", ("x", "y"))
     with pytest.raises(InputError, match="scalar fields; 'v' has 2"):
-        MassTransform.of(States(grid(LINE), Coordinate("s"), KNOWN, {"v": vector}))
+        MassTransform.of(States.of(grid(LINE), Coordinate("s"), KNOWN, {"v": vector}))
