@@ -95,8 +95,15 @@ def generate(
     lower: float | None = None,
     monotone: bool = False,
     monotone_in: Annotated[list[str] | None, Repeated] = None,
+    ordered: bool = False,
+    mass: Annotated[list[str] | None, Repeated] = None,
+    stiffness: Annotated[list[float] | None, Repeated] = None,
+    damping: Annotated[list[float] | None, Repeated] = None,
+    pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
     method: Literal["fem", "pinn"] = "fem",
-    seed: int = 0,
+    seed: int | None = None,
+    device: Literal["cpu", "cuda"] | None = None,
+    rivals: bool = False,
     sensors: Path | None = None,
     model: bool = False,
     save_model: Path | None = None,
@@ -129,10 +136,24 @@ def generate(
         The field never decreases along the state coordinate.
     monotone_in
         Name of one of several coordinates along which the field never decreases; may be repeated.
+    ordered
+        The field never decreases from one component to the next (a history).
+    mass
+        Order of axes, e.g. x or yx, in which to try carrying a scalar field as mass (moving fronts); may be repeated.
+    stiffness
+        Stiffness of the membrane law to try beside no law; may be repeated.
+    damping
+        Damping to try beside none, instead of 1 and 4; may be repeated.
+    pseudo_time
+        Map of the coordinates to try beside the linear one, instead of all; may be repeated.
     method
         Which transport: finite elements or networks.
     seed
         Seed of the networks.
+    device
+        Where the networks are trained.
+    rivals
+        Also write what the simple methods make of the same states, as arrays FIELD_by_RIVAL.
     sensors
         Table (.csv) of what is known of the wanted state; the generated field honours it.
     model
@@ -144,58 +165,49 @@ def generate(
     hardening
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
-    of_files: dict[str, object] = {
+    of_states: dict[str, object] = {
         "field": field, "unit": unit, "values": values, "values-from": values_from, "lower": lower,
-        "monotone": monotone, "monotone-in": monotone_in,
+        "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
+        "damping": damping, "pseudo-time": pseudo_time,
     }  # fmt: skip
-    of_fields = of_files | {"sensors": sensors, "save-model": save_model, "resume": resume}
-    from cmgai_fem.commands.options import field_inputs, point, refuse, single_file
+    of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
+    of_networks: dict[str, object] = {"seed": seed, "device": device}
+    from cmgai_fem.commands.inputs import given_inputs, point, refuse, single_file
 
     points = [point(text, "--at") for text in at or []]
     if model:
         from cmgai_fem.commands.generate import generate_from_model
 
-        given: dict[str, object] = {
-            "coordinate": coordinate,
-            "hardening": hardening,
-            "seed": seed or None,
-            "method": method == "pinn",
-        }
-        refuse(of_fields | given, "a model is solved already")
+        given = {"coordinate": coordinate, "hardening": hardening, "method": method == "pinn", "sensors": sensors}
+        refuse(of_states | of_runs | of_networks | given, "a model is solved already")
         generate_from_model(single_file(inputs, "--model"), points, out, report=_say)
         return 0
+    if method == "fem":
+        refuse(of_networks, "finite elements have no networks; --method pinn has")
     if inputs[0].suffix.lower() == ".csv":
         from cmgai_fem.material_level.curve_solver import CurveSolver
         from cmgai_fem.material_level.generate import generate_curves
 
         table = single_file(inputs, "a table of curves")
-        refuse(of_fields, f"{table} is a table of stress-strain tests, which holds all that this would say")
-        solver = CurveSolver(method, seed)
-        generate_curves(table, coordinate or ["state"], points, out, _say, hardening, solver)
+        because = f"{table} is a table of stress-strain tests, which holds all that this would say"
+        refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
+        generate_curves(table, coordinate or ["state"], points, out, _say, hardening, CurveSolver(method, seed or 0))
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
-    from cmgai_fem.commands.inputs import Inputs, ScatteredInputs, load_states_file
+    from cmgai_fem.commands.sensors import complete_state
+    from cmgai_fem.generate import Networks
 
-    asked: Inputs | ScatteredInputs
-    if inputs[0].suffix.lower() == ".toml":
-        refuse(of_files | {"coordinate": coordinate}, f"{inputs[0]} is where it is said")
-        asked = load_states_file(single_file(inputs, "a states.toml"))
-    else:
-        asked = field_inputs(
-            inputs, field, coordinate or ["state"], unit or [], values, values_from, lower, monotone, monotone_in or []
-        )
+    asked = given_inputs(inputs, of_states | {"coordinate": coordinate})
+    networks = Networks(seed or 0, device or "cpu")
+    if sensors is not None:
+        refuse(of_runs, "sensors complete one state, which is generated anew")
+        complete_state(asked, points, out, sensors, method=method, networks=networks, report=_say)
+        return 0
     generate_fields(
-        asked,
-        points,
-        out,
-        method=method,
-        seed=seed,
-        sensors=sensors,
-        save_model=save_model,
-        resume=resume,
+        asked, points, out, method=method, networks=networks, rivals=rivals, save_model=save_model, resume=resume,
         report=_say,
-    )
+    )  # fmt: skip
     return 0
 
 
@@ -212,7 +224,7 @@ def compare(generated: Path, reference: Path, /, *, field: str) -> int:
     field
         Name of the field in both.
     """
-    from cmgai_fem.commands.generate import compare as compare_files
+    from cmgai_fem.commands.compare import compare as compare_files
     from cmgai_fem.commands.terminal import show_error
 
     show_error(compare_files(generated, reference, field))

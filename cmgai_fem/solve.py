@@ -29,6 +29,8 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
         InputError: there is no such method, or the problem is one that the method cannot solve.
         ConvergenceError: the solver did not reach its tolerance.
     """
+    if not isinstance(problem, Problem):
+        raise InputError(f"solve takes a Problem, not {type(problem).__name__}")
     if method == "fem":
         from cmgai_fem.fem.solver import solve_fem
 
