@@ -288,12 +288,6 @@ def _verify_codes(folder: Path, quick: bool, device: str, seed: int) -> int:
     return 1 if failed else 0
 
 
-def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.material_level.study import run_stress_strain
-
-    return run_stress_strain(folder, device, seed, _say)
-
-
 def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
     from cmgai_fem.commands.terminal import show
     from cmgai_fem.distributions.multimodal_study import run_multimodal
@@ -323,7 +317,6 @@ def _verify_laws(folder: Path, quick: bool, device: str, seed: int) -> int:
 # Studies whose data are no sweep of a reference model, by name.
 OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
     "codes": _verify_codes,
-    "stress-strain": _verify_curves,
     "multimodal": _verify_multimodal,
     "digits": _verify_digits,
     "optimal-transport": _verify_optimal_transport,

@@ -14,13 +14,16 @@ from cmgai_fem.material_level.curve_transport import Line, above_scatter, carry,
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
 from cmgai_fem.material_level.generator import Generator, finish
 from cmgai_fem.material_level.mean_curves import MeanCurves, label_weights, mean_curves
-from cmgai_fem.material_level.rivals import rival_curves
 from cmgai_fem.material_level.scattered import Path, generate_scattered, line_to, path_line
-from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Array
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.space import solve_space
 
+truth = study_module(studies_folder() / "stress-strain", "truth")
+rival_curves = study_module(studies_folder() / "stress-strain", "rivals").rival_curves
+MATERIALS, TEMPERATURE, make_tests = truth.MATERIALS, truth.TEMPERATURE, truth.make_tests
 STRAIN = np.linspace(0.0, 0.3, 7)
 
 

@@ -17,9 +17,12 @@ from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
 from cmgai_fem.material_level.mean_curves import mean_curves
 from cmgai_fem.material_level.pair_generator import PairCurve, generate_pairs
 from cmgai_fem.material_level.pair_trials import beyond, reaches, scattered_trials
-from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
 from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 
+truth = study_module(studies_folder() / "stress-strain", "truth")
+MATERIALS, TEMPERATURE, make_tests = truth.MATERIALS, truth.TEMPERATURE, truth.make_tests
 STRAIN = np.linspace(0.0, 0.3, 9)
 COORDINATES = (TEMPERATURE, Coordinate("strain_rate", "1/s"))
 State = tuple[float, float]

@@ -13,12 +13,15 @@ from cmgai_fem.material_level.corners import Grid
 from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
 from cmgai_fem.material_level.mean_curves import MeanCurves, label_weights, mean_curves
-from cmgai_fem.material_level.study_data import MATERIALS, TEMPERATURE, make_tests
 from cmgai_fem.material_level.surfaces import Surface, SurfaceChoice, calibrate_surface
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Array
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.space import solve_space
 
+truth = study_module(studies_folder() / "stress-strain", "truth")
+MATERIALS, TEMPERATURE, make_tests = truth.MATERIALS, truth.TEMPERATURE, truth.make_tests
 STRAIN = np.linspace(0.0, 0.3, 11)
 COORDINATES = (TEMPERATURE, replace(TEMPERATURE, name="strain_rate", unit="1/s"))
 STATES = np.array(list(product((300.0, 400.0, 500.0, 600.0, 700.0), (0.1, 1.0, 10.0, 100.0))))

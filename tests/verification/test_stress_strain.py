@@ -1,18 +1,23 @@
 """The stress-strain study: its file, verdicts and, at length, the whole run."""
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.measured_points import leave_states_out
-from cmgai_fem.material_level.study import judge, run_stress_strain
-from cmgai_fem.material_level.study_cases import Row, run_case
-from cmgai_fem.material_level.study_data import MATERIALS
-from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, ToleranceTable, load_stress_strain
-from cmgai_fem.study.file import find_study, studies_folder
+from cmgai_fem.study.file import read_study, studies_folder, validated
+from cmgai_fem.study.findings import Row
+from cmgai_fem.study.pipelines import study_module
+from cmgai_fem.study.run import Options, run_study
 
+FOLDER = studies_folder() / "stress-strain"
+pipeline, tables, truth = (study_module(FOLDER, name) for name in ("pipeline", "tables", "truth"))
+CaseTable, TestsTable, ToleranceTable = tables.CaseTable, tables.TestsTable, tables.ToleranceTable
+judge, run_case = study_module(FOLDER, "tolerances").judge, study_module(FOLDER, "cases").run_case
+leave_states_out, MATERIALS = study_module(FOLDER, "measured_points").leave_states_out, truth.MATERIALS
+STUDY = validated(pipeline.Study, FOLDER, read_study(FOLDER / "study.toml"))
 TOLERANCES = ToleranceTable(every_state=0.04, share_of_fpca_gpr=0.5, share_of_best_rival=1.0, pinn_against_fem=0.002)
 
 
@@ -47,11 +52,10 @@ def test_each_tolerance_fails_by_itself(figures: tuple[float, float, float], fai
 
 
 def test_shipped_study_file_covers_both_metals_and_all_splits() -> None:
-    study = load_stress_strain(find_study("stress-strain"))
-    assert {(case.material, case.split) for case in study.cases} == {
+    assert {(case.material, case.split) for case in STUDY.cases} == {
         (material, split) for material in MATERIALS for split in ("temperature", "strain_rate", "corner")
     }
-    for case in study.cases:
+    for case in STUDY.cases:
         axis = 1 if case.split == "strain_rate" else 0
         known = [state[axis] for state in case.known]
         asked = [state[axis] for state in case.asked]
@@ -61,14 +65,16 @@ def test_shipped_study_file_covers_both_metals_and_all_splits() -> None:
 
 
 def test_wrong_keys_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "study.toml"
-    path.write_text(find_study("stress-strain").read_text().replace("noise =", "nois ="))
+    path, shipped = tmp_path / "study.toml", (FOLDER / "study.toml").read_text()
+    path.write_text(shipped.replace("noise =", "nois ="))
     with pytest.raises(InputError, match=r"tests\.noise"):
-        load_stress_strain(path)
-    text = find_study("stress-strain").read_text().replace("[77.0, 0.001]", "[200.0, 0.001]")
-    path.write_text(text)
+        validated(pipeline.Study, path, read_study(path))
+    path.write_text(shipped.replace("[77.0, 0.001]", "[200.0, 0.001]"))
     with pytest.raises(InputError, match="is a known one"):
-        load_stress_strain(path)
+        validated(pipeline.Study, path, read_study(path))
+    path.write_text(shipped.replace("[77.0, 0.001]", "[77.0]"))
+    with pytest.raises(InputError, match="at least 2 items"):
+        validated(pipeline.Study, path, read_study(path))
 
 
 def test_truth_is_asked_for_after_everything_is_generated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +95,7 @@ def test_truth_is_asked_for_after_everything_is_generated(monkeypatch: pytest.Mo
         material="steel_4340", split="temperature", temperatures=[300.0, 400.0, 500.0, 600.0, 700.0], rates=[1.0],
         held_out=[[800.0, 1.0]],
     )  # fmt: skip
-    tests = MeasurementTable(points=20, repeats=2, noise=0.02, largest_strain=0.3)
+    tests = TestsTable(points=20, repeats=2, noise=0.02, largest_strain=0.3)
     result = run_case(case, tests, "cpu", 1, lines.append)
     # Once for the true curve and once for each test made later.
     assert calibrated_before == [True] * 3
@@ -100,29 +106,49 @@ def test_truth_is_asked_for_after_everything_is_generated(monkeypatch: pytest.Mo
     assert {item["method"] for item in result.rows if "mean_covered" in item} == {"fem", "pinn"}
 
 
-def measured_file() -> Path:
-    return studies_folder().parent / load_stress_strain(find_study("stress-strain")).measured
+MEASURED = FOLDER / STUDY.measured
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not measured_file().is_file(), reason="the measured points are not beside the project")
+@pytest.mark.skipif(not MEASURED.is_file(), reason="the measured points are not beside the project")
 def test_every_measured_state_is_left_out() -> None:
-    table, left_out = leave_states_out(measured_file(), lambda line: None)
+    table, left_out = leave_states_out(MEASURED, lambda line: None)
     assert len(left_out) == len(table) == 10
     assert all(state.points >= 2 for state in left_out)
     assert all(0.0 < error < 0.25 for state in left_out for error in state.errors.values())
 
 
+def test_one_case_from_file_to_page(tmp_path: Path) -> None:
+    overrides = [
+        "tests.points=12", "tests.repeats=2", "measured=none.csv",
+        'cases=[{material="steel_4340", split="temperature", temperatures=[300.0, 400.0, 500.0, 600.0], rates=[1.0], '
+        "held_out=[[700.0, 1.0]]}]",
+    ]  # fmt: skip
+    found, folder = run_study(str(FOLDER), Options(tmp_path, seed=3, overrides=overrides), lambda line: None)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["provenance"]["seed"] == 3
+    assert run["notes"][-1] == "measured points: no file none.csv, their table is left out"
+    assert [section.title for section in found.sections] == ["steel 4340 temperature", "Bands of 95 %", "Notes"]
+    table = found.sections[0].tables[0]
+    errors = {row["method"]: row["nrmse"] for row in found.rows if row["against"] == "reference"}
+    assert ("FEM transport", f"{100 * errors['fem']:.2f}") in table.rows
+    assert {table.rows[row][0] for row in table.marked} == {
+        "FEM transport", "PINN transport", "PINN transport against FEM"
+    }  # fmt: skip
+    assert "http:" not in (page := (folder / "report.html").read_text())
+    assert "https:" not in page
+    generated = list(csv.DictReader((folder / "generated.csv").read_text().splitlines()))
+    assert {(row["method"], float(row["temperature"])) for row in generated} == {("fem", 700.0), ("pinn", 700.0)}
+
+
+def test_ranks_mean_nothing_here() -> None:
+    with pytest.raises(InputError, match="--ranks: means nothing"):
+        run_study(str(FOLDER), Options(ranks=2), lambda line: None)
+
+
 @pytest.mark.slow
 def test_the_whole_study(tmp_path: Path) -> None:
-    lines: list[str] = []
-    code = run_stress_strain(tmp_path, "cpu", 0, lines.append)
-    run = json.loads((tmp_path / "run.json").read_text())
-    held = {item["name"]: item["passed"] for item in run["tolerances"]}
-    assert code == (0 if all(held.values()) else 1)
+    found, _ = run_study(str(FOLDER), Options(tmp_path), lambda line: None)
+    held = {verdict.name: verdict.passed for verdict in found.verdicts}
     assert held["mean against the best of linear, spline and POD-GPR (pod_gpr)"]
     assert held["PINN against finite elements"]
-    page = (tmp_path / "report.html").read_text()
-    assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    ).replace("https://matplotlib.org", "")

@@ -1,32 +1,60 @@
-"""Rivals for states scattered over two coordinates: plane, thin-plate spline, POD-GPR and FPCA-GPR.
+"""Rivals on stress-strain curves: along one coordinate, to a corner of two, and from states scattered over both.
 
-The coordinates are temperature and the logarithm of the strain rate, scaled to the known range. Labels known at the
-same states are treated together, as in the transport. Unlike `baselines.scattered`, which holds fields without scatter
-exactly, they allow for the scatter of tests: a plane of least squares, processes with a nugget, few modes.
+Temperature and the logarithm of the strain rate are the coordinates, as in the transport. Unlike those of the package,
+which hold fields without scatter exactly, the rivals over both coordinates allow for the scatter of tests: a plane of
+least squares, processes with a nugget, few modes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
+from cmgai_fem.material_level.choices import axes_for, stretch
+from cmgai_fem.material_level.corners import Carrier, Grid
+from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.mean_curves import MeanCurves
-from cmgai_fem.rivals.gaussian_process import (
-    AMPLITUDES,
-    LENGTH_SCALES,
-    NOISE,
-    TREND_VARIANCE,
-    likeliest,
-)
+from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals.gaussian_process import AMPLITUDES, LENGTH_SCALES, NOISE, TREND_VARIANCE, likeliest
 from cmgai_fem.rivals.reduced import decompose
 from cmgai_fem.states.states import Array
 
+# Rivals that go along one coordinate and then the other; regressions take both coordinates at once.
+STEPWISE = ("linear", "natural_spline", "pchip")
+REGRESSIONS = ("pod_gpr", "fpca_gpr")
 # Share of variance that the modes must explain: what is left of scattered tests is their scatter.
 EXPLAINED = 0.9999
 
 Rival = Callable[[Array, Array, Array], Array]
 """Takes known places (K, 2), their stresses (K, l) and a place (2,); returns (l,) stresses."""
+
+
+def rival_curves(rival: str, line: Line, values: Sequence[float]) -> Array:
+    """(T, L) stress [Pa] at values of the line's coordinate by the baseline called `rival`.
+
+    A strain rate enters by its logarithm, as it does in the transport. All labels must be known at all states.
+    """
+    axis = axes_for(line.coordinate.name, line.values)[0]
+    predictor = BASELINES[rival].fit(stretch(axis, line.values), line.curves.stress, line.curves.weights)
+    return predictor(stretch(axis, np.asarray(values, dtype=float)))
+
+
+def rival_corner(rival: str, grid: Grid, state: tuple[float, float]) -> Array:
+    """(L,) stress [Pa] at a corner.
+
+    Regressions take temperature and log rate at once; the others go along one coordinate and then the other, and both
+    orders are averaged.
+    """
+    if rival in REGRESSIONS:
+        return predict_scattered(SCATTERED_RIVALS[rival], grid.curves, np.array(state))
+
+    def carry_line(line: Line, value: float) -> tuple[Array, Array]:
+        stress = rival_curves(rival, line, [value])[0]
+        return stress, np.zeros((len(stress), 1))
+
+    carriers: Mapping[int, Carrier] = {0: carry_line, 1: carry_line}
+    return np.mean([grid.go(state, first, carriers)[0] for first in (0, 1)], axis=0)
 
 
 def predict_scattered(rival: Rival, curves: MeanCurves, state: Array) -> Array:

@@ -12,8 +12,9 @@ from scipy.optimize import least_squares
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.material_level.curves import CurveTable
-from cmgai_fem.material_level.flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 from cmgai_fem.states.states import Array
+
+from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 
 FlowStress = Callable[[Array, float, float], Array]
 MELTING = 1800.0

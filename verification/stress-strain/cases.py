@@ -1,7 +1,7 @@
 """One case of the stress-strain study: generation from the known tests, then comparison with the held-out truth."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,25 +9,25 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.constitutive_fits import fit_models
 from cmgai_fem.material_level.corner_generator import CornerGenerator
 from cmgai_fem.material_level.corners import Grid
-from cmgai_fem.material_level.coverage import share_of_curve, share_of_points
 from cmgai_fem.material_level.curve_calibration import curve_error
 from cmgai_fem.material_level.curve_solver import CurveSolver
 from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.curves import CurveTable, Test
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
-from cmgai_fem.material_level.rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
-from cmgai_fem.material_level.study_data import MATERIALS, Material, make_tests
-from cmgai_fem.material_level.study_tables import CaseTable, MeasurementTable, State
 from cmgai_fem.rivals import BASELINES
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Array
+from cmgai_fem.study.findings import Row
+from cmgai_fem.study.pipelines import Report
 
-Report = Callable[[str], None]
-Row = dict[str, Any]
+from .constitutive_fits import fit_models
+from .coverage import share_of_curve, share_of_points
+from .rivals import REGRESSIONS, STEPWISE, rival_corner, rival_curves
+from .tables import CaseTable, State, TestsTable
+from .truth import MATERIALS, Material, make_tests
 
 # Added to the seed of the known tests: tests at held-out states that no band has seen.
 LATER = 1_000_000
@@ -62,7 +62,7 @@ class CaseResult:
 
 def run_case(
     case: CaseTable,
-    tests: MeasurementTable,
+    tests: TestsTable,
     device: str,
     seed: int,
     report: Report,
@@ -194,7 +194,7 @@ def _rows(
                     "method": method, "against": against,
                     "nrmse": curve_error(stress, target, made.curves.weights, case.plastic),
                     "level_error": float(np.sqrt(np.mean((stress - target) ** 2) / np.mean(target**2))),
-                    "seconds": seconds["transport"] if method in ("fem", "pinn") else "",
+                    "seconds": seconds["transport"] if method in METHODS else "",
                     **(covered if against == "reference" else {}),
                 }
             )  # fmt: skip

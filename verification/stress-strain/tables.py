@@ -1,19 +1,19 @@
-"""The stress-strain study file: data from published models, cases, measured points and tolerances."""
+"""What the file of the stress-strain study says: how it is tested, cases, measured points and tolerances."""
 
-import tomllib
-from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.study_data import MATERIALS
-from cmgai_fem.study.file import Table, first_problem
+from cmgai_fem.study.file import StudyFile, Table
+
+from .truth import MATERIALS
 
 State = tuple[float, float]
+"""Temperature [K] and strain rate [1/s]."""
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class MeasurementTable(Table):
+class TestsTable(Table):
     """`[tests]`: how the known states were measured.
 
     Args:
@@ -23,8 +23,10 @@ class MeasurementTable(Table):
         largest_strain: last strain [-].
     """
 
-    points: int
-    repeats: int
+    __test__ = False  # not a pytest class, whatever its name begins with
+
+    points: int = Field(ge=4)
+    repeats: int = Field(ge=1)
     noise: float
     largest_strain: float
 
@@ -44,16 +46,14 @@ class CaseTable(Table):
     split: Literal["temperature", "strain_rate", "corner"]
     temperatures: list[float]
     rates: list[float]
-    held_out: list[list[float]]
+    held_out: list[Pair] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if any(len(state) != 2 for state in self.held_out):
-            raise ValueError("held_out lists pairs of a temperature and a strain rate")
-        known = {(t, r) for t in self.temperatures for r in self.rates}
-        for state in self.held_out:
-            if (state[0], state[1]) in known:
-                raise ValueError(f"the held-out state {state} is a known one")
+        known = set(self.known)
+        for state in self.asked:
+            if state in known:
+                raise ValueError(f"the held-out state {list(state)} is a known one")
         varied = {"temperature": self.temperatures, "strain_rate": self.rates}
         if self.split != "corner" and any(len(v) != 1 for name, v in varied.items() if name != self.split):
             raise ValueError(f"a split in {self.split} keeps the other coordinate at one value")
@@ -96,30 +96,19 @@ class ToleranceTable(Table):
     pinn_against_fem: float
 
 
-class StressStrainStudy(Table):
-    """The whole study file."""
+class StressStrainStudy(StudyFile):
+    """The whole study file.
 
-    name: str
-    title: str
-    description: str
-    kind: Literal["stress-strain"]
-    measured: str = ""
-    tests: MeasurementTable
-    cases: list[CaseTable]
-    tolerances: ToleranceTable
-
-
-def load_stress_strain(path: Path) -> StressStrainStudy:
-    """Read and validate the study file.
-
-    Raises:
-        InputError: not TOML, an unknown key or a wrong type; one line.
+    Args:
+        seed: of the scatter of the tests and of the networks.
+        measured: table of measured points, from the study's folder; left out where there is no such file.
+        tests: how the known states are measured.
+        cases: what is known and what is held out.
+        tolerances: what the figures must keep.
     """
-    try:
-        return StressStrainStudy(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from None
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from None
+
+    seed: int = 0
+    measured: str = ""
+    tests: TestsTable
+    cases: list[CaseTable] = Field(min_length=1)
+    tolerances: ToleranceTable

@@ -10,8 +10,9 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
-from cmgai_fem.material_level.flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 from cmgai_fem.states.states import Array, Coordinate
+
+from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 
 TEMPERATURE = Coordinate("temperature", "K")
 STRAIN_RATE = Coordinate("strain_rate", "1/s")

@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.material_level.coverage import share_of_curve, share_of_points
 from cmgai_fem.material_level.curve_solver import BY_ELEMENTS
 from cmgai_fem.material_level.curve_transport import Line
 from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
 from cmgai_fem.material_level.generator import GeneratedCurve, Generator
 from cmgai_fem.material_level.mean_curves import mean_curves
-from cmgai_fem.material_level.study_data import TEMPERATURE
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 
+STUDY = studies_folder() / "stress-strain"
+coverage = study_module(STUDY, "coverage")
+share_of_curve, share_of_points = coverage.share_of_curve, coverage.share_of_points
+TEMPERATURE = study_module(STUDY, "truth").TEMPERATURE
 STRAIN = np.linspace(0.0, 1.0, 101)
 
 

@@ -1,18 +1,19 @@
 """Real measured points: every state left out in turn and generated from the others, by every method."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.material_level.constitutive_fits import fit_models
 from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.material_level.mean_curves import mean_curves
 from cmgai_fem.material_level.reader import read_curves
 from cmgai_fem.material_level.scattered import generate_scattered, level_error
-from cmgai_fem.material_level.scattered_rivals import SCATTERED_RIVALS, predict_scattered
 from cmgai_fem.solve import solve
+from cmgai_fem.study.pipelines import Report
+
+from .constitutive_fits import fit_models
+from .rivals import SCATTERED_RIVALS, predict_scattered
 
 # States of the measured table have as few as two points: digitised from figures, nothing else is known of them.
 LEAST_POINTS = 2
@@ -37,7 +38,7 @@ class LeftOutState:
     errors: dict[str, float]
 
 
-def leave_states_out(path: Path, report: Callable[[str], None]) -> tuple[CurveTable, list[LeftOutState]]:
+def leave_states_out(path: Path, report: Report) -> tuple[CurveTable, list[LeftOutState]]:
     """Leave every state of the measured table out in turn.
 
     Args:
