@@ -193,13 +193,13 @@ def generate(
         generate_from_model(single_file(inputs, "--model"), points, out, report=_say)
         return 0
     if inputs[0].suffix.lower() == ".csv":
-        from cmgai_fem.material_level.curve_solver import CurveSolver
-        from cmgai_fem.material_level.generate import generate_curves
+        from cmgai_fem.commands.curves import generate_from_table
+        from cmgai_fem.solve import Solver
 
         table = single_file(inputs, "a table of curves")
         refuse(of_fields, f"{table} is a table of stress-strain tests, which holds all that this would say")
-        solver = CurveSolver(method, seed)
-        generate_curves(table, coordinate or ["state"], points, out, _say, hardening, solver)
+        solver = Solver(method, {"seed": seed} if method == "pinn" else {})
+        generate_from_table(table, coordinate or ["state"], points, out, _say, hardening, solver)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields

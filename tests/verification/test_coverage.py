@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.material_level.curve_solver import BY_ELEMENTS
-from cmgai_fem.material_level.curve_transport import Line
-from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
-from cmgai_fem.material_level.generator import GeneratedCurve, Generator
-from cmgai_fem.material_level.mean_curves import mean_curves
+from cmgai_fem.curves.generate import generate_curves
+from cmgai_fem.curves.generated import GeneratedCurve
+from cmgai_fem.curves.mean import mean_curves
+from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.states.states import Coordinates
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 
@@ -53,9 +53,8 @@ def test_the_band_of_the_mean_holds_laws_that_are_continued_exactly() -> None:
             )
             for value in temperatures
         )
-        curves = mean_curves(CurveTable((TEMPERATURE,), states, plastic=True))
-        line = Line.of(TEMPERATURE, temperatures, curves)
-        curve = Generator.fit(line, [800.0], {"fem": BY_ELEMENTS.line}, lambda _: None).at(800.0)
+        curves = mean_curves(CurveTable(Coordinates((TEMPERATURE,)), states, plastic=True))
+        curve = generate_curves(curves, [(800.0,)], lambda _: None)[800.0,].curve
         shares.append(share_of_curve(curve, curves.strain, law(800.0, curves.strain)))
     # 95 % is what is meant; the scatter of twelve draws leaves some play below.
     assert np.mean(shares) > 0.85

@@ -8,17 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.curves.calibrate import curve_error
+from cmgai_fem.curves.generate import Layout
+from cmgai_fem.curves.generated import GeneratedCurve
+from cmgai_fem.curves.mean import MeanCurves, mean_curves
+from cmgai_fem.curves.table import CurveTable, Test
+from cmgai_fem.curves.ways.nested import Grid
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.corner_generator import CornerGenerator
-from cmgai_fem.material_level.corners import Grid
-from cmgai_fem.material_level.curve_calibration import curve_error
-from cmgai_fem.material_level.curve_solver import CurveSolver
-from cmgai_fem.material_level.curve_transport import Line
-from cmgai_fem.material_level.curves import CurveTable, Test
-from cmgai_fem.material_level.generator import GeneratedCurve, Generator
-from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
 from cmgai_fem.rivals import BASELINES
-from cmgai_fem.solve import METHODS
+from cmgai_fem.solve import METHODS, Solver
 from cmgai_fem.states.states import Array
 from cmgai_fem.study.findings import Row
 from cmgai_fem.study.pipelines import Report
@@ -92,9 +90,14 @@ def run_case(
         noise=tests.noise,
     )  # fmt: skip
     table = measure(case.known, seed=seed)
-    solvers = {method: CurveSolver(method, seed, device) for method in methods}
-    seconds: dict[str, float] = {}
-    made = _Generation.of(case, table, solvers, seconds, report)
+    solvers = {
+        method: Solver(method, {"seed": seed, "device": device} if method == "pinn" else {}) for method in methods
+    }
+    start = time.perf_counter()
+    made = _generate(case, table, solvers, report)
+    seconds = time.perf_counter() - start
+    for fit in fit_models(table, case.temperatures[0], case.rates[0]):
+        made.rivals.update({(fit.name, state): fit.curve(made.curves.strain, *state) for state in case.asked})
     # The truth of held-out states is first looked at here, after everything has been generated.
     truth = {state: material.stress(made.curves.strain, *state) for state in case.asked}
     later = {
@@ -114,57 +117,45 @@ class _Generation:
     curves: MeanCurves
     generated: dict[tuple[str, State], GeneratedCurve]
     rivals: dict[tuple[str, State], Array]
-    calibration: Mapping[str, Any]
-    parting: dict[State, float]
+    calibration: dict[str, Any]
 
-    @classmethod
-    def of(
-        cls,
-        case: CaseTable,
-        table: CurveTable,
-        solvers: Mapping[str, CurveSolver],
-        seconds: dict[str, float],
-        report: Report,
-    ) -> "_Generation":
-        start = time.perf_counter()
-        make = _corner if case.split == "corner" else _line
-        made = make(case, table, solvers, report)
-        seconds["transport"] = time.perf_counter() - start
-        for fit in fit_models(table, case.temperatures[0], case.rates[0]):
-            for state in case.asked:
-                made.rivals[fit.name, state] = fit.curve(made.curves.strain, *state)
-        return made
+    @property
+    def parting(self) -> dict[State, float]:
+        """How far both paths part, at each state of two coordinates."""
+        if len(self.curves.coordinates) == 1:
+            return {}
+        return {state: curve.parting for (_, state), curve in self.generated.items()}
 
 
-def _line(case: CaseTable, table: CurveTable, solvers: Mapping[str, CurveSolver], report: Report) -> _Generation:
-    along = table.along(case.split)
-    curves = mean_curves(along)
-    line = Line.of(along.coordinates[0], curves.states[:, 0], curves)
-    axis = table.axis(case.split)
-    along_line = {method: solver.line for method, solver in solvers.items()}
-    generator = Generator.fit(line, [state[axis] for state in case.asked], along_line, report)
-    generated = {(method, state): generator.at(state[axis], method) for method in solvers for state in case.asked}
-    rivals: dict[tuple[str, State], Array] = {}
+def _generate(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solver], report: Report) -> _Generation:
+    corner = case.split == "corner"
+    known = table if corner else table.along(case.split)
+    curves = mean_curves(known)
+    layout = Layout.of(curves)
+    # The state of the case, by its values of the coordinates that the curves are carried along.
+    asked = {state if corner else (state[table.axis(case.split)],): state for state in case.asked}
+    made = _Generation(curves, {}, _rivals(curves, asked), {})
+    for group in layout.alike(list(asked)):
+        generator = layout.generator(group, layout.trials(group), curves.hardens)
+        made.calibration.update(generator.describe())
+        for line in generator.lines():
+            report(line)
+        for method, solver in solvers.items():
+            for state in group:
+                made.generated[method, asked[state]] = generator.at(state, solver)
+    return made
+
+
+def _rivals(curves: MeanCurves, asked: Mapping[tuple[float, ...], State]) -> dict[tuple[str, State], Array]:
+    if len(curves.coordinates) > 1:
+        grid = Grid.of(curves)
+        names = (*STEPWISE, *REGRESSIONS)
+        return {(rival, state): rival_corner(rival, grid, state) for rival in names for state in asked.values()}
+    found: dict[tuple[str, State], Array] = {}
     for rival in BASELINES:
-        made = rival_curves(rival, line, [state[axis] for state in case.asked])
-        rivals |= {(rival, state): stress for state, stress in zip(case.asked, made, strict=True)}
-    return _Generation(curves, generated, rivals, generator.describe(), {})
-
-
-def _corner(case: CaseTable, table: CurveTable, solvers: Mapping[str, CurveSolver], report: Report) -> _Generation:
-    curves = mean_curves(table)
-    grid = Grid.of(table, curves)
-    along_line = {method: solver.line for method, solver in solvers.items()}
-    over_both = {method: solver.space for method, solver in solvers.items()}
-    generator = CornerGenerator.fit(grid, case.asked, along_line, over_both, report)
-    generated, parting = {}, {}
-    for method in solvers:
-        for state in case.asked:
-            generated[method, state], parting[state] = generator.at(state, method)
-    rivals = {
-        (rival, state): rival_corner(rival, grid, state) for rival in (*STEPWISE, *REGRESSIONS) for state in case.asked
-    }
-    return _Generation(curves, generated, rivals, generator.describe(), parting)
+        made = rival_curves(rival, curves, [place[0] for place in asked])
+        found |= {(rival, state): stress for state, stress in zip(asked.values(), made, strict=True)}
+    return found
 
 
 def _rows(
@@ -172,7 +163,7 @@ def _rows(
     made: _Generation,
     truth: Mapping[State, Array],
     later: Mapping[State, Sequence[Test]],
-    seconds: Mapping[str, float],
+    seconds: float,
 ) -> list[Row]:
     count = len(made.curves.strain)
     # A total strain has the origin in front of the labels.
@@ -192,9 +183,9 @@ def _rows(
                 {
                     "material": case.material, "split": case.split, "temperature": state[0], "strain_rate": state[1],
                     "method": method, "against": against,
-                    "nrmse": curve_error(stress, target, made.curves.weights, case.plastic),
+                    "nrmse": curve_error(stress, target, made.curves),
                     "level_error": float(np.sqrt(np.mean((stress - target) ** 2) / np.mean(target**2))),
-                    "seconds": seconds["transport"] if method in METHODS else "",
+                    "seconds": seconds if method in METHODS else "",
                     **(covered if against == "reference" else {}),
                 }
             )  # fmt: skip

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from cmgai_fem.curves.table import CurveTable
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.material_level.curves import CurveTable
 from cmgai_fem.states.states import Array
 
 from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong

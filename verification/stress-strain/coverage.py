@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmgai_fem.material_level.curves import Test
-from cmgai_fem.material_level.generator import GeneratedCurve
+from cmgai_fem.curves.generated import GeneratedCurve
+from cmgai_fem.curves.table import Test
 from cmgai_fem.states.states import Array
 
 # Standard deviations to either side of a band of 95 %.

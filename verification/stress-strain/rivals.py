@@ -11,10 +11,9 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
-from cmgai_fem.material_level.choices import axes_for, stretch
-from cmgai_fem.material_level.corners import Carrier, Grid
-from cmgai_fem.material_level.curve_transport import Line
-from cmgai_fem.material_level.mean_curves import MeanCurves
+from cmgai_fem.curves.choice import axes_for, stretch
+from cmgai_fem.curves.mean import MeanCurves
+from cmgai_fem.curves.ways.nested import Carrier, Grid
 from cmgai_fem.rivals import BASELINES
 from cmgai_fem.rivals.gaussian_process import AMPLITUDES, LENGTH_SCALES, NOISE, TREND_VARIANCE, likeliest
 from cmgai_fem.rivals.reduced import decompose
@@ -30,13 +29,14 @@ Rival = Callable[[Array, Array, Array], Array]
 """Takes known places (K, 2), their stresses (K, l) and a place (2,); returns (l,) stresses."""
 
 
-def rival_curves(rival: str, line: Line, values: Sequence[float]) -> Array:
+def rival_curves(rival: str, line: MeanCurves, values: Sequence[float]) -> Array:
     """(T, L) stress [Pa] at values of the line's coordinate by the baseline called `rival`.
 
     A strain rate enters by its logarithm, as it does in the transport. All labels must be known at all states.
     """
-    axis = axes_for(line.coordinate.name, line.values)[0]
-    predictor = BASELINES[rival].fit(stretch(axis, line.values), line.curves.stress, line.curves.weights)
+    (coordinate,), known = line.coordinates, line.values[:, 0]
+    axis = axes_for(coordinate, known)[0]
+    predictor = BASELINES[rival].fit(stretch(axis, known), line.stress, line.weights)
     return predictor(stretch(axis, np.asarray(values, dtype=float)))
 
 
@@ -49,7 +49,7 @@ def rival_corner(rival: str, grid: Grid, state: tuple[float, float]) -> Array:
     if rival in REGRESSIONS:
         return predict_scattered(SCATTERED_RIVALS[rival], grid.curves, np.array(state))
 
-    def carry_line(line: Line, value: float) -> tuple[Array, Array]:
+    def carry_line(line: MeanCurves, value: float) -> tuple[Array, Array]:
         stress = rival_curves(rival, line, [value])[0]
         return stress, np.zeros((len(stress), 1))
 
@@ -59,7 +59,7 @@ def rival_corner(rival: str, grid: Grid, state: tuple[float, float]) -> Array:
 
 def predict_scattered(rival: Rival, curves: MeanCurves, state: Array) -> Array:
     """(L,) stress [Pa] at a state of temperature [K] and rate [1/s]; NaN at labels known at fewer than 4 states."""
-    places = np.column_stack([curves.states[:, 0], np.log(curves.states[:, 1])])
+    places = np.column_stack([curves.values[:, 0], np.log(curves.values[:, 1])])
     origin, span = places.min(axis=0), np.ptp(places, axis=0)
     target = (np.array([state[0], np.log(state[1])]) - origin) / np.where(span > 0.0, span, 1.0)
     places = (places - origin) / np.where(span > 0.0, span, 1.0)

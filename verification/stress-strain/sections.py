@@ -93,10 +93,12 @@ def _calibration(where: str, item: Mapping[str, Any]) -> TextTable:
         )
         for row in _counting(item["candidates"])
     ]  # fmt: skip
-    note = "" if "share" not in item else (
-        f"The least force over both coordinates at once has {_percent(item['share'])} % of the weight, the mean of "
-        f"both paths the rest; together their left-out error is {_percent(item['left_out_error_of_mix'])} %."
-    )  # fmt: skip
+    note = ""
+    if "share" in item:
+        note = (
+            f"Has {_percent(item['share'])} % of the weight beside the other way; together their left-out error is "
+            f"{_percent(item['left_out_error_of_mix'])} %."
+        )
     error = _percent(item["left_out_error"])
     return TextTable(
         f"{where.replace('_', ' ')}: chosen from the known states (left-out error {error} %)",

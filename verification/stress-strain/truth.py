@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmgai_fem.curves.table import CurveState, CurveTable, Test
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate, Coordinates
 
 from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 
@@ -94,4 +94,4 @@ def make_tests(
             stress = material.stress(strain, temperature, rate) * (1.0 + noise * random.standard_normal(points))
             tests.append(Test(strain, stress))
         made.append(CurveState((temperature, rate), tuple(tests)))
-    return CurveTable((TEMPERATURE, STRAIN_RATE), tuple(made), material.plastic)
+    return CurveTable(Coordinates((TEMPERATURE, STRAIN_RATE)), tuple(made), material.plastic)

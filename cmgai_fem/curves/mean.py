@@ -5,16 +5,16 @@ spline of the stress over the root of the strain, with one smoothing for all sta
 cross-validation. Tests of a few points keep their own strains as labels, and repeats are averaged.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.interpolate import BSpline
 from scipy.optimize import minimize_scalar
 
+from cmgai_fem.curves.table import CurveState, CurveTable
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.curves import CurveState, CurveTable
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.states import Array, BoolArray, Coordinates, IntArray
 
 # Up to this many different strains in all tests, the strains themselves are the labels.
 FEW_STRAINS = 12
@@ -28,25 +28,29 @@ class MeanCurves:
     """Mean curves of K states on shared labels.
 
     Args:
-        states: (K, c) state coordinates.
+        coordinates: the m state coordinates.
+        values: (K, m) values of the coordinates, increasing where m = 1.
         strain: (L,) strain of each label [-], increasing; without the origin where the strain is the total strain.
         weights: (L,) strain that each label stands for.
         stress: (K, L) mean stress [Pa]; NaN where no test of the state reaches the label.
-        noise: (K, L, m) factor of the covariance of the mean's error, relative to the stress: `noise @ z` with m
+        noise: (K, L, n) factor of the covariance of the mean's error, relative to the stress: `noise @ z` with n
             standard normal numbers is one such error; 0 where it cannot be measured.
         scatter: standard deviation of a single measured point, relative to the stress; 0 if not known.
         plastic: the strain is the plastic strain.
         notes: how the labels came about.
+        filtered: features without the modes of the scatter, as far as they were found; see `motion.above_scatter`.
     """
 
-    states: Array
+    coordinates: Coordinates
+    values: Array
     strain: Array
     weights: Array
     stress: Array
     noise: Array
     scatter: float
     plastic: bool
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    filtered: dict[tuple[float, bytes], tuple[Array, Array]] = field(init=False, default_factory=dict, compare=False)
 
     @cached_property
     def known(self) -> Array:
@@ -68,16 +72,27 @@ class MeanCurves:
     def only(self, rows: IntArray) -> "MeanCurves":
         """The states at `rows` alone, on the labels that any of them reaches."""
         reached = self.known[rows].any(axis=0)
-        return MeanCurves(
-            self.states[rows],
-            self.strain[reached],
-            self.weights[reached],
-            self.stress[np.ix_(rows, reached)],
-            self.noise[np.ix_(rows, reached)],
-            self.scatter,
-            self.plastic,
-            self.notes,
-        )
+        return replace(self.up_to(reached), values=self.values[rows], stress=self.stress[np.ix_(rows, reached)],
+                       noise=self.noise[np.ix_(rows, reached)])  # fmt: skip
+
+    def up_to(self, labels: BoolArray) -> "MeanCurves":
+        """The same states on some of the labels."""
+        return replace(
+            self, strain=self.strain[labels], weights=self.weights[labels], stress=self.stress[:, labels],
+            noise=self.noise[:, labels],
+        )  # fmt: skip
+
+    def line(self, axis: int, rows: IntArray) -> "MeanCurves":
+        """The states at `rows` as states of coordinate `axis` alone."""
+        rows = rows[np.argsort(self.values[rows, axis], kind="stable")]
+        coordinates = Coordinates((self.coordinates.each[axis],))
+        return replace(self.only(rows), coordinates=coordinates, values=self.values[rows][:, [axis]])
+
+    def spread(self, values: Array, strain: Array) -> Array:
+        """Values (l, ...) at some of the labels, those of `strain` (l,), on all labels: NaN at the others."""
+        wide = np.full((len(self.strain), *values.shape[1:]), np.nan)
+        wide[np.isin(self.strain, strain)] = values
+        return wide
 
 
 def mean_curves(table: CurveTable) -> MeanCurves:
@@ -108,7 +123,7 @@ def _check_positive(table: CurveTable) -> None:
             if np.any(wrong):
                 at = int(np.argmax(wrong))
                 raise InputError(
-                    f"{table.label(state.coordinates)}: the stress at strain {test.strain[at]:g} is "
+                    f"{table.coordinates.label(state.coordinates)}: the stress at strain {test.strain[at]:g} is "
                     f"{test.stress[at]:g} Pa; give the magnitude of the stress, without points before loading"
                 )
 
@@ -133,7 +148,9 @@ def _pointwise(table: CurveTable, strains: Array) -> MeanCurves:
     note = f"labels: the {len(strains)} measured strains; scatter of repeats {100 * scatter:.2g} % of the stress"
     weights = label_weights(strains, table.plastic)
     noise = error[:, :, None] * np.eye(len(strains))
-    return MeanCurves(table.values(), strains, weights, np.exp(mean), noise, scatter, table.plastic, (note,))
+    return MeanCurves(
+        table.coordinates, table.values(), strains, weights, np.exp(mean), noise, scatter, table.plastic, (note,)
+    )
 
 
 def _smoothed(table: CurveTable, strains: Array) -> MeanCurves:
@@ -157,7 +174,9 @@ def _smoothed(table: CurveTable, strains: Array) -> MeanCurves:
         f"(scatter of a point {100 * scatter:.2g} %)"
     )
     weights = label_weights(labels, table.plastic)
-    return MeanCurves(table.values(), labels, weights, stress, noise, scatter, table.plastic, (note,))
+    return MeanCurves(
+        table.coordinates, table.values(), labels, weights, stress, noise, scatter, table.plastic, (note,)
+    )
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,22 @@ import numpy as np
 import pytest
 
 from cmgai_fem.cli import main
+from cmgai_fem.curves.calibrate import Trial
+from cmgai_fem.curves.generate import JudgedCurve, generate_curves
+from cmgai_fem.curves.mean import mean_curves
+from cmgai_fem.curves.motion import EXACT
+from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.trials import beyond, reaches, scattered_trials
+from cmgai_fem.curves.ways.arms import ArmsWay, Cross
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.cross import Arms, Cross
-from cmgai_fem.material_level.curves import CurveState, CurveTable, Test
-from cmgai_fem.material_level.mean_curves import mean_curves
-from cmgai_fem.material_level.pair_generator import PairCurve, generate_pairs
-from cmgai_fem.material_level.pair_trials import beyond, reaches, scattered_trials
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate, Coordinates
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 
 truth = study_module(studies_folder() / "stress-strain", "truth")
 MATERIALS, TEMPERATURE, make_tests = truth.MATERIALS, truth.TEMPERATURE, truth.make_tests
 STRAIN = np.linspace(0.0, 0.3, 9)
-COORDINATES = (TEMPERATURE, Coordinate("strain_rate", "1/s"))
+COORDINATES = Coordinates((TEMPERATURE, Coordinate("strain_rate", "1/s")))
 State = tuple[float, float]
 GRID = [(t, r) for t, r in product((300.0, 400.0, 500.0, 600.0, 700.0), (0.1, 1.0, 10.0, 100.0))]
 CROSS = [(t, 0.1) for t in (300.0, 400.0, 500.0, 600.0, 700.0)] + [(300.0, r) for r in (1.0, 10.0, 100.0)]
@@ -52,9 +54,8 @@ def table_of(states: Sequence[State], law: Callable[[Array], Array]) -> CurveTab
     return CurveTable(COORDINATES, tuple(tests), plastic=True)
 
 
-def made(states: Sequence[State], law: Callable[[Array], Array], targets: Sequence[State]) -> dict[State, PairCurve]:
-    table = table_of(states, law)
-    return generate_pairs(table, mean_curves(table), targets, lambda _: None)
+def made(states: Sequence[State], law: Callable[[Array], Array], targets: Sequence[State]) -> dict[State, JudgedCurve]:
+    return generate_curves(mean_curves(table_of(states, law)), targets, lambda _: None)
 
 
 @pytest.mark.parametrize("law", [factors, linear], ids=["factors", "linear"])
@@ -66,14 +67,13 @@ def test_a_law_that_is_linear_in_a_feature_comes_back_between_and_beyond(law, st
 
 
 def test_on_a_cross_the_arms_are_factors() -> None:
-    table = table_of(CROSS, factors)
-    curves, cross = mean_curves(table), Cross.of(COORDINATES, np.array(sorted(CROSS)))
+    curves, cross = mean_curves(table_of(CROSS, factors)), Cross.of(np.array(sorted(CROSS)))
     assert cross is not None
     assert cross.centre == (300.0, 0.1)
     target = (620.0, 40.0)
-    stress, error = Arms.fit(cross, curves, [target]).at(curves, target)
-    np.testing.assert_allclose(stress, factors(np.array([target]))[0], rtol=1e-8)
-    assert np.all(error == 0.0)
+    arrived = ArmsWay.fit(curves, cross, [target]).carry(target, EXACT)
+    np.testing.assert_allclose(arrived.stress, factors(np.array([target]))[0], rtol=1e-8)
+    assert np.all(arrived.error == 0.0)
     found = made(CROSS, factors, [target])[target]
     np.testing.assert_allclose(found.curve.stress, factors(np.array([target]))[0], rtol=1e-3)
 
@@ -88,8 +88,8 @@ def test_off_the_lines_of_a_cross_nothing_is_trusted_and_on_them_it_is() -> None
 
 
 def test_states_off_both_lines_make_no_cross() -> None:
-    assert Cross.of(COORDINATES, np.array(SCATTERED)) is None
-    assert Cross.of(COORDINATES, np.array([*CROSS, (400.0, 10.0)])) is None
+    assert Cross.of(np.array(SCATTERED)) is None
+    assert Cross.of(np.array([*CROSS, (400.0, 10.0)])) is None
 
 
 def test_extrapolation_farther_than_any_left_out_state_is_not_trusted() -> None:
@@ -108,18 +108,19 @@ def test_distance_beyond_states_is_that_of_box_and_hull() -> None:
     np.testing.assert_allclose(beyond(corners, np.array([1.5, 0.0]))[:2], [0.5, 0.0])
     assert not beyond(corners, np.array([0.3, 0.3])).any()
     curves = mean_curves(table_of(GRID, factors))
-    rows = np.flatnonzero(curves.states[:, 0] < 650.0)
-    hottest = int(np.flatnonzero(np.all(curves.states == (700.0, 10.0), axis=1))[0])
-    assert reaches(COORDINATES, curves, [(rows, hottest)], np.array([800.0, 10.0]))
-    assert not reaches(COORDINATES, curves, [(rows, hottest)], np.array([801.0, 10.0]))
-    assert not reaches(COORDINATES, curves, [(rows, hottest)], np.array([700.0, 101.0]))
+    rows = np.flatnonzero(curves.values[:, 0] < 650.0)
+    hottest = int(np.flatnonzero(np.all(curves.values == (700.0, 10.0), axis=1))[0])
+    trial = Trial(rows, hottest)
+    assert reaches(curves, [trial], (800.0, 10.0))
+    assert not reaches(curves, [trial], (801.0, 10.0))
+    assert not reaches(curves, [trial], (700.0, 101.0))
 
 
 def test_inside_the_hull_its_inner_states_are_left_out_and_outside_all() -> None:
     curves = mean_curves(table_of(SCATTERED, factors))
-    inside = [row for _, row in scattered_trials(COORDINATES, curves, [(520.0, 3.0)])]
+    inside = [row for _, row in scattered_trials(curves, [(520.0, 3.0)])]
     assert 3 <= len(inside) < len(SCATTERED)
-    assert len(scattered_trials(COORDINATES, curves, [(900.0, 3.0)])) == len(SCATTERED)
+    assert len(scattered_trials(curves, [(900.0, 3.0)])) == len(SCATTERED)
 
 
 def test_states_that_do_not_show_whether_the_motion_bends_are_not_trusted() -> None:
@@ -141,7 +142,7 @@ def test_noisy_copper_stays_within_its_band(states) -> None:
     copper, target = MATERIALS["ofhc_copper"], (550.0, 0.1) if states is CROSS else (550.0, 5.0)
     table = make_tests(copper, states, points=30, largest_strain=0.3, repeats=2, noise=0.02, seed=3)
     curves = mean_curves(table)
-    curve = generate_pairs(table, curves, [target], lambda _: None)[target].curve
+    curve = generate_curves(curves, [target], lambda _: None)[target].curve
     truth = copper.stress(curve.strain[1:], *target)
     assert (curve.strain[0], curve.stress[0]) == (0.0, 0.0)
     assert np.all(np.diff(curve.stress) >= 0.0)
@@ -159,7 +160,7 @@ def test_curves_end_where_the_states_reach_together_and_a_short_test_is_incomple
         return CurveState(state.coordinates, (Test(state.tests[0].strain[kept], state.tests[0].stress[kept]),))
 
     table = replace(table, states=tuple(cut(state) for state in table.states))
-    curve = generate_pairs(table, mean_curves(table), [(550.0, 5.0)], said.append)[550.0, 5.0].curve
+    curve = generate_curves(mean_curves(table), [(550.0, 5.0)], said.append)[550.0, 5.0].curve
     shortest = sorted(state.reach for state in table.states)[1]
     assert shortest - 0.012 < curve.strain[-1] <= shortest
     assert any("which 19 of 20 states reach" in line for line in said)

@@ -1,13 +1,12 @@
 """Stress-strain curves: tests, the states they belong to, and the table of all of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinates
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class CurveState:
     """All tests of one state.
 
     Args:
-        coordinates: (c,) state coordinates, e.g. temperature [K] and strain rate [1/s].
+        coordinates: (m,) state coordinates, e.g. temperature [K] and strain rate [1/s].
         tests: repeated tests, one or more.
     """
 
@@ -48,13 +47,13 @@ class CurveTable:
     """Tests of several states.
 
     Args:
-        coordinates: c = 1 or 2 state coordinates.
+        coordinates: m = 1 or 2 state coordinates.
         states: the states, in increasing order of their coordinates.
         plastic: the strain is the plastic strain, whose curve need not start at zero stress.
         notes: what reading or selecting left out, merged or took for granted.
     """
 
-    coordinates: tuple[Coordinate, ...]
+    coordinates: Coordinates
     states: tuple[CurveState, ...]
     plastic: bool
     notes: tuple[str, ...] = ()
@@ -70,26 +69,8 @@ class CurveTable:
         return names.index(name)
 
     def values(self) -> Array:
-        """(K, c) state coordinates."""
+        """(K, m) state coordinates."""
         return np.array([state.coordinates for state in self.states], dtype=float)
-
-    def label(self, state: Sequence[float]) -> str:
-        """Text for a state, e.g. "temperature = 300 K, strain_rate = 0.001 1/s"."""
-        return ", ".join(
-            coordinate.label(float(value)) for coordinate, value in zip(self.coordinates, state, strict=True)
-        )
-
-    def find(self, state: Sequence[float]) -> CurveState:
-        """The state with these coordinates."""
-        for known in self.states:
-            if np.allclose(known.coordinates, state, rtol=1e-9, atol=0.0):
-                return known
-        raise InputError(f"no curve at {self.label(state)}")
-
-    def without(self, state: Sequence[float]) -> Self:
-        """The table without the state at these coordinates."""
-        dropped = self.find(state)
-        return replace(self, states=tuple(known for known in self.states if known is not dropped))
 
     def along(self, name: str) -> Self:
         """The table with the coordinate `name` alone; the others must be the same in all states."""
@@ -103,4 +84,4 @@ class CurveTable:
                 )
         states = tuple(replace(state, coordinates=(state.coordinates[axis],)) for state in self.states)
         states = tuple(sorted(states, key=lambda state: state.coordinates))
-        return replace(self, coordinates=(self.coordinates[axis],), states=states)
+        return replace(self, coordinates=Coordinates((self.coordinates.each[axis],)), states=states)

@@ -1,37 +1,35 @@
 """`cmgai-fem generate`: curves at unseen states from a user's own table of tests."""
 
-import csv
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import cmgai_fem
+from cmgai_fem.curves.generate import JudgedCurve, generate_curves
+from cmgai_fem.curves.mean import mean_curves
+from cmgai_fem.curves.motion import EXACT, State
+from cmgai_fem.curves.table import CurveTable
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.curve_table import read_curves
 from cmgai_fem.machine import versions
-from cmgai_fem.material_level.curve_solver import BY_ELEMENTS, CurveSolver
-from cmgai_fem.material_level.curve_transport import Line
-from cmgai_fem.material_level.curves import CurveTable
-from cmgai_fem.material_level.generator import GeneratedCurve, Generator
-from cmgai_fem.material_level.mean_curves import MeanCurves, mean_curves
-from cmgai_fem.material_level.pair_generator import generate_pairs
-from cmgai_fem.material_level.reader import read_curves
-from cmgai_fem.writing import whole_file, write_json
+from cmgai_fem.solve import Solver
+from cmgai_fem.writing import write_json, write_table
 
 Report = Callable[[str], None]
-State = tuple[float, ...]
 
 
-def generate_curves(
+def generate_from_table(
     table: Path,
     coordinates: Sequence[str],
     at: Sequence[Sequence[float]],
     out: Path,
     report: Report,
     hardening: bool | None = None,
-    solver: CurveSolver = BY_ELEMENTS,
+    solver: Solver = EXACT,
 ) -> None:
     """Generate curves along one coordinate or over two and write them, and beside them where they come from.
 
@@ -56,44 +54,22 @@ def generate_curves(
         lines.append(line)
         report(line)
 
-    curves = read_curves(table)
-    for note in curves.notes:
+    tests = read_curves(table)
+    for note in tests.notes:
         say(f"{table.name}: {note}")
     with _naming(table):
-        known = select(curves, coordinates)
+        known = select(tests, coordinates)
     targets = states_asked(known, coordinates, at)
     with _naming(table):
         mean = mean_curves(known)
         for note in mean.notes:
             say(f"{table.name}: {note}")
-        make = _along if len(known.coordinates) == 1 else _over
-        generated, facts = make(known, mean, targets, say, hardening, solver)
+        generated = generate_curves(mean, targets, say, hardening, solver)
+    for made in generated.values():
+        if made.remark:
+            say(made.remark)
     write_curves(out, known, generated)
-    one = len(known.coordinates) == 1
-
-    def plain(values: Sequence[float]) -> float | list[float]:
-        return float(values[0]) if one else [float(value) for value in values]
-
-    names, units = ([getattr(c, key) for c in known.coordinates] for key in ("name", "unit"))
-    write_json(
-        out.with_name(f"{out.stem}.provenance.json"),
-        {
-            "program": f"cmgai-fem {cmgai_fem.__version__}",
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "table": table.name,
-            "coordinate": names[0] if one else names,
-            "unit": units[0] if one else units,
-            "method": solver.method,
-            "seed": solver.seed,
-            "known": [plain(state) for state in mean.states],
-            "generated": [
-                {"value": plain(state), "trusted": bool(curve.trusted)} | facts.get(state, {})
-                for state, curve in generated.items()
-            ],
-            "said": lines,
-            "versions": versions(),
-        },
-    )
+    _write_provenance(out, table, known, generated, solver, lines)
     report(f"{len(generated)} curves in {out}")
 
 
@@ -157,62 +133,50 @@ def states_asked(known: CurveTable, coordinates: Sequence[str], at: Sequence[Seq
     return states
 
 
-def _along(
-    known: CurveTable,
-    mean: MeanCurves,
-    targets: Sequence[State],
-    say: Report,
-    hardening: bool | None,
-    solver: CurveSolver,
-) -> tuple[dict[State, GeneratedCurve], dict[State, dict[str, bool]]]:
-    line = Line.of(known.coordinates[0], mean.states[:, 0], mean)
-    methods = {solver.method: solver.line}
-    generator = Generator.fit(line, [value for (value,) in targets], methods, say, hardening)
-    generated = {state: generator.at(state[0], solver.method) for state in targets}
-    for state, curve in generated.items():
-        if not curve.trusted:
-            say(
-                f"{known.label(state)}: not to be trusted, the known states are not continued to it "
-                "by any choice with a small left-out error"
-            )
-    return generated, {}
-
-
-def _over(
-    known: CurveTable,
-    mean: MeanCurves,
-    targets: Sequence[State],
-    say: Report,
-    hardening: bool | None,
-    solver: CurveSolver,
-) -> tuple[dict[State, GeneratedCurve], dict[State, dict[str, bool]]]:
-    found = generate_pairs(known, mean, [(state[0], state[1]) for state in targets], say, hardening, solver)
-    for made in found.values():
-        if made.remark:
-            say(made.remark)
-    return (
-        {state: made.curve for state, made in found.items()},
-        {state: {"tested_as_far": made.reached} for state, made in found.items()},
-    )
-
-
-def write_curves(path: Path, known: CurveTable, generated: Mapping[State, GeneratedCurve]) -> None:
+def write_curves(path: Path, known: CurveTable, generated: Mapping[State, JudgedCurve]) -> None:
     """Write generated curves: mean, standard error of the mean and scatter of a test, in SI units."""
-    states = [f"{coordinate.name} [{coordinate.unit}]" for coordinate in known.coordinates]
+    heads = [f"{coordinate.name} [{coordinate.unit}]" for coordinate in known.coordinates]
     strain = "plastic_strain" if known.plastic else "strain"
-    try:
-        with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([*states, strain, "stress [Pa]", "standard_error [Pa]", "scatter [Pa]", "trusted"])
-            for state, curve in generated.items():
-                columns = np.column_stack([curve.strain, curve.stress, curve.error, curve.scatter])
-                writer.writerows(
-                    [
-                        *(f"{value:g}" for value in state),
-                        *(f"{number:.6g}" for number in row),
-                        "yes" if curve.trusted else "no",
-                    ]
-                    for row in columns
-                )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    columns = [*heads, strain, "stress [Pa]", "standard_error [Pa]", "scatter [Pa]", "trusted"]
+    rows = [
+        dict(zip(columns, [*(f"{value:g}" for value in state), *(f"{number:.6g}" for number in point),
+                           "yes" if made.curve.trusted else "no"], strict=True))
+        for state, made in generated.items()
+        for point in zip(made.curve.strain, made.curve.stress, made.curve.error, made.curve.scatter, strict=True)
+    ]  # fmt: skip
+    write_table(path, rows, columns)
+
+
+def _write_provenance(
+    out: Path,
+    table: Path,
+    known: CurveTable,
+    generated: Mapping[State, JudgedCurve],
+    solver: Solver,
+    lines: Sequence[str],
+) -> None:
+    one = len(known.coordinates) == 1
+
+    def plain(values: Sequence[Any]) -> Any:
+        return values[0] if one else list(values)
+
+    write_json(
+        out.with_name(f"{out.stem}.provenance.json"),
+        {
+            "program": f"cmgai-fem {cmgai_fem.__version__}",
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "table": table.name,
+            "coordinate": plain([coordinate.name for coordinate in known.coordinates]),
+            "unit": plain([coordinate.unit for coordinate in known.coordinates]),
+            "method": solver.method,
+            "seed": solver.options.get("seed", 0),
+            "known": [plain(state.coordinates) for state in known.states],
+            "generated": [
+                {"value": plain(state), "trusted": bool(made.curve.trusted)}
+                | ({} if made.reached is None else {"tested_as_far": made.reached})
+                for state, made in generated.items()
+            ],
+            "said": list(lines),
+            "versions": versions(),
+        },
+    )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cmgai_fem.cli import main
+from cmgai_fem.commands.curves import generate_from_table
 from cmgai_fem.errors import InputError
-from cmgai_fem.material_level.generate import generate_curves
-from cmgai_fem.material_level.reader import read_curves
+from cmgai_fem.files.curve_table import read_curves
 
 MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.csv"))
 # Files whose fault is no single row's.
@@ -27,7 +27,7 @@ def test_there_are_at_least_twenty_malformed_files() -> None:
 def test_malformed_file_is_one_clear_line(path: Path, tmp_path: Path) -> None:
     out = tmp_path / "generated.csv"
     with pytest.raises(InputError) as caught:
-        generate_curves(path, ["temperature"], [(450.0,)], out, lambda line: None)
+        generate_from_table(path, ["temperature"], [(450.0,)], out, lambda line: None)
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(str(path))
@@ -97,7 +97,7 @@ def test_column_test_tells_interleaved_repeats_apart(tmp_path: Path) -> None:
 def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
     out = tmp_path / "generated.csv"
     lines: list[str] = []
-    generate_curves(table(tmp_path / "t.csv"), ["temperature"], [(320.0,), (500.0,)], out, lines.append)
+    generate_from_table(table(tmp_path / "t.csv"), ["temperature"], [(320.0,), (500.0,)], out, lines.append)
     text = out.read_text().splitlines()
     assert text[0].startswith("temperature [K],strain,stress [Pa]")
     assert {row.split(",")[0] for row in text[1:]} == {"320", "500"}
@@ -115,7 +115,7 @@ def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_curves(tmp_path / "nothing.csv")
     with pytest.raises(InputError, match="no state coordinate 'pressure'"):
-        generate_curves(table(tmp_path / "t.csv"), ["pressure"], [(1.0,)], tmp_path / "o.csv", lambda line: None)
+        generate_from_table(table(tmp_path / "t.csv"), ["pressure"], [(1.0,)], tmp_path / "o.csv", lambda line: None)
 
 
 @pytest.mark.parametrize(
