@@ -43,7 +43,7 @@ def verify(
     Parameters
     ----------
     study
-        Name of a shipped study, path of a study.toml, or "codes" for the checks of the reference physics.
+        Name of a shipped study, or path of a study.toml.
     out
         Results folder; results/STUDY by default.
     ranks
@@ -275,19 +275,6 @@ def doctor() -> int:
     return 1 if any(finding.works is False for finding in findings) else 0
 
 
-def _verify_codes(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show_checks
-    from cmgai_fem.mechanics.codes import run_checks, write_codes_csv
-
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = run_checks(None, _say)
-    write_codes_csv(rows, folder / "codes.csv")
-    show_checks(rows)
-    failed = sum(not row.passed for row in rows)
-    _say(f"{len(rows) - failed} of {len(rows)} checks hold; figures in {folder / 'codes.csv'}")
-    return 1 if failed else 0
-
-
 def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
     from cmgai_fem.commands.terminal import show
     from cmgai_fem.distributions.multimodal_study import run_multimodal
@@ -302,25 +289,10 @@ def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
     return run_digits(folder, quick, device, seed, show)
 
 
-def _verify_optimal_transport(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.theory.optimal_transport_study import run_optimal_transport
-
-    return run_optimal_transport(folder, quick, _say)
-
-
-def _verify_laws(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.theory.laws_study import run_transport_laws
-
-    return run_transport_laws(folder, quick, _say)
-
-
 # Studies whose data are no sweep of a reference model, by name.
 OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
-    "codes": _verify_codes,
     "multimodal": _verify_multimodal,
     "digits": _verify_digits,
-    "optimal-transport": _verify_optimal_transport,
-    "transport-laws": _verify_laws,
 }
 
 

@@ -133,7 +133,7 @@ class Generated:
     rivalry: Rivalry
 
     def generator(self, value: ArrayLike) -> Generator:
-        """The generator of the side where a state lies; a known state is answered by the first, between if there is one."""
+        """The generator of the side where a state lies; a known state is answered by the first of all."""
         point = self.states.coordinates.point(value)
         inside = inside_hull(self.states.values, point)
         for generator in self.generators:

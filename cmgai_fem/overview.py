@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Labels, StateSet
+from cmgai_fem.states.states import Labels, States
 from cmgai_fem.study.charts import METHOD_NAMES, method_colour
 from cmgai_fem.study.pictures import (
     ERROR_COLOURS,
@@ -66,7 +66,7 @@ def figure_overview(folder: Path, path: Path, dots_per_inch: int = 110) -> Path:
     return path
 
 
-def _compose(states: StateSet, known: list[Panel], shown: list[Panel], error: Panel, unit: str) -> Figure:
+def _compose(states: States, known: list[Panel], shown: list[Panel], error: Panel, unit: str) -> Figure:
     """Known states in a column, then three panels; arrows between them."""
     fields, errors, unit = in_readable_unit([*known, *shown], [error], unit)
     known, shown, error = fields[: len(known)], fields[len(known) :], errors[0]

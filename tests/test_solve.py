@@ -68,7 +68,7 @@ def test_weights_are_linear_in_the_data_and_refused_under_a_law() -> None:
 def test_several_values_at_once_and_values_that_fit_no_state() -> None:
     solution = solve(Problem(states()).with_reach(5.0))
     np.testing.assert_array_equal(solution.at([0.5, 5.0]), [solution.at(0.5), solution.at(5.0)])
-    with pytest.raises(InputError, match="load = 5.1 kN is outside the reach"):
+    with pytest.raises(InputError, match="is outside the reach"):
         solution.at(5.1)
     with pytest.raises(InputError, match="one finite number"):
         solution.at([[1.0, 2.0]])

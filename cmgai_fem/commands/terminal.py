@@ -12,7 +12,6 @@ MOST_VERDICTS = 12
 
 if TYPE_CHECKING:
     from cmgai_fem.commands.doctor import Finding
-    from cmgai_fem.mechanics.codes import CheckRow
     from cmgai_fem.metrics import FieldError
     from cmgai_fem.study.fields import StudyResult
     from cmgai_fem.study.findings import TextTable, Verdict
@@ -119,25 +118,6 @@ def _is_headline(field: str, rows: "Sequence[Row]") -> bool:
     """Components stand in metrics.csv and the report; the terminal shows whole fields and derived scalars."""
     names = {row["field"] for row in rows}
     return not any(field != name and field.startswith(f"{name}_") and f"{name}_xx" in names for name in names)
-
-
-def show_checks(rows: "Sequence[CheckRow]") -> None:
-    """The checks of the reference physics."""
-    table = Table(title="Reference physics against exact and published values")
-    for heading in ("check", "quantity", "target", "value", "error", "tolerance", ""):
-        table.add_column(heading, justify="left" if heading in ("check", "quantity", "") else "right")
-    for row in rows:
-        table.add_row(
-            row.check,
-            row.quantity,
-            f"{row.target:.6g}",
-            f"{row.value:.6g}",
-            f"{row.relative_error:.2e}",
-            f"{row.tolerance:.1e}",
-            "holds" if row.passed else "FAILS",
-            style=None if row.passed else "red",
-        )
-    show(table)
 
 
 def show_error(error: "FieldError") -> None:

@@ -20,7 +20,7 @@ from cmgai_fem.distributions.multimodal_fits import Fit, Split
 from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
 from cmgai_fem.distributions.problems import Problem
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Array, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
 from cmgai_fem.transport.cardinal import CardinalSolver
 from cmgai_fem.transport.problem import TransportProblem
 
@@ -86,7 +86,7 @@ def transport_cloud(clouds: Clouds, targets: Sequence[float], units: Array) -> A
     motion = label_clouds([cloud / units for cloud in clouds.values])
     labels = labels_on_points(np.arange(float(motion.shape[1]))[:, None])
     names = tuple(str(axis) for axis in range(motion.shape[2]))
-    states = StateSet(labels, Coordinate("state"), clouds.states, {"value": Field(motion, "1", names)})
+    states = States.of(labels, Coordinate("state"), clouds.states, {"value": Field(motion, "1", names)})
     problem = TransportProblem(states).with_reach(*targets)
     low, high = clouds.states[[0, -1]]
     solver = CardinalSolver(solve)

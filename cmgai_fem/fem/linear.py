@@ -16,13 +16,15 @@ from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpai
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
 from cmgai_fem.fem.spaces import LabelSpace, products
 from cmgai_fem.states.states import Array
-from cmgai_fem.transport.eigenmodes import eigenmodes_below
+from cmgai_fem.transport.eigenmodes import eigenmodes_below, felt, slow_limit
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.slowness import felt, slow_limit
 from cmgai_fem.transport.solution import ModalPath, Solution
 
 if TYPE_CHECKING:
     from mpi4py import MPI
+
+
+from petsc4py import PETSc
 
 FEW = 24  # slow modes up to which they are computed without trying the Krylov space first
 MANY = 256  # and the most that are computed where the Krylov space fails
@@ -148,3 +150,23 @@ def _amplitudes(problem: Problem, ritz: RitzModes) -> ModalAmplitudes:
     # Neighbours of one stiffness, above all those that feel no law, share one set of curves.
     firsts = np.flatnonzero(np.diff(stiffness, prepend=np.nan) != 0.0)
     return least_force_curves(problem, stiffness[firsts], np.split(data, firsts[1:], axis=1))
+
+
+def slow_modes(mass: PETSc.Mat, stiffness: PETSc.Mat | None, nodes: Array) -> tuple[Array, Array]:
+    """Eigenpairs of `K v = lam M v` that swing through less than half a period between two states.
+
+    Args:
+        mass: mass matrix M (D, D), diagonal where there is no law.
+        stiffness: tangent at rest K (D, D); None for no law, when every degree of freedom is a mode by itself.
+        nodes: (K,) pseudo-times of the states.
+
+    Returns:
+        Eigenvalues (r,), not negative, and vectors (D, r), orthonormal in M; this rank's rows.
+
+    Raises:
+        ConvergenceError: the eigensolver failed.
+    """
+    if stiffness is None:
+        return np.zeros(mass.getSize()[0]), np.diag(1.0 / np.sqrt(mass.getDiagonal().array))
+    values, vectors = eigenmodes_below(stiffness, mass, slow_limit(nodes))
+    return values, np.ascontiguousarray(vectors.T)

@@ -18,10 +18,9 @@ from scipy.interpolate import BSpline
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
-from cmgai_fem.fem.known_force import Reorder, force_on_dofs
-from cmgai_fem.fem.least_force import LeastForce, RestOperator, Statement
+from cmgai_fem.fem.least_force import LeastForce, Reorder, RestOperator, Statement, force_on_dofs
+from cmgai_fem.fem.linear import slow_modes
 from cmgai_fem.fem.newton import Progress, minimise
-from cmgai_fem.fem.slow_modes import slow_modes
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.states.states import Array

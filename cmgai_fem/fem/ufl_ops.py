@@ -9,7 +9,7 @@ from cmgai_fem.transport.laws import Law
 
 
 class UflOperations:
-    """The operations on UFL expressions; see `cmgai_fem.transport.operations.Operations`."""
+    """The operations on UFL expressions; see `cmgai_fem.transport.laws.Operations`."""
 
     def det(self, matrix: Expr) -> Expr:
         """Determinant."""

@@ -18,8 +18,8 @@ from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.mechanics.compilation import compile_form
 from cmgai_fem.mechanics.hardening import HardeningLaw
+from cmgai_fem.mechanics.meshing import compile_form
 from cmgai_fem.mechanics.small_strain import return_stress
 from cmgai_fem.states.states import Array
 

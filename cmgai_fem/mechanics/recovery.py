@@ -17,8 +17,7 @@ from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.mechanics.compilation import compile_form
-from cmgai_fem.mechanics.meshing import NodeGather
+from cmgai_fem.mechanics.meshing import NodeGather, compile_form
 from cmgai_fem.states.states import Array
 
 

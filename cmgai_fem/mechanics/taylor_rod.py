@@ -18,9 +18,9 @@ from cmgai_fem.mechanics.checkpoint import Checkpoint
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.kinematics import Kinematics
+from cmgai_fem.mechanics.materials import RodMaterial
 from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
-from cmgai_fem.mechanics.rod_material import RodMaterial
 from cmgai_fem.metrics import plastic_strain_violation
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, Labels, States
 

@@ -12,10 +12,9 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
-from cmgai_fem.mechanics.compilation import compile_form
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.materials import Material, TemperaturePolynomial, austenitic_steel
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather, compile_form
 from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values

@@ -10,8 +10,7 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
-from cmgai_fem.mechanics.compilation import compile_form
-from cmgai_fem.mechanics.meshing import Body
+from cmgai_fem.mechanics.meshing import Body, compile_form
 from cmgai_fem.mechanics.multigrid import ElasticitySolver
 
 Setting = Literal["solid", "plane strain", "plane stress", "axisymmetric"]

@@ -6,10 +6,10 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Array
+from cmgai_fem.transport.eigenmodes import felt, slow_limit
 from cmgai_fem.transport.feature_space import Modes
 from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.slowness import felt, slow_limit
 
 # The most eigenmodes of the label mesh that one network pair carries.
 MOST = 32

@@ -6,21 +6,155 @@ their slopes at every point; stress and trained forces get them by automatic dif
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cmgai_fem.pinn.bases import ModalBasis
-from cmgai_fem.pinn.known_force import KnownForceCoupling
-from cmgai_fem.pinn.state_force import StateForceTerm
 from cmgai_fem.pinn.torch_ops import OPERATIONS
 from cmgai_fem.states.states import Array
-from cmgai_fem.transport.forces import Autonomous, Free, Potential
+from cmgai_fem.transport.forces import Autonomous, Free, KnownForce, Potential
 from cmgai_fem.transport.label_mesh import LabelMesh
 from cmgai_fem.transport.laws import Law
 from cmgai_fem.transport.problem import Problem
+
+
+class StateForceTerm:
+    """Minus the modal components of a force of the feature point, `b(x)` or `b = -grad V(x)`.
+
+    Args:
+        origin: (L, n) features of the first state.
+        shapes: (m, L, n) modes.
+        weights: (L,) volumes of the labels.
+        width: hidden units in each of two layers.
+        potential: whether the force has a potential.
+        labels: the most labels to integrate over; evenly picked ones where there are more.
+        device: of the tensors.
+    """
+
+    def __init__(
+        self,
+        origin: Array,
+        shapes: Array,
+        weights: Array,
+        width: int,
+        potential: bool,
+        labels: int,
+        device: torch.device,
+    ) -> None:
+        picked = np.unique(np.linspace(0, len(weights) - 1, min(labels, len(weights))).round().astype(int))
+        at, moved = origin[picked], shapes[:, picked]
+        share = weights[picked] / weights[picked].sum()
+        flat = moved.reshape(len(shapes), -1)
+        # On the picked labels the modes are no longer orthonormal: project by least squares.
+        weighted = flat * np.repeat(share, at.shape[1])
+        projector = np.linalg.pinv(weighted @ flat.T, rcond=1e-12) @ weighted
+        self._potential, self._width = potential, width
+        self._inputs, self._outputs = at.shape[1], 1 if potential else at.shape[1]
+        self.size = (self._inputs + 1) * width + (width + 1) * width + (width + 1) * self._outputs
+        self._origin, self._flat, self._projector = (
+            torch.as_tensor(array, dtype=torch.float64, device=device) for array in (at, flat, projector)
+        )
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Starting weights of the force network: hidden layers bent within the data, output small."""
+        parts, fan_in = [], self._inputs
+        for width, size in ((self._width, 1.5), (self._width, 1.5), (self._outputs, 0.1)):
+            parts.append(size / np.sqrt(fan_in) * torch.randn(fan_in * width, generator=generator, dtype=torch.float64))
+            parts.append(size * torch.randn(width, generator=generator, dtype=torch.float64))
+            fan_in = width
+        return torch.cat(parts)
+
+    def field(self, points: Tensor, own: Tensor) -> Tensor:
+        """Force (q, n) at feature points (q, n)."""
+        if not self._potential:
+            return self._network(points, own)
+        return -torch.func.grad(lambda place: self._network(place, own).sum())(points)
+
+    def __call__(self, amplitudes: Tensor, own: Tensor) -> Tensor:
+        """(m,) minus the modal force."""
+        points = self._origin + (amplitudes @ self._flat).view(self._origin.shape)
+        return -self._projector @ self.field(points, own).reshape(-1)
+
+    def _network(self, points: Tensor, own: Tensor) -> Tensor:
+        layer, start = points, 0
+        for width in (self._width, self._width, self._outputs):
+            fan_in = layer.shape[1]
+            matrix = own[start : start + fan_in * width].view(fan_in, width)
+            start += fan_in * width
+            layer = layer @ matrix + own[start : start + width]
+            start += width
+            if start < self.size:
+                layer = torch.tanh(layer)
+        return layer
+
+
+class KnownForceCoupling:
+    """Minus the modal components of a known force, evaluated in NumPy with its own slope.
+
+    Args:
+        force: the force on label values in the field's unit.
+        s: (points,) pseudo-times.
+        shapes: (m + h, L, n) modes, the held ones last.
+        tests: (m, L, n) what takes the components of a field: the modes times the mass matrix.
+        unit: field values of one feature.
+        scale: unit of the amplitudes, the same for all modes.
+        held: (points, h) amplitudes of modes that move by themselves; h may be 0.
+    """
+
+    size = 0
+
+    def __init__(
+        self, force: KnownForce, s: Array, shapes: Array, tests: Array, unit: float, scale: float, held: Tensor
+    ) -> None:
+        self._force, self._times, self._held = force, s, held
+        self._shapes, self._tests = unit * scale * shapes, tests / (unit * scale)
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """No weights."""
+        return torch.zeros(0, dtype=torch.float64)
+
+    def value(self, amplitudes: Tensor, own: Tensor) -> Tensor:
+        """(points, m) minus the force, in units of the scale."""
+        return _NumpyForce.apply(amplitudes, self)
+
+    def slopes(self, amplitudes: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """(points, m, m) slope in the amplitudes, and nothing for the weights that it has not."""
+        moved = self._displacements(amplitudes)
+        slope = np.array([self._force.slope(row, float(s)) for row, s in zip(moved, self._times, strict=True)])
+        count = amplitudes.shape[1]
+        table = -np.einsum("iln,qln,jln->qij", self._tests, slope, self._shapes[:count], optimize=True)
+        in_amplitudes = torch.as_tensor(table, dtype=amplitudes.dtype, device=amplitudes.device)
+        return in_amplitudes, in_amplitudes.new_zeros((*amplitudes.shape, 0))
+
+    def forces(self, amplitudes: Tensor) -> Tensor:
+        """(points, m) minus the force, without a graph."""
+        moved = self._displacements(amplitudes)
+        values = np.array([self._force(row, float(s)) for row, s in zip(moved, self._times, strict=True)])
+        table = -np.tensordot(values, self._tests, axes=([1, 2], [1, 2]))
+        return torch.as_tensor(table, dtype=amplitudes.dtype, device=amplitudes.device)
+
+    def _displacements(self, amplitudes: Tensor) -> Array:
+        whole = torch.cat([amplitudes.detach(), self._held], dim=1).cpu().numpy()
+        return np.tensordot(whole, self._shapes, axes=1)
+
+
+class _NumpyForce(torch.autograd.Function):
+    """A known force in torch's graph (the warm-up differentiates through it)."""
+
+    @staticmethod
+    def forward(ctx: Any, amplitudes: Tensor, coupling: KnownForceCoupling) -> Tensor:
+        ctx.save_for_backward(amplitudes)
+        ctx.coupling = coupling
+        return coupling.forces(amplitudes)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (amplitudes,) = ctx.saved_tensors
+        slopes, _ = ctx.coupling.slopes(amplitudes, amplitudes.new_zeros(0))
+        return torch.einsum("qi,qij->qj", gradients[0], slopes), None
 
 
 class PointTerm(Protocol):

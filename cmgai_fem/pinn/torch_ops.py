@@ -7,7 +7,7 @@ from cmgai_fem.transport.laws import Law
 
 
 class TorchOperations:
-    """The operations on tensors (..., n, d); see `cmgai_fem.transport.operations.Operations`."""
+    """The operations on tensors (..., n, d); see `cmgai_fem.transport.laws.Operations`."""
 
     def det(self, matrix: Tensor) -> Tensor:
         """Determinant, d = 1, 2, 3, as a polynomial: its derivatives stand at singular matrices too."""

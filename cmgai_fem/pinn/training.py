@@ -1,7 +1,8 @@
 """The training loop: warm-up, rounds of Levenberg-Marquardt, history."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -136,3 +137,14 @@ def _adam(residual: ModalResidual, weights: Tensor, steps: int) -> Tensor:
         torch.mean(residual(moving) ** 2).backward()
         optimiser.step()
     return moving.detach()
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Run with `count` torch threads and put the number back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

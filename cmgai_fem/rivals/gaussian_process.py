@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
-from cmgai_fem.rivals.reduced import ReducedBaseline, Regression
+from cmgai_fem.rivals.reduced import ReducedRival, Regression
 from cmgai_fem.states.states import Array
 
 SEED = 0
@@ -20,8 +20,6 @@ AMPLITUDES = (1e-3, 1e6)
 NOISE = (1e-10, 1.0)
 # Prior variance of a trend, in units of the variance of the coefficients: wide, yet far from the nugget's inverse.
 TREND_VARIANCE = 100.0
-# Share of variance that the functional principal components must explain.
-EXPLAINED_VARIANCE = 1.0 - 1e-6
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Processes:
         return predicted
 
 
-class PodGpr(ReducedBaseline):
+class PodGpr(ReducedRival):
     """POD coefficients by an interpolating Matern 5/2 Gaussian process around a trend of degree 0 to 3.
 
     The degree is chosen by left-out known states, the kernel's amplitude and length by the marginal likelihood with
@@ -51,43 +49,61 @@ class PodGpr(ReducedBaseline):
     name = "pod_gpr"
 
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
-        """See `ReducedBaseline.candidates`."""
+        """See `ReducedRival.candidates`."""
         count, dimension = known.shape
-        process = ConstantKernel(1.0, AMPLITUDES) * Matern(_lengths(dimension), LENGTH_SCALES, nu=2.5)
-        trends = [
-            ConstantKernel(TREND_VARIANCE, "fixed") * DotProduct(1.0, "fixed") ** degree
-            for degree in range(1, 4)
-            if comb(degree + dimension, dimension) < count
-        ]
+        process = ConstantKernel(1.0, AMPLITUDES) * _shape(2.5, dimension)
+        trends = [_trend(degree) for degree in range(1, 4) if comb(degree + dimension, dimension) < count]
         kernels = [process, *(process + trend for trend in trends)]
         return [likeliest(kernel, known, coefficients) for kernel in kernels]
 
 
-class FpcaGpr(ReducedBaseline):
-    """Functional principal components by Gaussian processes: the rival that the CM-GAI paper names.
+@dataclass(frozen=True)
+class NoisyGpr(ReducedRival):
+    """A few POD coefficients by Gaussian processes with a nugget: known states are not met exactly.
 
-    It differs from POD-GPR in three ways: the modes are truncated by explained variance, observations have noise (so
-    known states are not met exactly), and there is no trend, so that outside it returns to the mean of the states. The
-    kernel (squared exponential or Matern 5/2) is chosen by left-out known states, amplitude, length and noise by the
-    marginal likelihood. The paper's own settings are not known to us: these are our choice.
+    The modes are truncated by explained variance. The kernel is chosen among `shapes` by left-out known states, its
+    amplitude, length and noise by the marginal likelihood.
+
+    Args:
+        name: of the rival.
+        shapes: smoothness of the Matern kernels to choose from; infinite is the squared exponential.
+        explained: share of the variance that the modes must explain.
+        trend: add a linear trend to the covariance, see `PodGpr`; without one the process returns to the mean of the
+            states outside of them.
     """
 
-    name = "fpca_gpr"
+    name: str
+    shapes: tuple[float, ...]
+    explained: float
+    trend: bool = False
 
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
-        """See `ReducedBaseline.candidates`."""
+        """See `ReducedRival.candidates`."""
         variance = np.sum(coefficients**2, axis=0)
-        kept = int(np.searchsorted(np.cumsum(variance) / variance.sum(), EXPLAINED_VARIANCE)) + 1
-        return [
-            likeliest(ConstantKernel(1.0, AMPLITUDES) * shape + WhiteKernel(1e-4, NOISE), known, coefficients[:, :kept])
-            for lengths in (_lengths(known.shape[1]),)
-            for shape in (RBF(lengths, LENGTH_SCALES), Matern(lengths, LENGTH_SCALES, nu=2.5))
-        ]
+        kept = int(np.searchsorted(np.cumsum(variance) / variance.sum(), self.explained)) + 1
+        kernels = [ConstantKernel(1.0, AMPLITUDES) * _shape(nu, known.shape[1]) for nu in self.shapes]
+        if self.trend:
+            kernels = [kernel + _trend(1) for kernel in kernels]
+        return [likeliest(kernel + WhiteKernel(1e-4, NOISE), known, coefficients[:, :kept]) for kernel in kernels]
 
 
-def _lengths(dimension: int) -> float | Array:
-    """Starting length scales: one each for several coordinates (automatic relevance determination)."""
-    return 0.5 if dimension == 1 else np.full(dimension, 0.5)
+FPCA_GPR = NoisyGpr("fpca_gpr", (np.inf, 2.5), explained=1.0 - 1e-6)
+"""Functional principal components by Gaussian processes: the rival that the CM-GAI paper names.
+
+The paper's own settings are not known to us: these are our choice.
+"""
+
+
+def _trend(degree: int) -> Kernel:
+    return ConstantKernel(TREND_VARIANCE, "fixed") * DotProduct(1.0, "fixed") ** degree
+
+
+def _shape(smoothness: float, dimension: int) -> Kernel:
+    """Matern's kernel, for several coordinates with a length of each (automatic relevance determination)."""
+    lengths = 0.5 if dimension == 1 else np.full(dimension, 0.5)
+    if np.isinf(smoothness):
+        return RBF(lengths, LENGTH_SCALES)
+    return Matern(lengths, LENGTH_SCALES, nu=smoothness)
 
 
 def likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:

@@ -7,7 +7,7 @@ from math import comb
 
 from scipy.interpolate import RBFInterpolator
 
-from cmgai_fem.rivals.reduced import ReducedBaseline, Regression
+from cmgai_fem.rivals.reduced import ReducedRival, Regression
 from cmgai_fem.states.states import Array
 
 # Kernel and the degree of the polynomial tail that makes it well posed.
@@ -51,7 +51,7 @@ class RadialBasis:
         return interpolator(targets * self.ratios)
 
 
-class PodRbf(ReducedBaseline):
+class PodRbf(ReducedRival):
     """POD coefficients by radial basis functions; kernel, shape and smoothing chosen by left-out known states.
 
     Outside the known states the chosen kernel and its tail go on. With several coordinates their ratio is chosen, too.
@@ -60,7 +60,7 @@ class PodRbf(ReducedBaseline):
     name = "pod_rbf"
 
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
-        """See `ReducedBaseline.candidates`."""
+        """See `ReducedRival.candidates`."""
         count, dimension = known.shape
         density = count ** (1.0 / dimension) - 1.0
         kernels = [(kernel, degree, 1.0) for kernel, degree in SCALE_FREE_KERNELS.items()]

@@ -1,11 +1,10 @@
-"""Rivals that reduce the snapshots to a few coefficients (POD) and regress those on the state coordinate.
+"""Rivals that reduce the snapshots to a few coefficients (POD) and regress those on the state coordinates.
 
 Proper orthogonal decomposition of the centred snapshots, weighted by volume. A prediction is again a combination of the
 known snapshots, so the modes themselves, each as large as a snapshot, are never formed.
 
-What a regression leaves open (kernel, shape, trend, ...) is chosen by leaving known states out one at a time: the inner
-ones for targets inside the known range, the first and the last for targets outside it. That is what the transport's
-own calibration is given, so the comparison is fair. Several coordinates are one regression at points (K, m).
+What a regression leaves open (kernel, shape, trend, ...) is chosen by leaving known states out one at a time. That is
+what the transport's own calibration is given, so the comparison is fair.
 """
 
 from abc import abstractmethod
@@ -16,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from cmgai_fem.rivals.base import Baseline, Predictor
+from cmgai_fem.rivals.base import Predictor, Rival, inside_or_outside, trial_rows
 from cmgai_fem.states.states import Array, IntArray
 
 # Modes below this fraction of the first are round-off of the snapshots.
@@ -26,7 +25,7 @@ CHUNK = 65536
 
 
 class Regression(Protocol):
-    """One fully stated regression of coefficients on the state coordinate."""
+    """One fully stated regression of coefficients on the state coordinates."""
 
     def __call__(self, known: Array, coefficients: Array, targets: Array) -> Array:
         """Predict (T, r) coefficients at (T, m) targets from (K, r) at (K, m) known; coordinates scaled to [0, 1]."""
@@ -86,7 +85,7 @@ def decompose(snapshots: Array, weights: Array | None) -> Decomposition:
     return Decomposition(rows.T * singular, recovery - recovery.mean(axis=1, keepdims=True))
 
 
-class ReducedBaseline(Baseline):
+class ReducedRival(Rival):
     """POD with a regression of its coefficients, chosen among `candidates` on the known states.
 
     Two states leave nothing to choose by: every such method is then a straight line.
@@ -96,12 +95,15 @@ class ReducedBaseline(Baseline):
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
         """Regressions to choose from, given K >= 3 known states; each must work with one state fewer."""
 
-    def choose(self, known: Array, coefficients: Array) -> tuple[Regression, Regression]:
+    def choose(
+        self, known: Array, coefficients: Array, trials: IntArray | None = None
+    ) -> tuple[Regression, Regression]:
         """Choose the regressions for targets inside and outside the known range, by left-out errors.
 
         Args:
-            known: (K, 1) known states scaled to [0, 1].
+            known: (K, m) known states scaled to [0, 1].
             coefficients: (K, r) coefficients.
+            trials: rows to leave out, see `Rival.fit`.
 
         Returns:
             The choice for inside and for outside.
@@ -109,36 +111,34 @@ class ReducedBaseline(Baseline):
         if len(known) < 3:
             return StraightLine(), StraightLine()
         candidates = self.candidates(known, coefficients)
-        errors = np.array([left_out_errors(candidate, known, coefficients) for candidate in candidates])
-        inside, outside = errors[:, 1:-1].sum(axis=1), errors[:, [0, -1]].sum(axis=1)
-        return candidates[int(np.argmin(inside))], candidates[int(np.argmin(outside))]
+        if len(candidates) == 1:
+            return candidates[0], candidates[0]
+        inside, outside = trial_rows(known, trials)
+        rows = np.union1d(inside, outside)
+        errors = np.array([left_out_errors(candidate, known, coefficients, rows) for candidate in candidates])
+        first, second = (int(np.argmin(errors[:, np.isin(rows, part)].sum(axis=1))) for part in (inside, outside))
+        return candidates[first], candidates[second]
 
-    def _fit(self, values: Array, snapshots: Array, weights: Array | None) -> Predictor:
+    def fit_scaled(self, known: Array, snapshots: Array, weights: Array | None, trials: IntArray | None) -> Predictor:
+        """See `Rival.fit_scaled`."""
         parts = decompose(snapshots, weights)
-        origin, span = values[0], values[-1] - values[0]
-        known = ((values - origin) / span)[:, None]
         if parts.coefficients.shape[1] == 0:
             return lambda targets: np.repeat(snapshots[:1], len(targets), axis=0)
-        inside, outside = self.choose(known, parts.coefficients)
+        inside, outside = self.choose(known, parts.coefficients, trials)
 
         def predict(targets: Array) -> Array:
-            scaled = (np.asarray(targets, dtype=float) - origin) / span
-            coefficients = np.empty((len(scaled), parts.coefficients.shape[1]))
-            within = (scaled >= 0.0) & (scaled <= 1.0)
-            for regression, rows in ((inside, within), (outside, ~within)):
-                if rows.any():
-                    coefficients[rows] = regression(known, parts.coefficients, scaled[rows, None])
+            coefficients = inside_or_outside(
+                targets,
+                lambda places: inside(known, parts.coefficients, places),
+                lambda places: outside(known, parts.coefficients, places),
+            )
             return parts.cardinal(coefficients) @ snapshots
 
         return predict
 
 
-def left_out_errors(regression: Regression, known: Array, coefficients: Array, rows: IntArray | None = None) -> Array:
-    """Squared error at each of the known states `rows`, all by default, when it is left out.
-
-    Infinite where the regression cannot be formed.
-    """
-    rows = np.arange(len(known)) if rows is None else rows
+def left_out_errors(regression: Regression, known: Array, coefficients: Array, rows: IntArray) -> Array:
+    """Squared error at each of the known states `rows` when it is left out; infinite where there is no regression."""
     errors = np.empty(len(rows))
     for place, index in enumerate(rows):
         rest = np.delete(np.arange(len(known)), index)

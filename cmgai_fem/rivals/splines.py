@@ -1,72 +1,48 @@
-"""Rivals that interpolate every entry of the snapshots by itself, as a function of the state coordinate.
-
-All but PCHIP are linear in the snapshots: a (T, K) matrix of cardinal functions, each one at its own known state and
-zero at the others, carries all the work, and the large array is read once.
-"""
-
-from abc import abstractmethod
+"""Rivals that interpolate every entry of the snapshots by itself along one state coordinate."""
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator, make_interp_spline
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from cmgai_fem.rivals.base import Baseline, Predictor
-from cmgai_fem.states.states import Array
+from cmgai_fem.rivals.base import LinearRival, Predictor, Rival
+from cmgai_fem.states.states import Array, IntArray
 
 # Columns interpolated at a time where coefficients are needed for each: bounds the memory, not the result.
 CHUNK = 65536
+ONE = range(1, 2)
 
 
-class CardinalBaseline(Baseline):
-    """A method that is linear in the snapshots."""
-
-    def _fit(self, values: Array, snapshots: Array, weights: Array | None) -> Predictor:
-        return lambda targets: self.cardinal(values, np.asarray(targets, dtype=float)) @ snapshots
-
-    @abstractmethod
-    def cardinal(self, values: Array, targets: Array) -> Array:
-        """Cardinal functions of the (K,) known `values`, evaluated at the (T,) `targets`: (T, K), dimensionless."""
-
-
-class Linear(CardinalBaseline):
-    """Straight pieces between neighbouring states; outside, the end pieces go on."""
-
-    name = "linear"
-
-    def cardinal(self, values: Array, targets: Array) -> Array:
-        """See `CardinalBaseline.cardinal`."""
-        return np.asarray(make_interp_spline(values, np.eye(len(values)), k=1)(targets))
-
-
-class NaturalSpline(CardinalBaseline):
+class NaturalSpline(LinearRival):
     """Natural cubic spline, least in bending; outside, the straight lines that least bending continues it by.
 
     Two states give a straight line.
     """
 
     name = "natural_spline"
+    dimensions = ONE
 
-    def cardinal(self, values: Array, targets: Array) -> Array:
-        """See `CardinalBaseline.cardinal`."""
-        spline = CubicSpline(values, np.eye(len(values)), bc_type="natural")
-        inside = np.clip(targets, values[0], values[-1])
+    def weights(self, known: Array, targets: Array) -> Array:
+        """See `LinearRival.weights`."""
+        spline = CubicSpline(known[:, 0], np.eye(len(known)), bc_type="natural")
+        inside = np.clip(targets, known[0], known[-1])
         # The clipped distance is zero inside, so the slope acts outside only.
-        return np.asarray(spline(inside) + (targets - inside)[:, None] * spline(inside, 1))
+        return np.asarray(spline(inside[:, 0]) + (targets - inside) * spline(inside[:, 0], 1))
 
 
-class NotAKnotSpline(CardinalBaseline):
+class NotAKnotSpline(LinearRival):
     """Cubic spline whose first and last inner states are no knots; outside, the end cubics go on.
 
     Two, three and four states give the interpolating polynomial.
     """
 
     name = "not_a_knot"
+    dimensions = ONE
 
-    def cardinal(self, values: Array, targets: Array) -> Array:
-        """See `CardinalBaseline.cardinal`."""
-        return np.asarray(CubicSpline(values, np.eye(len(values)), bc_type="not-a-knot")(targets))
+    def weights(self, known: Array, targets: Array) -> Array:
+        """See `LinearRival.weights`."""
+        return np.asarray(CubicSpline(known[:, 0], np.eye(len(known)), bc_type="not-a-knot")(targets[:, 0]))
 
 
-class InterpolatingPolynomial(CardinalBaseline):
+class InterpolatingPolynomial(LinearRival):
     """The polynomial of degree K - 1 through all K states; outside, the same polynomial.
 
     Evaluated as a product of ratios (the first Lagrange form): stable outside the states as well as between them,
@@ -76,17 +52,18 @@ class InterpolatingPolynomial(CardinalBaseline):
     """
 
     name = "polynomial"
+    dimensions = ONE
 
-    def cardinal(self, values: Array, targets: Array) -> Array:
-        """See `CardinalBaseline.cardinal`."""
+    def weights(self, known: Array, targets: Array) -> Array:
+        """See `LinearRival.weights`."""
         columns = []
-        for index, own in enumerate(values):
-            others = np.delete(values, index)
-            columns.append(np.prod((targets[:, None] - others) / (own - others), axis=1))
+        for index, own in enumerate(known[:, 0]):
+            others = np.delete(known[:, 0], index)
+            columns.append(np.prod((targets - others) / (own - others), axis=1))
         return np.stack(columns, axis=1)
 
 
-class Pchip(Baseline):
+class Pchip(Rival):
     """Monotone piecewise cubic Hermite interpolation; outside, the end cubics go on. Two states give a line.
 
     Its slopes are not linear in the data, so the columns are taken a chunk at a time.
@@ -95,13 +72,16 @@ class Pchip(Baseline):
     """
 
     name = "pchip"
+    dimensions = ONE
 
-    def _fit(self, values: Array, snapshots: Array, weights: Array | None) -> Predictor:
+    def fit_scaled(self, known: Array, snapshots: Array, weights: Array | None, trials: IntArray | None) -> Predictor:
+        """See `Rival.fit_scaled`."""
+
         def predict(targets: Array) -> Array:
             result = np.empty((len(targets), snapshots.shape[1]))
             for start in range(0, snapshots.shape[1], CHUNK):
                 columns = slice(start, start + CHUNK)
-                result[:, columns] = PchipInterpolator(values, snapshots[:, columns])(targets)
+                result[:, columns] = PchipInterpolator(known[:, 0], snapshots[:, columns])(targets[:, 0])
             return result
 
         return predict

@@ -22,14 +22,15 @@ from cmgai_fem.calibration.calibrate import (
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.metrics import field_error
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import Split
 from cmgai_fem.study.generation import Generation, Report, Request, field_problem
 from cmgai_fem.study.results import AblationRow
 from cmgai_fem.transport.cardinal import CardinalSolver
 from cmgai_fem.transport.forces import make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
-from cmgai_fem.transport.problem import Superposition, TransportProblem, TransportSolution
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution, Superposition
 
 PARTS = ("order", "law", "force")
 DAMPINGS = (1.0, 4.0)
@@ -60,7 +61,7 @@ class Variant:
 
 
 def ablate(
-    known: StateSet, reference: StateSet, request: Request, generation: Generation, parts: Sequence[str], report: Report
+    known: States, reference: States, request: Request, generation: Generation, parts: Sequence[str], report: Report
 ) -> list[AblationRow]:
     """The ablation rows of every field and split.
 
@@ -102,7 +103,7 @@ def ablate(
     return rows
 
 
-def variants(problem: TransportProblem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
+def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
     base = calibration.members[int(np.argmax(calibration.weights))]
     top = len(problem.states) - 2
@@ -126,7 +127,7 @@ def variants(problem: TransportProblem, calibration: Calibration, parts: Sequenc
             yield Variant("force", force, False, replace(base, law=NoLaw(), mass_axes=()), force)
 
 
-def membranes(problem: TransportProblem) -> list[tuple[Law, str]]:
+def membranes(problem: Problem) -> list[tuple[Law, str]]:
     """Membrane laws from soft to stiff, by how far the longest wave of the body swings between two states."""
     length = float(np.linalg.norm(np.ptp(problem.states.labels.points, axis=0)))
     gap = float(np.diff(problem.nodes).max())
@@ -138,9 +139,9 @@ def _own(law: Law) -> list[tuple[Law, str]]:
 
 
 def _left_out(
-    problem: TransportProblem,
+    problem: Problem,
     candidate: Candidate,
-    known: StateSet,
+    known: States,
     targets: Sequence[float],
     split: Split,
     solver: CardinalSolver,
@@ -154,7 +155,7 @@ def _left_out(
     return None if error is None else float(np.sqrt(np.sum(error**2) / len(error)))
 
 
-def _solved(problem: TransportProblem, variant: Variant, request: Request, fem: CardinalSolver) -> TransportSolution:
+def _solved(problem: Problem, variant: Variant, request: Request, fem: CardinalSolver) -> Solution:
     carried = variant.candidate.apply(carry(problem, [variant.candidate])[variant.candidate.mass_axes])
     if not variant.force:
         return fem(carried)
@@ -162,10 +163,10 @@ def _solved(problem: TransportProblem, variant: Variant, request: Request, fem: 
 
 
 def _measured(
-    problem: TransportProblem,
-    reference: StateSet,
+    problem: Problem,
+    reference: States,
     targets: Sequence[float],
-    solution: TransportSolution | Superposition,
+    solution: Solution | Superposition,
     split: Split,
     calibration: Calibration,
 ) -> AblationRow:

@@ -25,6 +25,7 @@ STYLES: dict[str, tuple[str, str]] = {
     "thin_plate_spline": ("#5b8c5a", "^"),
     "response_surface": ("#b8860b", "P"),
     "grid_spline": ("#8a6fb0", "s"),
+    "convex_stack": ("#52606d", "h"),
 }
 OURS = ("fem", "pinn")
 METHOD_NAMES = {
@@ -41,6 +42,7 @@ METHOD_NAMES = {
     "thin_plate_spline": "Thin-plate spline",
     "response_surface": "Response surface",
     "grid_spline": "Grid spline",
+    "convex_stack": "Convex stack of rivals",
     "johnson_cook": "Johnson–Cook",
     "zerilli_armstrong": "Zerilli–Armstrong",
     "mechanical_threshold": "Mechanical threshold stress",

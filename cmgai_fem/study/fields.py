@@ -13,7 +13,7 @@ import numpy as np
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.states import Coordinate, StateSet
+from cmgai_fem.states.states import Coordinate, States
 from cmgai_fem.study.ablation import ablate
 from cmgai_fem.study.field_file import Study
 from cmgai_fem.study.folder import run_info, write_fields
@@ -84,7 +84,7 @@ def run_study(
     return StudyResult(folder, tuple(rows), verdicts, tuple(ablated))
 
 
-def generate_for(study: Study, reference: StateSet, device: str, report: Report) -> Generation:
+def generate_for(study: Study, reference: States, device: str, report: Report) -> Generation:
     """Generate what a study holds out. Of `reference`, the known states alone are read."""
     return generate(reference.at(study.states.known), request_of(study, device), report)
 

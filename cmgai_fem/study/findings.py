@@ -1,7 +1,7 @@
 """What a study's pipeline hands back: figures, verdicts and the sections of its page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +120,7 @@ class Figure:
         method: how it was solved.
         value: the figure.
         target: exact or published value, or the bound that it must keep; NaN where the figure is only shown.
-        error: relative error, or value over bound.
+        error: relative error, value over bound, or bound over value where the bound must be reached.
         limit: largest `error` that passes; infinite where the figure is only shown.
         source: where the target comes from.
     """
@@ -148,9 +148,20 @@ class Figure:
         return cls(case, quantity, method, float(value), float(bound), float(value / bound), 1.0, source)
 
     @classmethod
-    def at_least(cls, case: str, quantity: str, method: str, value: float, bound: float, source: str = "") -> "Figure":
-        """A figure that must reach a bound."""
-        return cls(case, quantity, method, float(value), float(bound), float(bound / max(value, 1e-300)), 1.0, source)
+    def at_least(
+        cls,
+        case: str,
+        quantity: str,
+        method: str,
+        value: float,
+        bound: float,
+        source: str = "",
+        *,
+        tolerance: float = 0.0,
+    ) -> "Figure":
+        """A figure that must not fall short of a bound by more than a relative tolerance."""
+        error, limit = float(bound / max(value, 1e-300)), 1.0 / (1.0 - tolerance)
+        return cls(case, quantity, method, float(value), float(bound), error, limit, source)
 
     @classmethod
     def shown(cls, case: str, quantity: str, method: str, value: float) -> "Figure":
@@ -174,7 +185,7 @@ class Figure:
     def verdict(self) -> Verdict:
         """The figure as the verdict on its own limit."""
         name = f"{self.case}: {self.quantity} ({self.method})" if self.method else f"{self.case}: {self.quantity}"
-        text = f"{self.value:.6g} (target {self.target:.6g})"
+        text = f"{self.error:.3g} ({self.value:.6g}, target {self.target:.6g})"
         return Verdict(name, self.passed, f"{self.limit:.3g}", text, () if self.passed else (text,))
 
     def __str__(self) -> str:
@@ -184,16 +195,38 @@ class Figure:
 
 
 def judged(figures: Sequence[Figure], title: str, text: Sequence[str], pictures: Sequence[Picture] = ()) -> Findings:
-    """Findings of a study whose figures carry their own targets: one verdict each, one table."""
-    columns = ("case", "quantity", "method", "value", "target", "error", "limit", "verdict")
+    """Findings of a study whose figures carry their own targets: one verdict each, one table, and their sources."""
+    method = ("method",) if any(item.method for item in figures) else ()
     rows = [
         (
-            item.case, item.quantity, item.method, f"{item.value:.6g}",
-            *((f"{item.target:.6g}", f"{item.error:.2e}", f"{item.limit:.1e}") if item.judged else ("", "", "")),
+            item.case, item.quantity, *([item.method] if method else []), f"{item.value:.6g}",
+            *((f"{item.target:.6g}", f"{item.error:.2e}", f"{item.limit:.3g}") if item.judged else ("", "", "")),
             ("holds" if item.passed else "FAILS") if item.judged else "",
         )
         for item in figures
     ]  # fmt: skip
-    table = TextTable("", columns, rows, "error: relative to the target, or the figure over its bound", text_columns=3)
+    columns = ("case", "quantity", *method, "value", "target", "error", "limit", "verdict")
+    note = "error: relative to the target; or the figure over its bound, the other way round where it must be reached"
+    tables = [TextTable("", columns, rows, note, text_columns=2 + len(method))]
+    sources = [(item.case, item.quantity, item.source) for item in figures if item.source]
+    if sources:
+        columns = ("case", "quantity", "source")
+        tables.append(
+            TextTable("Where the targets come from", columns, sources, text_columns=3, terminal=False, folded=True)
+        )
     verdicts = [item.verdict() for item in figures if item.judged]
-    return Findings([item.row() for item in figures], verdicts, [Section(title, text, pictures, [table])])
+    return Findings([item.row() for item in figures], verdicts, [Section(title, text, pictures, tables)])
+
+
+def joined(parts: Iterable[Findings], say: Callable[[object], None]) -> Findings:
+    """Findings of a study that comes in parts, with a line of progress as each is done."""
+    done: list[Findings] = []
+    for part in parts:
+        failed = sum(not verdict.passed for verdict in part.verdicts)
+        say(f"{part.sections[0].title}: {len(part.rows)} figures, {failed} of {len(part.verdicts)} tolerances fail")
+        done.append(part)
+    return Findings(
+        [row for part in done for row in part.rows],
+        [verdict for part in done for verdict in part.verdicts],
+        [section for part in done for section in part.sections],
+    )

@@ -7,15 +7,15 @@ from typing import Any
 import cmgai_fem
 from cmgai_fem.machine import machine_facts
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import Study
 from cmgai_fem.study.generation import Generation, training_history
 from cmgai_fem.study.paraview import write_paraview
 from cmgai_fem.study.tolerances import Row, Verdict, best_rival
 
 
-def write_fields(study: Study, folder: Path, reference: StateSet, generation: Generation, rows: Sequence[Row]) -> None:
-    """Fields as StateSet files for the report, and as .vtu/.pvd with their errors for ParaView."""
+def write_fields(study: Study, folder: Path, reference: States, generation: Generation, rows: Sequence[Row]) -> None:
+    """Fields as States files for the report, and as .vtu/.pvd with their errors for ParaView."""
     (folder / "fields").mkdir(exist_ok=True)
     reference.save(folder / "fields" / "reference.npz")
     for method in (*METHODS, best_rival(rows)):

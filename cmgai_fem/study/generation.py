@@ -16,14 +16,15 @@ from cmgai_fem.calibration.calibrate import Calibration, calibrate, extrapolatio
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import Array, Field, States, StateSet
+from cmgai_fem.states.states import Array, Field, States
 from cmgai_fem.study.field_file import CalibrationTable, FieldTable, Split
 from cmgai_fem.transport.cardinal import CardinalSolver, Solve
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import Superposition, TransportProblem
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Superposition
 
 Report = Callable[[str], None]
 PSEUDO_TIMES = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
@@ -77,13 +78,13 @@ class Generation:
         solutions: superposed transports by (method, split, field).
     """
 
-    states: Mapping[str, StateSet]
+    states: Mapping[str, States]
     seconds: Mapping[tuple[str, str], float]
     calibrations: Mapping[tuple[Split, str], Calibration]
     solutions: Mapping[tuple[str, Split, str], Superposition]
 
 
-def generate(known: StateSet, request: Request, report: Report) -> Generation:
+def generate(known: States, request: Request, report: Report) -> Generation:
     """Generate every asked-for state by both transports and all rivals.
 
     Args:
@@ -116,7 +117,7 @@ def generate(known: StateSet, request: Request, report: Report) -> Generation:
             made.setdefault(method, {})[name] = np.array(
                 [_answer(value, method, name, known, request, solutions).at(value) for value in map(float, values)]
             )
-        for rival in BASELINES:
+        for rival in rivals_for(known.values[:, None]):
             start = time.perf_counter()
             made.setdefault(rival, {})[name] = run_rival(rival, known, name, values)
             seconds[rival, name] = time.perf_counter() - start
@@ -130,17 +131,17 @@ def splits(request: Request) -> list[Split]:
     return [split for split in both if request.values(split)]
 
 
-def field_problem(known: StateSet, name: str, request: Request, split: Split) -> TransportProblem:
+def field_problem(known: States, name: str, request: Request, split: Split) -> Problem:
     """The transport problem of one field in one split, nothing chosen yet."""
     table = request.fields[name]
-    return TransportProblem(
-        known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)
-    ).with_reach(*request.values(split))
+    return Problem(known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)).with_reach(
+        *request.values(split)
+    )
 
 
 def calibrated_problem(
-    known: StateSet, name: str, request: Request, split: Split, solver: Solve
-) -> tuple[TransportProblem, Calibration]:
+    known: States, name: str, request: Request, split: Split, solver: Solve
+) -> tuple[Problem, Calibration]:
     """The transport problem of one field, and what calibration chooses for it in one split."""
     table, choice = request.fields[name], request.calibration
     problem = field_problem(known, name, request, split)
@@ -163,13 +164,13 @@ def calibrated_problem(
     return problem, calibration
 
 
-def run_rival(rival: str, known: StateSet, name: str, values: Array) -> Array:
+def run_rival(rival: str, known: States, name: str, values: Array) -> Array:
     """States (T, L, n) of one field at `values` by the rival called `rival`."""
     field = known.field(name)
     count, labels, components = field.values.shape
     weights = np.repeat(known.labels.weights, components)
-    predictor = BASELINES[rival].fit(known.values, field.values.reshape(count, -1), weights)
-    return predictor(values).reshape(len(values), labels, components)
+    predictor = RIVALS[rival].fit(known.values[:, None], field.values.reshape(count, -1), weights)
+    return predictor(values[:, None]).reshape(len(values), labels, components)
 
 
 def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:
@@ -190,7 +191,7 @@ def _answer(
     value: float,
     method: str,
     name: str,
-    known: StateSet,
+    known: States,
     request: Request,
     solutions: Mapping[tuple[str, Split, str], Superposition],
 ) -> Superposition:
@@ -202,9 +203,9 @@ def _answer(
     return solutions[method, wanted, name]
 
 
-def _as_states(known: StateSet, values: Array, fields: Mapping[str, Array], request: Request) -> StateSet:
+def _as_states(known: States, values: Array, fields: Mapping[str, Array], request: Request) -> States:
     made = {name: Field(array, known.field(name).unit, known.field(name).components) for name, array in fields.items()}
-    return derive(StateSet(known.labels, known.coordinate, values, made), request.fields)
+    return derive(States.of(known.labels, known.coordinate, values, made), request.fields)
 
 
 def measured(states: States[Any], index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
-from cmgai_fem.states.scattered import ScatteredStates
-from cmgai_fem.states.states import Array, Labels, StateSet
+from cmgai_fem.states.states import Array, Labels, States
 from cmgai_fem.study.paraview import unstructured_grid
 from cmgai_fem.writing import whole_file
 
@@ -45,7 +44,7 @@ class Panel:
     displacement: Array | None = None
 
 
-def scalar_field(states: StateSet | ScatteredStates, value: Any, name: str) -> tuple[Array, str]:
+def scalar_field(states: States | States, value: Any, name: str) -> tuple[Array, str]:
     """One scalar of one state, by the name that `metrics.csv` gives it.
 
     Args:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
+from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 
 from cmgai_fem.study.file import StudyFile
@@ -52,6 +53,13 @@ class Tools:
         file = f"{name}.png"
         with whole_file(self.folder / file) as temporary:
             figure.savefig(temporary, format="png", dpi=dots_per_inch, bbox_inches="tight", facecolor="white")
+        return Picture(file, caption)
+
+    def animation(self, moving: FuncAnimation, name: str, caption: str = "", frames_per_second: int = 12) -> Picture:
+        """Write a matplotlib animation into the results folder as NAME.gif."""
+        file = f"{name}.gif"
+        with whole_file(self.folder / file) as temporary:
+            moving.save(temporary, writer=PillowWriter(fps=frames_per_second))
         return Picture(file, caption)
 
 

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.states.states import States
 from cmgai_fem.study.charts import Curve, draw_errors, draw_training, method_colour, method_name
 from cmgai_fem.study.pages import page_environment
 from cmgai_fem.study.pictures import Panel, draw_fields, scalar_field
@@ -209,7 +209,7 @@ def _worst_row(results: Results, field: str, split: str) -> Row | None:
     return None
 
 
-def _displacement(results: Results, states: StateSet, value: float) -> Any:
+def _displacement(results: Results, states: States, value: float) -> Any:
     if not results.run["study"].get("deformed", False):
         return None
     if "displacement" not in states.fields or states.labels.location != "point":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Coordinate, StateSet
+from cmgai_fem.states.states import Coordinate, States
 
 COLUMNS = (
     "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "seconds",
@@ -147,10 +147,10 @@ class Results:
         stored = {path.stem for path in (self.folder / "fields").glob("*.npz")}
         return [method for method in self.methods if method in stored]
 
-    def states(self, name: str) -> StateSet | None:
+    def states(self, name: str) -> States | None:
         """The states in `fields/<name>.npz`, or None if the folder has none."""
         path = self.folder / "fields" / f"{name}.npz"
-        return StateSet.load(path) if path.exists() else None
+        return States.load(path) if path.exists() else None
 
 
 def _read_run(path: Path) -> dict[str, Any]:

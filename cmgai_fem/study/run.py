@@ -75,7 +75,7 @@ def run_study(name: str, options: Options, say: Report) -> tuple[Findings, Path]
     write_table(folder / "metrics.csv", found.rows, columns)
     provenance = {
         "study_hash": study.hash,
-        "seed": options.seed,
+        **({} if options.seed is None else {"seed": options.seed}),
         "device": options.device,
         "quick": options.quick,
         "seconds": time.perf_counter() - start,

@@ -11,8 +11,7 @@ from pydantic import Field, model_validator
 
 from cmgai_fem.calibration.space import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.scattered import Coordinates
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.states import Array, Coordinate, Coordinates
 from cmgai_fem.study.field_file import FieldTable, SeedTable, Split, ToleranceTable
 from cmgai_fem.study.file import Table, read_study, validated
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scipy.spatial import ConvexHull
 
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.scattered import ScatteredStates
+from cmgai_fem.states.states import States
 from cmgai_fem.study.charts import INK, QUIET, method_colour, method_name
 from cmgai_fem.study.pages import page_environment
 from cmgai_fem.study.pictures import Panel, draw_fields, scalar_field
@@ -28,7 +28,7 @@ def write_page(
     study: SpaceStudy,
     rows: Sequence[Row],
     run: Mapping[str, Any],
-    sets: Mapping[str, ScatteredStates],
+    sets: Mapping[str, States],
     best: str,
 ) -> None:
     """Write `report.html`, complete or not at all.
@@ -55,9 +55,7 @@ def write_page(
     write_text(path, page)
 
 
-def _field(
-    name: str, study: SpaceStudy, rows: Sequence[Row], sets: Mapping[str, ScatteredStates], best: str
-) -> dict[str, Any]:
+def _field(name: str, study: SpaceStudy, rows: Sequence[Row], sets: Mapping[str, States], best: str) -> dict[str, Any]:
     own = [row for row in rows if row["field"] == name]
     states = list(dict.fromkeys((row["state"], row["split"]) for row in own))
     inside = [state for state, split in states if split == "interpolation"]
@@ -86,7 +84,7 @@ def _field(
     }
 
 
-def _draw_state(name: str, study: SpaceStudy, text: str, sets: Mapping[str, ScatteredStates], best: str) -> Figure:
+def _draw_state(name: str, study: SpaceStudy, text: str, sets: Mapping[str, States], best: str) -> Figure:
     """One state: reference, both transports and the best rival, and their errors."""
     state = [float(part) for part in text.split(":")]
     drawn = {method: scalar_field(sets[method], state, name) for method in ("reference", *METHODS, best)}

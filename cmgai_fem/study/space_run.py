@@ -13,10 +13,9 @@ from cmgai_fem.calibration.space import SpaceCalibration, calibrate_space, insid
 from cmgai_fem.machine import machine_facts
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals.scattered import SCATTERED_BASELINES, rivals_for
+from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.scattered import ScatteredStates
-from cmgai_fem.states.states import Array, Field
+from cmgai_fem.states.states import Array, Field, States
 from cmgai_fem.study.fields import StudyResult
 from cmgai_fem.study.folder import verdict_rows
 from cmgai_fem.study.generation import Report, derive, measured
@@ -41,7 +40,7 @@ class SpaceGeneration:
         training: rows of the networks' training.
     """
 
-    states: Mapping[str, ScatteredStates]
+    states: Mapping[str, States]
     seconds: Mapping[tuple[str, str], float]
     calibrations: Mapping[str, SpaceCalibration]
     training: tuple[dict[str, Any], ...]
@@ -86,7 +85,7 @@ def run_space_study(study: SpaceStudy, folder: Path, ranks: int, report: Report)
     return StudyResult(folder, tuple(rows), verdicts)
 
 
-def solve_reference_states(study: SpaceStudy, ranks: int, folder: Path, report: Report) -> ScatteredStates:
+def solve_reference_states(study: SpaceStudy, ranks: int, folder: Path, report: Report) -> States:
     """Solve the reference model at all states: one run for each set of parameters, over its own coordinate."""
     points = study.points
     found: dict[tuple[float, ...], dict[str, Array]] = {}
@@ -108,10 +107,10 @@ def solve_reference_states(study: SpaceStudy, ranks: int, folder: Path, report: 
         for name in study.fields
         for one in (states.field(name),)
     }
-    return ScatteredStates(states.labels, study.axes, points, fields)
+    return States(states.labels, study.axes, points, fields)
 
 
-def generate_states(known: ScatteredStates, study: SpaceStudy, report: Report) -> SpaceGeneration:
+def generate_states(known: States, study: SpaceStudy, report: Report) -> SpaceGeneration:
     """Generate what a study holds out, by both transports and all rivals. Nothing held out is in its hands."""
     asked = [np.array(state) for state in study.held_out]
     groups: dict[bool, list[int]] = {}
@@ -149,7 +148,7 @@ class _Group:
     training: tuple[Mapping[str, float], ...]
 
 
-def _generate_group(known: ScatteredStates, study: SpaceStudy, name: str, targets: list[Array]) -> _Group:
+def _generate_group(known: States, study: SpaceStudy, name: str, targets: list[Array]) -> _Group:
     table = study.fields[name]
     rises = tuple(axis.name in table.monotone for axis in study.coordinates)
     problem = SpaceProblem(known.only(name), admissible=Admissible(table.lower, rises if any(rises) else False))
@@ -166,7 +165,7 @@ def _generate_group(known: ScatteredStates, study: SpaceStudy, name: str, target
     trials = trials_for(known, targets)
     for rival in rivals_for(known.values):
         start = time.perf_counter()
-        flat = SCATTERED_BASELINES[rival].predict(known.values, snapshots, np.array(targets), trials, weights)
+        flat = RIVALS[rival].fit(known.values, snapshots, weights, trials)(np.array(targets))
         fields[rival], seconds[rival] = flat.reshape(len(targets), *shape), time.perf_counter() - start
     return _Group(fields, seconds, calibration, solution.members[0].history)
 
@@ -189,7 +188,7 @@ def admit(study: SpaceStudy, generation: SpaceGeneration) -> SpaceGeneration:
     return replace(generation, states=admitted)
 
 
-def compare_states(study: SpaceStudy, reference: ScatteredStates, generation: SpaceGeneration) -> list[Row]:
+def compare_states(study: SpaceStudy, reference: States, generation: SpaceGeneration) -> list[Row]:
     """Every figure of `metrics.csv`: each method against the reference, and the PINN against the finite elements."""
     rows: list[Row] = []
     sources = {
@@ -225,11 +224,9 @@ def _measured_names(name: str, table: Any) -> list[str]:
     return [name, *table.derived]
 
 
-def _as_states(
-    known: ScatteredStates, values: Array, fields: Mapping[str, Array], study: SpaceStudy
-) -> ScatteredStates:
+def _as_states(known: States, values: Array, fields: Mapping[str, Array], study: SpaceStudy) -> States:
     made = {name: Field(array, known.field(name).unit, known.field(name).components) for name, array in fields.items()}
-    return derive(ScatteredStates(known.labels, known.coordinate, values, made), study.fields)
+    return derive(States(known.labels, known.coordinate, values, made), study.fields)
 
 
 def _run_info(

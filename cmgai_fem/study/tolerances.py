@@ -7,8 +7,8 @@ from typing import Any
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.reference import ReferenceModel
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import BASELINES
-from cmgai_fem.states.states import StateSet
+from cmgai_fem.rivals import RIVALS
+from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import Study, ToleranceTable
 from cmgai_fem.study.generation import Generation, measured
 
@@ -34,7 +34,7 @@ class Verdict:
     failures: tuple[str, ...]
 
 
-def compare(study: Study, reference: StateSet, generation: Generation) -> list[Row]:
+def compare(study: Study, reference: States, generation: Generation) -> list[Row]:
     """Every figure of `metrics.csv`: each method against the reference, and the PINN against the finite elements."""
     rows: list[Row] = []
     weights = reference.labels.weights
@@ -88,7 +88,7 @@ def averaged(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
     ]
 
 
-def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str] = BASELINES) -> Verdict:
+def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str] = RIVALS) -> Verdict:
     """Hold the figures against one tolerance; `rivals` are the methods that count as such."""
     limits, checked = [], []
     rows = averaged(rows, tolerance.splits) if tolerance.mean else rows
@@ -141,11 +141,11 @@ def _limit_text(tolerance: ToleranceTable) -> str:
     return " and ".join(parts)
 
 
-def admissibility(study: Study, model: ReferenceModel, reference: StateSet, generation: Generation) -> list[Row]:
+def admissibility(study: Study, model: ReferenceModel, reference: States, generation: Generation) -> list[Row]:
     """Physical admissibility of each method's held-out states, and of the reference itself."""
     check = model.admissibility()
     figures: list[Row] = []
-    sources: dict[str, StateSet] = {"reference": reference, **generation.states}
+    sources: dict[str, States] = {"reference": reference, **generation.states}
     for value in study.states.held_out:
         for method, states in sources.items():
             fields = {name: states.field(name).values[states.index(value)] for name in study.fields}
@@ -156,11 +156,13 @@ def admissibility(study: Study, model: ReferenceModel, reference: StateSet, gene
     return figures
 
 
-def best_rival(rows: Sequence[Row], rivals: Collection[str] = BASELINES) -> str:
+def best_rival(rows: Sequence[Row], rivals: Collection[str] = RIVALS) -> str:
     """The rival with the least mean NRMSE over all held-out figures."""
+
+    present = {row["method"] for row in rows}
 
     def mean(method: str) -> float:
         figures = [row["nrmse"] for row in rows if row["method"] == method and row["split"] != "known"]
         return sum(figures) / len(figures)
 
-    return min(rivals, key=mean)
+    return min((rival for rival in rivals if rival in present), key=mean)

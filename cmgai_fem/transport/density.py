@@ -35,6 +35,13 @@ def cell_volumes(points: Array, cells: IntArray) -> Array:
     return np.asarray(np.linalg.det(edges)) / factorial(points.shape[1])
 
 
+def lumped_volumes(points: Array, cells: IntArray) -> Array:
+    """Volumes (N,) that stand for the vertices of simplices: their shares of the cells about them."""
+    volumes = np.zeros(len(points))
+    np.add.at(volumes, cells, np.abs(cell_volumes(points, cells))[:, None] / cells.shape[1])
+    return volumes
+
+
 def jacobians(labels: Labels, positions: Array, state: str = "") -> Array:
     """`J = det ∂x/∂X` of every cell; positive, or an error.
 
@@ -85,13 +92,9 @@ def density_by_jacobian(labels: Labels, density: Array, positions: Array, state:
     Raises:
         ConvergenceError: J <= 0 somewhere.
     """
-    ratio = jacobians(labels, positions, state)
+    jacobians(labels, positions, state)
     cells = simplices(labels)
-    reference = np.abs(cell_volumes(labels.points, cells))
-    before, after = np.zeros(len(positions)), np.zeros(len(positions))
-    np.add.at(before, cells, np.repeat(reference[:, None], cells.shape[1], axis=1))
-    np.add.at(after, cells, np.repeat((reference * ratio)[:, None], cells.shape[1], axis=1))
-    return density * before / after
+    return density * lumped_volumes(labels.points, cells) / lumped_volumes(positions, cells)
 
 
 def transport_cost(labels: Labels, density: Array, positions: Array) -> float:

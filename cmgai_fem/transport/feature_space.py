@@ -127,10 +127,10 @@ class Admissible:
         Args:
             value: (m,) coordinates of the generated field, or a number where there is one.
             generated: (L, n) field.
-            known_values: (K, m) coordinates of the known states.
+            known_values: (K, m) coordinates of the known states, or (K,) where there is one.
             known: (K, L, n) fields of the known states.
         """
-        result = generated
+        result, known_values = generated, np.reshape(known_values, (len(known), -1))
         if np.any(self.monotone):
             before, after = self._before(known_values, value), self._before(value, known_values)
             result = np.maximum(result, known[before].max(axis=0)) if before.any() else result
@@ -140,7 +140,7 @@ class Admissible:
 
     def check_known(self, name: str, known_values: Array, known: Array) -> None:
         """Refuse known states that are not admissible themselves."""
-        slack = 1e-9 * float(np.ptp(known))
+        slack, known_values = 1e-9 * float(np.ptp(known)), np.reshape(known_values, (len(known), -1))
         if self.lower is not None and known.min() < self.lower - slack:
             state = np.atleast_1d(known_values[int(np.argmin(known.min(axis=(1, 2))))])
             text = ", ".join(f"{part:g}" for part in state)

@@ -91,7 +91,7 @@ def test_a_whole_study_from_mesh_to_report(tmp_path, capfd):
         (["verify", "thermal-stress", "--ranks", "many"], "ranks"),
         (["verify", "thermal-stress", "--bogus", "1"], "--bogus"),
         (["verify", "thermal-stress", "--ablate", "everything"], "ablate"),
-        (["verify", "codes", "--ablate", "law"], "--ablate law: the study 'codes' calibrates no field"),
+        (["verify", "codes", "--ablate", "law"], "--ablate: means nothing to the study 'codes'"),
         (["verify", "two-coordinates", "--ablate", "law"], "has several"),
         (["verify"], "study"),
     ],

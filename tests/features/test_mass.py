@@ -6,9 +6,8 @@ from scipy.spatial import Delaunay
 from scipy.special import erf
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.features.mass import MassTransform
-from cmgai_fem.features.rearrangement import Rearrangement
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.features.mass import MassTransform, Rearrangement
+from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
 from cmgai_fem.transport.forces import Least
@@ -31,7 +30,7 @@ def grid(*axes):
 
 def states_of(labels, field, values=KNOWN):
     snapshots = np.stack([field(labels.points, s) for s in values])
-    return States(labels, Coordinate("s"), np.asarray(values), {"u": Field(snapshots[:, :, None], "1", ("",))})
+    return States.of(labels, Coordinate("s"), np.asarray(values), {"u": Field(snapshots[:, :, None], "1", ("",))})
 
 
 def pulse_on_a_line(points, s):
@@ -84,9 +83,9 @@ def test_moving_pulse_and_front_five_times_better_than_any_rival(field, axes):
     ours = errors(states, field, lambda s: transform.decode(solution.at(s)))
     snapshots = states.fields["u"].values[:, :, 0]
     # The Gaussian processes take seconds to tune and never come first here; the study compares with them too.
-    rivals = [rival for name, rival in BASELINES.items() if not name.endswith("gpr")]
-    fitted = [rival.fit(KNOWN, snapshots, states.labels.weights) for rival in rivals]
-    best = min(errors(states, field, lambda s, p=p: p(np.array([s]))) for p in fitted)
+    rivals = [RIVALS[name] for name in rivals_for(KNOWN[:, None]) if not name.endswith("gpr")]
+    fitted = [rival.fit(KNOWN[:, None], snapshots, states.labels.weights) for rival in rivals]
+    best = min(errors(states, field, lambda s, p=p: p(np.array([[s]]))) for p in fitted)
     assert ours <= best / 5.0
 
 
@@ -119,9 +118,9 @@ def test_labels_on_an_unstructured_mesh():
     states = states_of(labels, turning_pulse)
     transform = MassTransform.of(states, axes=(1, 0))
     solution = solve(Problem(transform.features, force=Least(1)), "fem")
-    linear = BASELINES["linear"].fit(KNOWN, states.fields["u"].values[:, :, 0])
+    linear = RIVALS["linear"].fit(KNOWN[:, None], states.fields["u"].values[:, :, 0])
     ours = errors(states, turning_pulse, lambda s: transform.decode(solution.at(s)))
-    assert ours <= 0.2 * errors(states, turning_pulse, lambda s: linear(np.array([s])))
+    assert ours <= 0.2 * errors(states, turning_pulse, lambda s: linear(np.array([[s]])))
     generated = transform.decode(solution.at(0.3))[:, 0]
     total = solution.at(0.3)[0, 0] * transform.totals[0].mean()
     assert generated @ labels.weights == pytest.approx(total, rel=1e-12)
@@ -164,4 +163,4 @@ def test_bad_states_are_one_clear_line():
         MassTransform.of(states_of(grid(LINE), pulse_on_a_line), axes=(0, 1))
     vector = Field(np.zeros((5, len(LINE), 2)), "1", ("x", "y"))
     with pytest.raises(InputError, match="scalar fields; 'v' has 2"):
-        MassTransform.of(States(grid(LINE), Coordinate("s"), KNOWN, {"v": vector}))
+        MassTransform.of(States.of(grid(LINE), Coordinate("s"), KNOWN, {"v": vector}))

@@ -5,14 +5,17 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
-from cmgai_fem.fem.replay import replay
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import line_mesh, square_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
-from cmgai_fem.theory.label_meshes import line_mesh, square_mesh
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane, make_law
 from cmgai_fem.transport.problem import Problem
+
+replay = study_module(studies_folder() / "transport-laws", "replay").replay
 
 VALUES = np.array([0.0, 0.3, 0.6, 1.0])
 
@@ -22,7 +25,9 @@ def string(count: int = 17) -> tuple[Problem, np.ndarray, np.ndarray]:
     labels, amplitudes = line_mesh(count), np.array([0.0, 0.4, 0.1, 0.8])
     mode = np.sin(np.pi * labels.points[:, 0])
     mode[[0, -1]] = 0.0
-    states = States(labels, Coordinate("t"), VALUES, {"f": Field(amplitudes[:, None, None] * mode[:, None], "", ("",))})
+    states = States.of(
+        labels, Coordinate("t"), VALUES, {"f": Field(amplitudes[:, None, None] * mode[:, None], "", ("",))}
+    )
     ends = np.isin(np.arange(count), [0, count - 1])
     return Problem(states, law=Membrane(0.1), force=Least(0), fixed=ends), amplitudes, mode
 
@@ -57,7 +62,7 @@ def clamped(name: str) -> Problem:
     labels = square_mesh(5)
     X, Y = labels.points.T
     fields = [np.column_stack([X * (1 + 0.4 * s * X), Y + 0.3 * s**2 * X * Y]) for s in VALUES]
-    states = States(labels, Coordinate("load"), VALUES, {"x": Field(np.stack(fields), "m", ("x", "y"))})
+    states = States.of(labels, Coordinate("load"), VALUES, {"x": Field(np.stack(fields), "m", ("x", "y"))})
     return Problem(states, law=make_law(name, 0.05), force=Least(0), damping=0.2, fixed=X == 0.0)
 
 

@@ -8,28 +8,23 @@ from scipy import sparse
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.forward import ForwardMarch
-from cmgai_fem.fem.known_force import ForceOnDofs
-from cmgai_fem.fem.replay import replay
+from cmgai_fem.fem.least_force import ForceOnDofs
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 
-
-def square(count=5):
-    axis = np.linspace(0.0, 1.0, count)
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-    lower = np.column_stack([corner, corner + count, corner + 1])
-    upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
-    return labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
+replay = study_module(studies_folder() / "transport-laws", "replay").replay
 
 
 def flight(steps, method="midpoint"):
     """A neo-Hookean square, stretched, thrown and spun, free of any force."""
-    labels = square()
+    labels = square_mesh(5)
     space = LabelSpace(labels, 2)
     march = ForwardMarch.on_mesh(space, make_law("neo_hookean", 0.5))
     X = labels.points - 0.5
@@ -41,7 +36,7 @@ def flight(steps, method="midpoint"):
 
 def test_free_flight_keeps_momenta_to_rounding():
     space, march, history = flight(40)
-    labels_x = space.to_dofs(square().points).reshape(-1, 2)
+    labels_x = space.to_dofs(square_mesh(5).points).reshape(-1, 2)
     linear, angular = [], []
     for u, v in zip(history.displacement, history.velocity, strict=True):
         momentum = (march.mass @ v).reshape(-1, 2)
@@ -94,11 +89,11 @@ def test_labels_on_their_own_follow_a_given_force_exactly():
 
 
 def wave_states():
-    labels = square(7)
+    labels = square_mesh(7)
     X, Y = labels.points.T
     values = np.linspace(0.0, 1.0, 4)
     fields = [np.column_stack([0.3 * s**2 * np.sin(2 * X) + s * Y, 0.2 * np.sin(2 * s) * X * Y]) for s in values]
-    return States(labels, Coordinate("load"), values, {"u": Field(np.stack(fields), "m", ("x", "y"))})
+    return States.of(labels, Coordinate("load"), values, {"u": Field(np.stack(fields), "m", ("x", "y"))})
 
 
 @pytest.mark.parametrize(
@@ -165,9 +160,9 @@ def test_bad_input_and_failed_steps_are_errors():
     with pytest.raises(InputError, match="spectral radius 2"):
         march.generalised_alpha(u, u, np.array([0.0, 1.0]), spectral_radius=2.0)
     with pytest.raises(ConvergenceError, match="failed at s = 1"):
-        march.midpoint(u, space.to_dofs(1e3 * square().points[:, ::-1] ** 2), np.array([0.0, 1.0]))
+        march.midpoint(u, space.to_dofs(1e3 * square_mesh(5).points[:, ::-1] ** 2), np.array([0.0, 1.0]))
     still = Field(np.zeros((2, 1, 1)), "1", ("",))
-    states = States(labels_on_points(np.zeros((1, 1))), Coordinate("s"), np.array([0.0, 1.0]), {"u": still})
+    states = States.of(labels_on_points(np.zeros((1, 1))), Coordinate("s"), np.array([0.0, 1.0]), {"u": still})
     solution = solve(Problem(states, force=Least(0)), "fem")
     with pytest.raises(InputError, match="a blow at each state between"):
         replay(solve(Problem(wave_states(), force=Least(-1)), "fem"))

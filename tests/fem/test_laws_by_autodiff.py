@@ -11,8 +11,7 @@ from mpi4py import MPI
 
 from cmgai_fem.fem import ufl_ops
 from cmgai_fem.pinn import torch_ops
-from cmgai_fem.transport.laws import LAWS, make_law
-from cmgai_fem.transport.operations import NumpyOperations
+from cmgai_fem.transport.laws import LAWS, NumpyOperations, make_law
 
 MESHES = {
     1: lambda: mesh.create_interval(MPI.COMM_SELF, 6, [0.0, 1.0]),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from mixed_pair import solve_mixed_pair
 
-from cmgai_fem.fem.mixed_pair import solve_mixed_pair
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 
 STATES = np.array([0.0, 0.2, 0.45, 0.7, 1.0])

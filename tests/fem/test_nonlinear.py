@@ -9,32 +9,21 @@ from scipy.integrate import solve_bvp
 from cmgai_fem.distributions.optimal_transport import Gaussian
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
-from cmgai_fem.fem.replay import replay
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.states.label_meshes import line_mesh, square_mesh
+from cmgai_fem.states.states import Coordinate, Field, States, labels_on_points
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 
-
-def square(count):
-    axis = np.linspace(0.0, 1.0, count)
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-    lower = np.column_stack([corner, corner + count, corner + 1])
-    upper = np.column_stack([corner + count, corner + count + 1, corner + 1])
-    return labels_on_mesh(points, {"triangle": np.concatenate([lower, upper]).astype(np.int64)})
-
-
-def line(count):
-    points = np.linspace(0.0, 1.0, count)[:, None]
-    cells = np.column_stack([np.arange(count - 1), np.arange(1, count)]).astype(np.int64)
-    return labels_on_mesh(points, {"line": cells})
+replay = study_module(studies_folder() / "transport-laws", "replay").replay
 
 
 def motion_states(labels, motion, values, names=("x", "y")):
     fields = np.stack([motion(labels.points, s) for s in values])
-    return States(labels, Coordinate("load"), np.asarray(values), {"x": Field(fields, "m", names)})
+    return States.of(labels, Coordinate("load"), np.asarray(values), {"x": Field(fields, "m", names)})
 
 
 def stretch_and_shear(points, s):
@@ -44,7 +33,7 @@ def stretch_and_shear(points, s):
 
 
 def problem(law, count=7, order=0, damping=0.0, values=(0.0, 0.3, 0.7, 1.0)):
-    states = motion_states(square(count), stretch_and_shear, values)
+    states = motion_states(square_mesh(count), stretch_and_shear, values)
     return Problem(states, law=law, damping=damping, force=Least(order))
 
 
@@ -79,10 +68,10 @@ def test_uniform_stretch_of_a_bar_is_its_ordinary_differential_equation():
     u = (X - ½)(g - 1) on [0, 1]: mass 1/12, dE/dg = W'(g); states g = 1, 1.5, 1.2.
     """
     law = make_law("neo_hookean", 0.05)
-    labels = line(2)
+    labels = line_mesh(2)
     values, stretches = np.array([0.0, 0.4, 1.0]), np.array([1.0, 1.5, 1.2])
     fields = np.stack([(labels.points - 0.5) * g for g in stretches])
-    states = States(labels, Coordinate("s"), values, {"x": Field(fields, "1", ("",))})
+    states = States.of(labels, Coordinate("s"), values, {"x": Field(fields, "1", ("",))})
     solution = solve(Problem(states, law=law, force=Least(0)), "fem")
     scale = solution.problem.scaling
 
@@ -149,7 +138,7 @@ def test_gaussian_with_a_known_pull():
     weights = weights / weights.sum()
     first, last = Gaussian(np.zeros(1), np.eye(1)), Gaussian(np.ones(1), 2.0 * np.eye(1))
     positions = np.stack([q[:, None], first.map_to(last, q[:, None])])
-    states = States(
+    states = States.of(
         labels_on_points(q[:, None], weights),
         Coordinate("s"),
         np.array([0.0, 1.0]),
@@ -178,7 +167,7 @@ def test_bad_problems_are_one_clear_line():
         solve_nonlinear(Problem(states, law=law, tolerance=0.1))
     with pytest.raises(InputError, match="known force goes with"):
         replace(problem(law, 3, order=1), known_force=QuadraticPull(np.zeros(9)))
-    scalar = States(
+    scalar = States.of(
         states.labels, states.coordinate, states.values, {"x": Field(states.fields["x"].values[:, :, :1], "m", ("",))}
     )
     with pytest.raises(InputError, match="use the law 'membrane'"):
@@ -186,7 +175,7 @@ def test_bad_problems_are_one_clear_line():
 
 
 def test_labels_that_cross_are_an_error():
-    folded = motion_states(square(3), lambda X, s: X * np.array([1.0 - 2.2 * s * (1.5 - s), 1.0]), (0.0, 0.5, 1.0))
+    folded = motion_states(square_mesh(3), lambda X, s: X * np.array([1.0 - 2.2 * s * (1.5 - s), 1.0]), (0.0, 0.5, 1.0))
     with pytest.raises(ConvergenceError, match="the labels cross"):
         solve(Problem(folded, law=make_law("neo_hookean", 1e-4)), "fem")
 
@@ -199,6 +188,6 @@ def test_a_motion_that_needs_a_force_is_no_answer_of_order_minus_one():
         np.column_stack([x * (1 + 0.3 * s) + 0.2 * s * y, y * (1 - 0.2 * s) + 0.1 * s * s * x]) for s in states.values
     ]
     field = Field(np.stack(moved), "m", ("x", "y"))
-    stiff = States(states.labels, states.coordinate, states.values, {"x": field})
+    stiff = States.of(states.labels, states.coordinate, states.values, {"x": field})
     with pytest.raises(ConvergenceError, match="free of force"):
         solve(Problem(stiff, law=make_law("st_venant_kirchhoff", 1.0), force=Least(-1)), "fem")

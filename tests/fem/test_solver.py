@@ -6,10 +6,10 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Free, Least
 from cmgai_fem.transport.laws import Membrane, NeoHookean
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.slowness import felt
 
 VALUES = np.array([0.0, 0.2, 0.45, 0.7, 1.0])
 

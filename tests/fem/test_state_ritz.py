@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from scipy.stats import qmc
+from state_ritz import StateRitz
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.fem.state_ritz import StateRitz
 from cmgai_fem.motions.polyharmonic import PolyharmonicSpline
 
 

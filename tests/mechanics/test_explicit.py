@@ -1,5 +1,3 @@
-from types import ModuleType
-
 import numpy as np
 import pytest
 
@@ -8,7 +6,6 @@ from dolfinx import mesh
 from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.mechanics.codes import elastic_bar, plane_wave, taylor_bar
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.hardening import LinearHardening
@@ -88,22 +85,3 @@ def test_drift_above_the_bound_stops_the_run() -> None:
 def test_unstable_step_stops_the_run() -> None:
     with pytest.raises(ConvergenceError, match=r"energy balance|Jacobian"):
         rod(227.0, courant=4.0).advance(5e-5)
-
-
-def test_elastic_bar_check_passes() -> None:
-    assert all(row.passed for row in elastic_bar.run())
-
-
-def test_plane_wave_approaches_the_exact_plateau() -> None:
-    limit, speed, plateau = plane_wave.exact_stresses()
-    assert limit == pytest.approx(700.0e6, rel=1e-9)
-    assert plateau == pytest.approx(3774.43e6, rel=1e-6)
-    x, stress, time = plane_wave.wave_profile(150)
-    behind = (x > 0.3 * speed * time) & (x < 0.8 * speed * time)
-    assert stress[behind].mean() == pytest.approx(plateau, rel=1.5e-2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("check", [plane_wave, taylor_bar])
-def test_dynamic_code_checks_pass(check: ModuleType) -> None:
-    assert all(row.passed for row in check.run())

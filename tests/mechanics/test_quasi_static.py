@@ -9,7 +9,6 @@ from dolfinx import fem, mesh
 from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.mechanics.codes import hill_cylinder, uniaxial_hardening
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 
@@ -77,16 +76,6 @@ def test_recovered_plastic_strain_keeps_constants() -> None:
     assert bar.at_points(x[0]).shape == bar.temperature.shape
 
 
-def test_uniaxial_check_passes() -> None:
-    assert all(row.passed for row in uniaxial_hardening.run())
-
-
-def test_coarse_hill_cylinder_is_near_the_formula() -> None:
-    found = hill_cylinder.cylinder(6, 24, [0.08, 0.14, 0.16])
-    exact = [hill_cylinder.exact_displacement(pressure) for pressure in (0.08, 0.14, 0.16)]
-    np.testing.assert_allclose(found, exact, rtol=3e-3)
-
-
 def test_load_above_the_limit_is_an_error_that_names_the_state() -> None:
     domain = mesh.create_unit_cube(MPI.COMM_SELF, 1, 1, 1, mesh.CellType.hexahedron)
     space = fem.functionspace(domain, ("Lagrange", 1, (3,)))
@@ -116,8 +105,3 @@ def test_load_above_the_limit_is_an_error_that_names_the_state() -> None:
         cube.solve("110 MPa")
     np.testing.assert_array_equal(cube.displacement.x.array, kept)
     np.testing.assert_array_equal(cube.equivalent_plastic_strain, 0.0)
-
-
-@pytest.mark.slow
-def test_hill_cylinder_check_passes() -> None:
-    assert all(row.passed for row in hill_cylinder.run())

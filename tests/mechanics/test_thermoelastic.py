@@ -9,9 +9,12 @@ from dolfinx import fem
 from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.mechanics.codes.probes import evaluate
 from cmgai_fem.mechanics.meshing import Body, mark_boundaries
 from cmgai_fem.mechanics.thermoelastic import Setting, ThermoElasticity
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+
+evaluate = study_module(studies_folder() / "codes", "probes").evaluate
 
 YOUNG, POISSON = 200e9, 0.3
 SLIDING = {("left", 0): 0.0, ("front", 1): 0.0, ("bottom", 2): 0.0}

@@ -19,7 +19,7 @@ from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.solve import solve
 from cmgai_fem.states.states import Coordinate, Field, States
-from cmgai_fem.theory.label_meshes import square_mesh
+from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.transport.problem import Problem
 
 name, stiffness, order, count, target = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
@@ -30,7 +30,7 @@ fields = [
     np.column_stack([X * (1 + 0.5 * s) + 0.1 * s * np.sin(2 * X) * Y, Y * (1 - 0.2 * s) + 0.2 * np.sin(2 * s) * X * Y])
     for s in values
 ]
-states = States(labels, Coordinate("load"), values, {"x": Field(np.stack(fields), "m", ("x", "y"))})
+states = States.of(labels, Coordinate("load"), values, {"x": Field(np.stack(fields), "m", ("x", "y"))})
 density = 1.0 + 0.5 * X
 problem = Problem(states, law=make_law(name, stiffness), damping=0.2, force=Least(order), density=density)
 solution = solve(problem, "fem", comm=MPI.COMM_WORLD)

@@ -5,11 +5,11 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.pinn.encodings import coordinates, eigenfunctions, fourier
+from cmgai_fem.pinn.field_network import coordinates, eigenfunctions, fourier
 from cmgai_fem.pinn.settings import ENCODINGS, TrainingSettings
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import line_mesh, square_mesh
 from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_points
-from cmgai_fem.theory.label_meshes import line_mesh, square_mesh
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
@@ -29,7 +29,7 @@ def states(labels: Labels) -> States:
         np.column_stack([np.sin(2.0 * reach + 2.0 * s) * np.exp(s * reach), np.cos(3.0 * labels.points[:, 0] - s)])
         for s in TIMES
     ]
-    return States(labels, Coordinate("t"), TIMES, {"u": Field(np.stack(values), "", ("x", "y"))})
+    return States.of(labels, Coordinate("t"), TIMES, {"u": Field(np.stack(values), "", ("x", "y"))})
 
 
 def settings(encoding: str) -> TrainingSettings:

@@ -1,4 +1,4 @@
-"""A known force in the PINN: closed forms, the pull of the theory, and the finite elements under a law."""
+"""A known force in the PINN: closed forms, and the finite elements under a law."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,8 @@ import pytest
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import line_mesh
 from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
-from cmgai_fem.theory import optimal_transport_study
-from cmgai_fem.theory.checks import say
-from cmgai_fem.theory.label_meshes import line_mesh
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
@@ -27,7 +25,7 @@ class Spring:
 
 def test_a_spring_gives_the_oscillation() -> None:
     q = np.linspace(-1.0, 1.0, 5)[:, None]
-    states = States(
+    states = States.of(
         labels_on_points(q), Coordinate("t"), np.array([0.0, 1.0]), {"x": Field(np.stack([q, 1.5 * q]), "m", ("",))}
     )
     problem = Problem(states, force=Least(-1), known_force=Spring())
@@ -41,17 +39,11 @@ def test_a_spring_gives_the_oscillation() -> None:
             np.testing.assert_allclose(solution.at(s), exact, atol=2e-4)
 
 
-def test_the_pull_of_the_theory(tmp_path) -> None:
-    checks = optimal_transport_study.known_pull(tmp_path)
-    assert {check.method for check in checks} == {"fem", "pinn"}
-    assert not [say(check) for check in checks if not check.passed]
-
-
 def test_law_and_known_force_agree_with_the_finite_elements() -> None:
     labels = line_mesh(9)
     x = labels.points
     moved = [x * (1.0 + 0.2 * s) + 0.05 * s**2 * np.sin(2.0 * x) for s in (0.0, 0.4, 1.0)]
-    states = States(labels, Coordinate("t"), np.array([0.0, 0.4, 1.0]), {"x": Field(np.stack(moved), "m", ("",))})
+    states = States.of(labels, Coordinate("t"), np.array([0.0, 0.4, 1.0]), {"x": Field(np.stack(moved), "m", ("",))})
     problem = Problem(states, law=make_law("neo_hookean", 0.3), force=Least(0), known_force=Spring())
     fem, pinn = solve(problem, "fem"), solve(problem, "pinn")
     for s in (0.2, 0.7):
@@ -60,12 +52,12 @@ def test_law_and_known_force_agree_with_the_finite_elements() -> None:
 
 def test_what_a_known_force_cannot_do_is_said() -> None:
     q = np.zeros((3000, 1))
-    states = States(
+    states = States.of(
         labels_on_points(q), Coordinate("t"), np.array([0.0, 1.0]), {"x": Field(np.stack([q, q + 1.0]), "m", ("",))}
     )
     with pytest.raises(InputError, match="use the finite elements"):
         solve(Problem(states, force=Least(-1), known_force=Spring()), "pinn")
-    three = States(
+    three = States.of(
         labels_on_points(q), Coordinate("t"), np.arange(3.0), {"x": Field(np.stack([q, q + 1.0, q]), "m", ("",))}
     )
     with pytest.raises(InputError, match="known force goes with"):

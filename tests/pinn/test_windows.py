@@ -12,10 +12,10 @@ from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.slowness import felt
 
 
 class Spring:

@@ -8,13 +8,14 @@ from numpy.polynomial import Polynomial
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.rivals.reduced import StraightLine, decompose
 
 KNOWN = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 TARGETS = np.array([50.0, 175.0, 325.0, 400.0, 475.0, 625.0, 775.0])
 POINTS = np.linspace(0.0, 1.0, 150)
 INSIDE = (KNOWN[0] <= TARGETS) & (KNOWN[-1] >= TARGETS)
+NAMES = rivals_for(KNOWN[:, None])
 
 
 def smooth(values):
@@ -23,20 +24,22 @@ def smooth(values):
 
 
 def predict(name, known, snapshots, targets, weights=None):
-    return BASELINES[name].fit(known, snapshots, weights)(targets)
+    return RIVALS[name].fit(known[:, None], snapshots, weights)(targets[:, None])
 
 
 @functools.cache
 def fitted(name):
     """The rival, fitted once to the states that most tests share."""
-    return BASELINES[name].fit(KNOWN, smooth(KNOWN))
+    predictor = RIVALS[name].fit(KNOWN[:, None], smooth(KNOWN))
+    return lambda targets: predictor(targets[:, None])
 
 
 def test_registry_holds_every_rival_under_its_name():
-    assert list(BASELINES) == [
+    assert NAMES == [
         "linear", "natural_spline", "not_a_knot", "polynomial", "pchip", "pod_rbf", "pod_gpr", "fpca_gpr",
+        "convex_stack",
     ]  # fmt: skip
-    assert all(rival.name == name for name, rival in BASELINES.items())
+    assert all(rival.name == name for name, rival in RIVALS.items())
 
 
 def test_linear_continues_its_end_pieces():
@@ -95,7 +98,7 @@ def test_not_a_knot_with_few_states_is_the_polynomial(count):
     np.testing.assert_allclose(found, predict("polynomial", known, smooth(known), TARGETS), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", NAMES)
 def test_two_states_give_a_straight_line(name):
     known, targets = KNOWN[[0, 4]], np.array([40.0, 300.0, 820.0])
     first, last = smooth(known)
@@ -113,13 +116,14 @@ def test_two_states_give_a_straight_line(name):
         ("pod_gpr", 1e-6),
         # Observation noise: by intent it does not interpolate.
         ("fpca_gpr", 1e-2),
+        ("convex_stack", 1e-10),
     ],
 )
 def test_known_states_are_met(name, tolerance):
     np.testing.assert_allclose(fitted(name)(KNOWN), smooth(KNOWN), atol=tolerance)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("count", [3, 6])
 def test_any_number_of_states(name, count):
     known = np.linspace(100.0, 700.0, count)
@@ -131,20 +135,20 @@ def test_any_number_of_states(name, count):
     assert np.linalg.norm((found - truth)[INSIDE]) < np.linalg.norm((nearest - truth)[INSIDE])
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", NAMES)
 def test_equal_snapshots_stay_as_they_are(name):
     snapshots = np.repeat(smooth([300.0]), 5, axis=0)
     np.testing.assert_allclose(predict(name, KNOWN, snapshots, TARGETS), snapshots[:1].repeat(7, axis=0), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", NAMES)
 def test_units_do_not_matter(name):
     # Pascal and kelvin instead of megapascal and degrees: the same field, to the conditioning of each method.
     found = predict(name, KNOWN + 273.15, 1e6 * smooth(KNOWN), TARGETS + 273.15)
     np.testing.assert_allclose(1e-6 * found, fitted(name)(TARGETS), atol=2e-5)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", NAMES)
 def test_fit_is_deterministic_and_leaves_its_input_alone(name):
     snapshots = smooth(KNOWN)
     before = snapshots.copy()
@@ -173,7 +177,7 @@ def test_smoothing_is_chosen_on_noisy_data():
     known = np.linspace(0.0, 1.0, 12)[:, None]
     clean = smooth(200.0 + 500.0 * known[:, 0])
     noisy = clean + 0.05 * np.random.default_rng(1).normal(size=clean.shape)
-    rival = BASELINES["pod_rbf"]
+    rival = RIVALS["pod_rbf"]
     clean_choice, _ = rival.choose(known, decompose(clean, None).coefficients)
     noisy_choice, _ = rival.choose(known, decompose(noisy, None).coefficients)
     assert clean_choice.smoothing == 0.0
@@ -198,7 +202,7 @@ def test_decomposition_in_chunks_is_that_of_the_whole(monkeypatch):
 
 
 def test_straight_line_with_two_states():
-    rival = BASELINES["pod_gpr"]
+    rival = RIVALS["pod_gpr"]
     assert rival.choose(np.array([[0.0], [1.0]]), np.array([[1.0], [-1.0]])) == (StraightLine(), StraightLine())
 
 
@@ -214,4 +218,17 @@ def test_straight_line_with_two_states():
 )
 def test_bad_input_is_named(values, snapshots, weights, message):
     with pytest.raises(InputError, match=message):
-        BASELINES["linear"].fit(np.array(values), snapshots, weights)
+        RIVALS["linear"].fit(np.array(values)[:, None], snapshots, weights)
+
+
+def test_a_rival_of_one_coordinate_refuses_two():
+    with pytest.raises(InputError, match="natural_spline: is not for 2 state coordinates"):
+        RIVALS["natural_spline"].fit(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.zeros((3, 4)))
+    with pytest.raises(InputError, match="thin_plate_spline: is not for 1 state coordinate"):
+        RIVALS["thin_plate_spline"].fit(KNOWN[:, None], smooth(KNOWN))
+    with pytest.raises(InputError, match=r"targets in 1 coordinates are \(T, 1\), not \(5,\)"):
+        RIVALS["linear"].fit(KNOWN[:, None], smooth(KNOWN))(KNOWN)
+    with pytest.raises(InputError, match=r"values of K states in m coordinates are \(K, m\), not \(5,\)"):
+        RIVALS["linear"].fit(KNOWN, smooth(KNOWN))
+    with pytest.raises(InputError, match="trials must be rows of the 5 known states"):
+        RIVALS["linear"].fit(KNOWN[:, None], smooth(KNOWN), trials=np.array([5]))

@@ -8,8 +8,8 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import BASELINES
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet, labels_on_mesh
+from cmgai_fem.rivals import RIVALS
+from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh
 from cmgai_fem.study.results import COLUMNS
 
 KNOWN = [100.0, 250.0, 400.0, 550.0, 700.0]
@@ -32,7 +32,7 @@ def labels(kind: str, size: int = 8, location: str = "point") -> Labels:
     return labels_on_mesh(np.asarray(solid.points), {"tetra": solid.cells_dict[10]}, location)
 
 
-def truth(on: Labels, values: list[float]) -> StateSet:
+def truth(on: Labels, values: list[float]) -> States:
     """Reference states: smooth in the temperature, with a stress concentration."""
     if on.location == "point":
         points = on.points
@@ -48,7 +48,7 @@ def truth(on: Labels, values: list[float]) -> StateSet:
         "temperature": Field(values_at(s, x), "degC", ("",)),
         "displacement": Field(shift, "m", ("x", "y", "z")[: points.shape[1]]),
     }
-    return StateSet(on, Coordinate("temperature", "degC"), np.array(values), fields)
+    return States.of(on, Coordinate("temperature", "degC"), np.array(values), fields)
 
 
 def values_at(s: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -56,17 +56,17 @@ def values_at(s: np.ndarray, x: np.ndarray) -> np.ndarray:
     return 20.0 + 700.0 * s**1.1 * (1.0 - 0.6 * x) ** (1.0 + s)
 
 
-def generate(known: StateSet, method: str, targets: np.ndarray) -> StateSet:
+def generate(known: States, method: str, targets: np.ndarray) -> States:
     """What a method generates; ours stand in as the polynomial with a little error."""
-    rival = BASELINES[{"fem": "polynomial", "pinn": "polynomial"}.get(method, method)]
+    rival = RIVALS[{"fem": "polynomial", "pinn": "polynomial"}.get(method, method)]
     fields = {}
     for name, field in known.fields.items():
         flat = field.values.reshape(len(known), -1)
-        found = rival.fit(known.values, flat)(targets)
+        found = rival.fit(known.values[:, None], flat)(targets[:, None])
         if method == "pinn":
             found = found + 1e-6 * np.ptp(flat) * np.sin(np.arange(found.shape[1]))
         fields[name] = Field(found.reshape(len(targets), *field.values.shape[1:]), field.unit, field.components)
-    return StateSet(known.labels, known.coordinate, targets, fields)
+    return States.of(known.labels, known.coordinate, targets, fields)
 
 
 def write_results(

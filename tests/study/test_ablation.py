@@ -6,24 +6,24 @@ import pytest
 from cmgai_fem.calibration.calibrate import Calibration, Candidate
 from cmgai_fem.metrics import field_error
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, Labels, StateSet
+from cmgai_fem.states.label_meshes import square_mesh
+from cmgai_fem.states.states import Coordinate, Field, Labels, States
 from cmgai_fem.study.ablation import ablate, variants
 from cmgai_fem.study.field_file import CalibrationTable, FieldTable
 from cmgai_fem.study.generation import Request, field_problem, generate
-from cmgai_fem.theory.label_meshes import square_mesh
 
 KNOWN = [0.0, 0.25, 0.5, 0.75, 1.0]
 ASKED = (0.4, 0.9)
 
 
 @pytest.fixture(scope="module")
-def reference() -> StateSet:
+def reference() -> States:
     """Oscillators of one frequency: the force is minus four times the feature, so it has a potential."""
     labels = square_mesh(4)
     x, y = labels.points.T
     values = np.array(sorted([*KNOWN, *ASKED]))
     field = np.stack([np.cos(2.0 * s) * x + np.sin(2.0 * s) * y for s in values])[:, :, None]
-    return StateSet(labels, Coordinate("t"), values, {"f": Field(field, "", ("",))})
+    return States.of(labels, Coordinate("t"), values, {"f": Field(field, "", ("",))})
 
 
 def request_of(**options: object) -> Request:
@@ -31,7 +31,7 @@ def request_of(**options: object) -> Request:
     return Request({"f": FieldTable()}, ASKED, (), table, **options)
 
 
-def test_every_part_is_changed_and_the_choice_is_marked(reference: StateSet) -> None:
+def test_every_part_is_changed_and_the_choice_is_marked(reference: States) -> None:
     problem = field_problem(reference.at(KNOWN), "f", request_of(), "interpolation")
     calibration = Calibration((Candidate(1, 1.0), Candidate(0)), (0.7, 0.3), 0.01, (), ())
     found = list(variants(problem, calibration, ["order", "law", "force"]))
@@ -45,7 +45,7 @@ def test_every_part_is_changed_and_the_choice_is_marked(reference: StateSet) -> 
     assert all(item.candidate.damping == 1.0 for item in found if item.part == "order")
 
 
-def test_rows_are_the_errors_of_the_transports(reference: StateSet) -> None:
+def test_rows_are_the_errors_of_the_transports(reference: States) -> None:
     known, lines = reference.at(KNOWN), []
     request = request_of()
     generation = generate(known, request, lines.append)
@@ -73,7 +73,7 @@ def test_rows_are_the_errors_of_the_transports(reference: StateSet) -> None:
 
 
 @pytest.mark.slow
-def test_a_force_of_the_state_is_found_where_there_is_one(reference: StateSet) -> None:
+def test_a_force_of_the_state_is_found_where_there_is_one(reference: States) -> None:
     known, request = reference.at(KNOWN), request_of()
     generation = generate(known, request, print)
     rows = ablate(known, reference, request, generation, ["order", "force"], print)
@@ -81,8 +81,8 @@ def test_a_force_of_the_state_is_found_where_there_is_one(reference: StateSet) -
     assert max(reached["potential"], reached["autonomous"]) < 0.1 * reached["least(0)"]
 
 
-def test_held_out_fields_are_read_to_measure_alone(reference: StateSet) -> None:
-    poisoned = StateSet(
+def test_held_out_fields_are_read_to_measure_alone(reference: States) -> None:
+    poisoned = States.of(
         reference.labels,
         reference.coordinate,
         reference.values,
@@ -99,8 +99,8 @@ def test_held_out_fields_are_read_to_measure_alone(reference: StateSet) -> None:
     assert [row.choice for row in clean if row.chosen] == [row.choice for row in dirty if row.chosen]
 
 
-def test_a_law_that_the_labels_cannot_carry_is_said_so(reference: StateSet) -> None:
-    bare = StateSet(
+def test_a_law_that_the_labels_cannot_carry_is_said_so(reference: States) -> None:
+    bare = States.of(
         Labels(reference.labels.points, reference.labels.weights, {}),
         reference.coordinate,
         reference.values,

@@ -8,7 +8,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States, labels_on_points
 from cmgai_fem.study.field_file import CalibrationTable, FieldTable, PinnTable, Study
 from cmgai_fem.study.fields import generate_for, request_of
 from cmgai_fem.study.generation import Request, derive, generate, measured
@@ -23,13 +23,13 @@ def stress(temperature: float) -> np.ndarray:
     return np.stack([np.sin(t * X + k) * np.exp(0.3 * t * k) for k in range(6)], axis=1) * 1e8
 
 
-def reference(poisoned: bool = False) -> StateSet:
+def reference(poisoned: bool = False) -> States:
     values = np.array(sorted([*KNOWN, *HELD_OUT]))
     field = np.array([stress(value) for value in values])
     if poisoned:
         field[np.isin(values, HELD_OUT)] = np.nan
     fields = {"stress": Field(field, "Pa", SYMMETRIC_TENSOR)}
-    return StateSet(labels_on_points(X[:, None]), Coordinate("temperature", "degC"), values, fields)
+    return States.of(labels_on_points(X[:, None]), Coordinate("temperature", "degC"), values, fields)
 
 
 STUDY = Study(

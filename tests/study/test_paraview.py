@@ -9,7 +9,7 @@ from cmgai_fem.states.states import (
     SYMMETRIC_TENSOR,
     Coordinate,
     Field,
-    StateSet,
+    States,
     labels_on_mesh,
     labels_on_points,
 )
@@ -28,7 +28,7 @@ def states_on(labels, values, offset=0.0):
     temperature = np.asarray(values)[:, None, None] * np.ones((len(values), count, 1)) + offset
     stress = np.broadcast_to(rng.normal(size=(1, count, 6)), (len(values), count, 6)) + offset
     fields = {"temperature": Field(temperature, "degC", ("",)), "stress": Field(stress, "Pa", SYMMETRIC_TENSOR)}
-    return StateSet(labels, Coordinate("temperature", "degC"), np.asarray(values, dtype=float), fields)
+    return States.of(labels, Coordinate("temperature", "degC"), np.asarray(values, dtype=float), fields)
 
 
 @pytest.mark.parametrize("location", ["point", "cell"])

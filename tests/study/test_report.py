@@ -10,7 +10,7 @@ import pytest
 from results_folders import KNOWN, labels, truth, write_results
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, StateSet, labels_on_points
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States, labels_on_points
 from cmgai_fem.study.pictures import Panel, draw_fields, render, scalar_field
 from cmgai_fem.study.report import bare_percent, number, percent, write_report
 from cmgai_fem.study.results import Results
@@ -175,7 +175,7 @@ def test_scalar_field_by_name():
     stress = np.zeros((1, 2, 6))
     stress[0, :, 0], stress[0, :, 3] = 5.0, [0.0, 2.0]
     fields = {"stress": Field(stress, "Pa", SYMMETRIC_TENSOR), "flux": Field(stress[..., :2], "W/m2", ("x", "y"))}
-    states = StateSet(labels_on_points(np.zeros((2, 3))), Coordinate("time", "s"), np.array([1.0]), fields)
+    states = States.of(labels_on_points(np.zeros((2, 3))), Coordinate("time", "s"), np.array([1.0]), fields)
     np.testing.assert_array_equal(scalar_field(states, 1.0, "stress_xy")[0], [0.0, 2.0])
     np.testing.assert_allclose(scalar_field(states, 1.0, "von_mises")[0], [5.0, np.sqrt(37.0)])
     values, unit = scalar_field(states, 1.0, "flux")

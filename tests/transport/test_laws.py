@@ -7,8 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.transport.laws import LAWS, make_law
-from cmgai_fem.transport.operations import NumpyOperations
+from cmgai_fem.transport.laws import LAWS, NumpyOperations, make_law
 
 OPS = NumpyOperations()
 PARAMETERS = {

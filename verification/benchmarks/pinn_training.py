@@ -28,7 +28,7 @@ from cmgai_fem.states.states import Array, Coordinate
 from cmgai_fem.study.field_file import load_study
 from cmgai_fem.study.file import find_study
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 HIDDEN = 8
 ORDER = 2
@@ -44,7 +44,7 @@ class Task:
         exact: (B, L, n) the finite elements there.
     """
 
-    problem: TransportProblem
+    problem: Problem
     between: list[float]
     exact: Array
 
@@ -72,7 +72,7 @@ def study_task(*overrides: str) -> Task:
     model = load_model(study.kind, study.parameters)
     with tempfile.TemporaryDirectory() as folder:
         known, _ = solve_reference(model, coordinate, sorted(study.states.known), 1, Path(folder), lambda _: None)
-    problem, between = TransportProblem(known.only("stress"), force=Least(ORDER)), sorted(study.states.interpolation)
+    problem, between = Problem(known.only("stress"), force=Least(ORDER)), sorted(study.states.interpolation)
     elements = solve_fem(problem)
     return Task(problem, between, np.array([elements.at(value) for value in between]))
 

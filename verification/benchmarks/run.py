@@ -26,11 +26,11 @@ from cmgai_fem.mechanics.plasticity import Metal
 from cmgai_fem.mechanics.reference import find_mpiexec
 from cmgai_fem.motions.state_splines import StateElements
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, StateSet, labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.label_mesh import LabelMesh
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.transport.problem import Problem
 
 SOLID_ROD = """
 import sys, time
@@ -88,7 +88,7 @@ def ranks_gain() -> float:
     return times[0] / times[1]
 
 
-def membrane_problem(cells: int) -> TransportProblem:
+def membrane_problem(cells: int) -> Problem:
     """Five smooth states on a square of triangles under a membrane law."""
     x, y = np.meshgrid(np.linspace(0.0, 1.0, cells + 1), np.linspace(0.0, 1.0, cells + 1))
     corner = (np.arange(cells)[:, None] * (cells + 1) + np.arange(cells)).ravel()
@@ -99,11 +99,11 @@ def membrane_problem(cells: int) -> TransportProblem:
     values = np.linspace(0.0, 1.0, 5)
     waves = np.cos(np.pi * points[:, 0]) * np.cos(np.pi * points[:, 1])
     field = np.array([np.sin(2.0 * t) + t**2 * waves for t in values])[:, :, None]
-    states = StateSet(labels, Coordinate("t"), values, {"f": Field(field, "", ("",))})
-    return TransportProblem(states, law=Membrane(1e-2), force=Least(0))
+    states = States.of(labels, Coordinate("t"), values, {"f": Field(field, "", ("",))})
+    return Problem(states, law=Membrane(1e-2), force=Least(0))
 
 
-def direct_space_time(problem: TransportProblem) -> None:
+def direct_space_time(problem: Problem) -> None:
     """The same least force by one sparse factorisation of the whole space-time system, for comparison."""
     law_mesh = LabelMesh.of(problem.states.labels)
     mass, stiffness = law_mesh.mass, law_mesh.stiffness(problem.law, 1)

@@ -41,9 +41,9 @@ from cmgai_fem.transport.laws import make_law
 from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, StateSet
-from cmgai_fem.theory.label_meshes import square_mesh
-from cmgai_fem.transport.problem import TransportProblem
+from cmgai_fem.states.states import Coordinate, Field, States
+from cmgai_fem.states.label_meshes import square_mesh
+from cmgai_fem.transport.problem import Problem
 
 name, stiffness, count, refine = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 
@@ -66,8 +66,8 @@ def problem(count):
     if name != "membrane":
         field, values, names = stretch, np.array([0.0, 0.3, 0.7, 1.0]), ("x", "y")
     known = np.stack([field(labels.points, s) for s in values])
-    states = StateSet(labels, Coordinate("s"), values, {"f": Field(known, "", names)})
-    return TransportProblem(states, law=make_law(name, stiffness), force=Least(0))
+    states = States.of(labels, Coordinate("s"), values, {"f": Field(known, "", names)})
+    return Problem(states, law=make_law(name, stiffness), force=Least(0))
 
 
 def run(statement):

@@ -15,7 +15,7 @@ from cmgai_fem.curves.mean import MeanCurves, mean_curves
 from cmgai_fem.curves.table import CurveTable, Test
 from cmgai_fem.curves.ways.nested import Grid
 from cmgai_fem.errors import InputError
-from cmgai_fem.rivals import BASELINES
+from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS, Solver
 from cmgai_fem.states.states import Array
 from cmgai_fem.study.findings import Row
@@ -152,7 +152,7 @@ def _rivals(curves: MeanCurves, asked: Mapping[tuple[float, ...], State]) -> dic
         names = (*STEPWISE, *REGRESSIONS)
         return {(rival, state): rival_corner(rival, grid, state) for rival in names for state in asked.values()}
     found: dict[tuple[str, State], Array] = {}
-    for rival in BASELINES:
+    for rival in rivals_for(curves.values):
         made = rival_curves(rival, curves, [place[0] for place in asked])
         found |= {(rival, state): stress for state, stress in zip(asked.values(), made, strict=True)}
     return found

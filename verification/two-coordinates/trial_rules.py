@@ -8,8 +8,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import ConvexHull
 
 from cmgai_fem.calibration.space import calibrate_space, inside_hull
-from cmgai_fem.states.scattered import Coordinates, ScatteredStates
-from cmgai_fem.states.states import Coordinate, Field, labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
 from cmgai_fem.transport.space import SpaceProblem
 
 SEED, DESIGNS = 11, 4
@@ -46,9 +45,7 @@ def main():
         ]
         known = fields(points, number)
         axes = Coordinates((Coordinate("temperature"), Coordinate("load")))
-        states = ScatteredStates(
-            labels_on_points(X[:, None]), axes, LOW + SPAN * points, {"f": Field(known, "", ("",))}
-        )
+        states = States(labels_on_points(X[:, None]), axes, LOW + SPAN * points, {"f": Field(known, "", ("",))})
         inside = [point for point in 0.1 + 0.8 * rng.random((8, 2)) if inside_hull(points, point)]
         outside = [np.array([1.08, rng.uniform(0.3, 0.7)]), np.array([rng.uniform(0.3, 0.7), 1.17])]
         corners = ConvexHull(points).vertices

@@ -1,1 +1,0 @@
-"""Studies of the theory itself: optimal transport as its limit, and its constitutive laws."""
