@@ -12,7 +12,7 @@ import cmgai_fem
 from cmgai_fem.curves.generate import JudgedCurve, generate_curves
 from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.curves.motion import EXACT, State
-from cmgai_fem.curves.table import CurveTable
+from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.curve_table import read_curves
 from cmgai_fem.machine import versions
@@ -82,7 +82,7 @@ def _naming(table: Path) -> Iterator[None]:
         raise InputError(f"{table}: {error}") from error
 
 
-def select(curves: CurveTable, coordinates: Sequence[str]) -> CurveTable:
+def select(curves: CurveTests, coordinates: Sequence[str]) -> CurveTests:
     """The table with the coordinates asked for.
 
     Raises:
@@ -106,7 +106,7 @@ def select(curves: CurveTable, coordinates: Sequence[str]) -> CurveTable:
     return curves.along(coordinates[0])
 
 
-def states_asked(known: CurveTable, coordinates: Sequence[str], at: Sequence[Sequence[float]]) -> list[State]:
+def states_asked(known: CurveTests, coordinates: Sequence[str], at: Sequence[Sequence[float]]) -> list[State]:
     """States asked for, in the table's order of the coordinates.
 
     Raises:
@@ -133,7 +133,7 @@ def states_asked(known: CurveTable, coordinates: Sequence[str], at: Sequence[Seq
     return states
 
 
-def write_curves(path: Path, known: CurveTable, generated: Mapping[State, JudgedCurve]) -> None:
+def write_curves(path: Path, known: CurveTests, generated: Mapping[State, JudgedCurve]) -> None:
     """Write generated curves: mean, standard error of the mean and scatter of a test, in SI units."""
     heads = [f"{coordinate.name} [{coordinate.unit}]" for coordinate in known.coordinates]
     strain = "plastic_strain" if known.plastic else "strain"
@@ -150,7 +150,7 @@ def write_curves(path: Path, known: CurveTable, generated: Mapping[State, Judged
 def _write_provenance(
     out: Path,
     table: Path,
-    known: CurveTable,
+    known: CurveTests,
     generated: Mapping[State, JudgedCurve],
     solver: Solver,
     lines: Sequence[str],

@@ -53,7 +53,7 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True)
-class Calibration[C: Described]:
+class CurveCalibration[C: Described]:
     """What was chosen.
 
     Args:
@@ -125,7 +125,7 @@ def calibrate[C: Described](
     bagged: bool = False,
     carry: Callable[[MeanCurves, C, Sequence[Sequence[float]]], Moving] = CurveMotion.of,  # type: ignore[assignment]
     measure: Callable[[Array, Array, MeanCurves], float] = curve_error,
-) -> Calibration[C]:
+) -> CurveCalibration[C]:
     """Choose by what is got wrong of left-out states, and by the scatter that is carried to the targets.
 
     Left-out states tell how well a choice continues the known motion; how much it magnifies the scatter of the tests on
@@ -167,7 +167,7 @@ def calibrate[C: Described](
     if bagged:
         shares = _bag([(choice, errors[choice], scatter_weight * scatter) for choice, _, scatter in table])
     states = tuple(tuple(map(float, curves.values[trial.row])) for curves, trial in trials)
-    return Calibration(table, shares, found[best], states)
+    return CurveCalibration(table, shares, found[best], states)
 
 
 def _carried_scatter[C](
@@ -210,7 +210,7 @@ def _bag[C](rows: Sequence[tuple[C, Array, float]]) -> tuple[tuple[C, float], ..
 
 
 @dataclass(frozen=True)
-class Mix:
+class WayShares:
     """The superposition of several ways that errs least at the left-out states.
 
     Args:
@@ -224,7 +224,7 @@ class Mix:
     error: float
 
 
-def mix(curves: MeanCurves, left_out: Sequence[Sequence[Array]], trials: Sequence[Trial]) -> Mix:
+def mix(curves: MeanCurves, left_out: Sequence[Sequence[Array]], trials: Sequence[Trial]) -> WayShares:
     """The shares of several ways that err least together.
 
     Args:
@@ -239,7 +239,7 @@ def mix(curves: MeanCurves, left_out: Sequence[Sequence[Array]], trials: Sequenc
     shares[rows] = weights
     alone = np.sqrt(np.sum(errors**2, axis=(1, 2)) / len(trials))
     together = float(np.sqrt(np.sum(np.tensordot(shares, errors, axes=1) ** 2) / len(trials)))
-    return Mix(shares, alone, together)
+    return WayShares(shares, alone, together)
 
 
 def trial_errors(curves: MeanCurves, made: Sequence[Array], known: Sequence[Array]) -> Array:

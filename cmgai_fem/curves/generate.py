@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cmgai_fem.curves.calibrate import Trial, mix
-from cmgai_fem.curves.generated import GeneratedCurve, Generator
+from cmgai_fem.curves.generated import CurveGenerator, GeneratedCurve
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.trials import LEAST_VALUES, grid_trials, places_of, reaches, scattered_trials
 from cmgai_fem.curves.ways import TriedWay
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
 from cmgai_fem.curves.ways.line import LineWay
-from cmgai_fem.curves.ways.nested import Grid, NestedWay
+from cmgai_fem.curves.ways.nested import CurveGrid, NestedWay
 from cmgai_fem.curves.ways.path import PathWay
 from cmgai_fem.curves.ways.surface import SurfaceWay
 from cmgai_fem.errors import InputError
@@ -51,7 +51,7 @@ class JudgedCurve:
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateLayout:
     """How the known states lie.
 
     Args:
@@ -62,12 +62,12 @@ class Layout:
     """
 
     curves: MeanCurves
-    grid: Grid | None = None
+    grid: CurveGrid | None = None
     cross: Cross | None = None
     path: PathWay | None = None
 
     @classmethod
-    def of(cls, curves: MeanCurves) -> "Layout":
+    def of(cls, curves: MeanCurves) -> "StateLayout":
         """The layout of the known states.
 
         Raises:
@@ -87,7 +87,7 @@ class Layout:
             raise InputError(f"columns {names}: {error}") from error
         sizes = [len(np.unique(column)) for column in curves.values.T]
         if sizes[0] * sizes[1] == len(curves.values) and min(sizes) >= LEAST_VALUES:
-            return cls(curves, Grid.of(curves))
+            return cls(curves, CurveGrid.of(curves))
         return cls(curves, None, Cross.of(curves.values), PathWay.fit(curves))
 
     def trials(self, targets: Sequence[State]) -> list[Trial]:
@@ -96,17 +96,17 @@ class Layout:
             return []
         return grid_trials(self.grid, targets) if self.grid else scattered_trials(self.curves, targets)
 
-    def generator(self, targets: Sequence[State], trials: Sequence[Trial], hardening: bool) -> Generator:
+    def generator(self, targets: Sequence[State], trials: Sequence[Trial], hardening: bool) -> CurveGenerator:
         """Calibrate for targets that lie alike to the known states, by the states that are left out."""
         curves = self.curves
         if len(curves.coordinates) == 1:
             line = LineWay.fit(curves, targets)
-            return Generator.alone(curves, line, line.calibration.error, hardening)
+            return CurveGenerator.alone(curves, line, line.calibration.error, hardening)
         ways: list[TriedWay] = []
         if self.grid:
             nested = NestedWay.fit(self.grid, targets)
             if not trials:
-                return Generator.alone(curves, nested, nested.error, hardening)
+                return CurveGenerator.alone(curves, nested, nested.error, hardening)
             ways.append(nested)
         ways.append(SurfaceWay.fit(curves, targets, trials))
         if self.path:
@@ -121,7 +121,7 @@ class Layout:
             if all(np.any(np.isfinite(one) & np.isfinite(truth)) for one, truth in zip(left_out, known, strict=True))
         ]
         mixed = mix(curves, [made[row] for row in told], trials)
-        return Generator(curves, tuple(ways[row] for row in told), mixed, hardening, compared=self.grid is None)
+        return CurveGenerator(curves, tuple(ways[row] for row in told), mixed, hardening, compared=self.grid is None)
 
     def alike(self, targets: Sequence[State]) -> list[list[State]]:
         """Targets in groups that lie alike to the known states: below, between, beyond or on a value of a grid."""
@@ -176,7 +176,7 @@ def generate_curves(
     """
     if len(curves.coordinates) > 1:
         curves = to_common_strain(curves, report)
-    layout = Layout.of(curves)
+    layout = StateLayout.of(curves)
     report(str(layout))
     if layout.path and solver.method != "fem":
         raise InputError(
@@ -195,7 +195,7 @@ def generate_curves(
     return {state: made[state] for state in targets}
 
 
-def _judged(layout: Layout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:
+def _judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:
     """The curve with what may be said of it: trusted only where states as far out were left out and met."""
     curves, several = layout.curves, len(layout.curves.coordinates) > 1
     where = f"{curves.coordinates.label(state)}: not to be trusted, "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from cmgai_fem.curves.calibrate import Mix, curve_error
+from cmgai_fem.curves.calibrate import WayShares, curve_error
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.ways import Way
@@ -43,7 +43,7 @@ class GeneratedCurve:
 
 
 @dataclass(frozen=True)
-class Generator:
+class CurveGenerator:
     """Calibrated ways and what each of them counts.
 
     Args:
@@ -57,14 +57,14 @@ class Generator:
 
     curves: MeanCurves
     ways: tuple[Way, ...]
-    mixed: Mix
+    mixed: WayShares
     hardening: bool
     compared: bool = False
 
     @classmethod
-    def alone(cls, curves: MeanCurves, way: Way, error: float, hardening: bool) -> "Generator":
+    def alone(cls, curves: MeanCurves, way: Way, error: float, hardening: bool) -> "CurveGenerator":
         """One way, of known left-out error."""
-        return cls(curves, (way,), Mix(np.ones(1), np.array([error]), error), hardening)
+        return cls(curves, (way,), WayShares(np.ones(1), np.array([error]), error), hardening)
 
     def at(self, state: State, solver: Solver = EXACT) -> GeneratedCurve:
         """The curve at a state (m,).

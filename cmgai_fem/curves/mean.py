@@ -12,7 +12,7 @@ import numpy as np
 from scipy.interpolate import BSpline
 from scipy.optimize import minimize_scalar
 
-from cmgai_fem.curves.table import CurveState, CurveTable
+from cmgai_fem.curves.table import CurveState, CurveTests
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Array, BoolArray, Coordinates, IntArray
 
@@ -95,7 +95,7 @@ class MeanCurves:
         return wide
 
 
-def mean_curves(table: CurveTable) -> MeanCurves:
+def mean_curves(table: CurveTests) -> MeanCurves:
     """Mean curve of every state of `table` on shared labels.
 
     Raises:
@@ -116,7 +116,7 @@ def label_weights(strain: Array, plastic: bool) -> Array:
     return np.maximum(widths, 1e-12 * widths.max())
 
 
-def _check_positive(table: CurveTable) -> None:
+def _check_positive(table: CurveTests) -> None:
     for state in table.states:
         for test in state.tests:
             wrong = (test.stress <= 0.0) & ((test.strain > 0.0) | table.plastic)
@@ -128,7 +128,7 @@ def _check_positive(table: CurveTable) -> None:
                 )
 
 
-def _pointwise(table: CurveTable, strains: Array) -> MeanCurves:
+def _pointwise(table: CurveTests, strains: Array) -> MeanCurves:
     """Mean of repeats at each measured strain."""
     shape = (len(table), len(strains))
     total, squares, count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -153,7 +153,7 @@ def _pointwise(table: CurveTable, strains: Array) -> MeanCurves:
     )
 
 
-def _smoothed(table: CurveTable, strains: Array) -> MeanCurves:
+def _smoothed(table: CurveTests, strains: Array) -> MeanCurves:
     """Penalised splines of log(stress) over the root of the strain, one smoothing for all states."""
     first, last = float(strains[0]) if not table.plastic else 0.0, float(strains[-1])
     labels = last * np.linspace(0.0 if table.plastic else 1.0 / LABELS, 1.0, LABELS) ** 1.5

@@ -43,7 +43,7 @@ class CurveState:
 
 
 @dataclass(frozen=True)
-class CurveTable:
+class CurveTests:
     """Tests of several states.
 
     Args:

@@ -13,7 +13,7 @@ from cmgai_fem.curves.calibrate import Trial
 from cmgai_fem.curves.choice import axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import State
-from cmgai_fem.curves.ways.nested import Grid
+from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.states.states import Array
@@ -87,7 +87,7 @@ def _answers(curves: MeanCurves, trial: Trial) -> bool:
     return False
 
 
-def grid_trials(grid: Grid, targets: Sequence[State]) -> list[Trial]:
+def grid_trials(grid: CurveGrid, targets: Sequence[State]) -> list[Trial]:
     """States of the known grid to generate from what is left without the rows and columns that lead to them.
 
     Along a coordinate in which the targets lie beyond the grid, as many values are left out at an end as it takes to go
@@ -107,7 +107,7 @@ def grid_trials(grid: Grid, targets: Sequence[State]) -> list[Trial]:
     return found
 
 
-def _options(grid: Grid, axis: int, targets: Sequence[float], level: bool) -> list[tuple[Array, float]]:
+def _options(grid: CurveGrid, axis: int, targets: Sequence[float], level: bool) -> list[tuple[Array, float]]:
     """Values to leave out along a coordinate, and the one to generate then."""
     values = grid.axes[axis]
     if level:

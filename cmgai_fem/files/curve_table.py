@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Coordinate, Coordinates
 
@@ -69,7 +69,7 @@ class Point:
     stress: float
 
 
-def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: int = LEAST_STATES) -> CurveTable:
+def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: int = LEAST_STATES) -> CurveTests:
     """Read a table of tests.
 
     Args:
@@ -96,7 +96,7 @@ def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: i
     if not plastic:
         _check_start(path, points, columns)
     coordinates = Coordinates(tuple(Coordinate(name, QUANTITIES[name][1]) for name in names))
-    return CurveTable(coordinates, tuple(states), plastic, (*notes, *more))
+    return CurveTests(coordinates, tuple(states), plastic, (*notes, *more))
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

@@ -7,14 +7,14 @@ import pytest
 
 from cmgai_fem.curves.calibrate import curve_error
 from cmgai_fem.curves.choice import Choice, stretch
-from cmgai_fem.curves.generate import Layout, generate_curves
+from cmgai_fem.curves.generate import StateLayout, generate_curves
 from cmgai_fem.curves.generated import finish
 from cmgai_fem.curves.mean import MeanCurves, label_weights, mean_curves
 from cmgai_fem.curves.motion import CurveMotion, above_scatter
-from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.curves.ways.line import SCATTER_WEIGHT, calibrate_lines
-from cmgai_fem.curves.ways.nested import Grid
-from cmgai_fem.curves.ways.path import Path
+from cmgai_fem.curves.ways.nested import CurveGrid
+from cmgai_fem.curves.ways.path import StatePath
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver, solve
 from cmgai_fem.states.states import Array, Coordinates
@@ -119,7 +119,7 @@ def test_few_strains_are_labels_and_repeats_are_averaged() -> None:
     strain = np.array([0.0, 0.1, 0.2])
     tests = (Test(strain, np.array([100.0, 110.0, 120.0])), Test(strain[:2], np.array([121.0, 110.0])))
     state = CurveState((300.0,), tests)
-    curves = mean_curves(CurveTable(ALONG, (state,), plastic=True))
+    curves = mean_curves(CurveTests(ALONG, (state,), plastic=True))
     np.testing.assert_allclose(curves.stress[0], [110.0, 110.0, 120.0])
     assert curves.scatter > 0.0
 
@@ -127,7 +127,7 @@ def test_few_strains_are_labels_and_repeats_are_averaged() -> None:
 def test_stress_without_logarithm_is_refused() -> None:
     state = CurveState((300.0,), (Test(np.array([0.0, 0.1]), np.array([0.0, -1.0])),))
     with pytest.raises(InputError, match=r"temperature = 300 K: the stress at strain 0\.1"):
-        mean_curves(CurveTable(ALONG, (state,), plastic=False))
+        mean_curves(CurveTests(ALONG, (state,), plastic=False))
 
 
 def test_finished_curve_hardens_and_starts_at_the_origin() -> None:
@@ -158,7 +158,7 @@ def test_generated_curves_do_not_depend_on_what_is_held_out() -> None:
     states = [(float(t), 1e-3) for t in (200, 300, 400, 500, 600)]
     table = make_tests(copper, states, points=30, largest_strain=0.3, repeats=3, noise=0.02, seed=2)
     curves, targets = mean_curves(table.along("temperature")), [(700.0,)]
-    one, two = (Layout.of(curves).generator(targets, [], True).at((700.0,)) for _ in range(2))
+    one, two = (StateLayout.of(curves).generator(targets, [], True).at((700.0,)) for _ in range(2))
     np.testing.assert_array_equal(one.stress, two.stress)
     truth = copper.stress(curves.strain, 700.0, 1e-3)
     error = curve_error(one.stress[1:], truth, curves)
@@ -173,16 +173,16 @@ def test_both_paths_to_a_corner_meet_where_the_motion_is_a_product() -> None:
         return separable(np.array([temperature]))[0] * rate**0.02
 
     tests = tuple(CurveState(state, (Test(STRAIN, stress(*state)),)) for state in states)
-    table, target = CurveTable(BOTH, tests, plastic=True), (800.0, 1e3)
-    layout = Layout.of(mean_curves(table))
+    table, target = CurveTests(BOTH, tests, plastic=True), (800.0, 1e3)
+    layout = StateLayout.of(mean_curves(table))
     curve = layout.generator([target], layout.trials([target]), True).at(target)
     np.testing.assert_allclose(curve.stress, stress(*target), rtol=1e-6)
     assert curve.parting < 1e-6
     with pytest.raises(InputError, match="do not fill a grid"):
-        Grid.of(mean_curves(replace(table, states=tests[:-1])))
+        CurveGrid.of(mean_curves(replace(table, states=tests[:-1])))
 
 
-def scattered_curves(path: Path) -> MeanCurves:
+def scattered_curves(path: StatePath) -> MeanCurves:
     states = np.array([(t, r) for t, r in ((300, 1e-3), (300, 1.0), (300, 1e3), (500, 1e-3), (700, 1e-3), (650, 1e3))])
     stress = 1e9 * np.exp(-path(states)[:, None] / 900.0) * (1.0 + STRAIN**0.5)
     noise = 0.01 * np.broadcast_to(np.eye(len(STRAIN)), (len(states), len(STRAIN), len(STRAIN)))
@@ -190,7 +190,7 @@ def scattered_curves(path: Path) -> MeanCurves:
 
 
 def test_state_off_every_line_is_reached_along_the_path() -> None:
-    path = Path("shift", 10.0)
+    path = StatePath("shift", 10.0)
     curves = scattered_curves(path)
     target = np.array([420.0, 30.0])
     assert line_to(curves, target, 0) is None
@@ -201,15 +201,15 @@ def test_state_off_every_line_is_reached_along_the_path() -> None:
 
 
 def test_state_on_a_line_is_reached_along_it() -> None:
-    curves = scattered_curves(Path("shift", 10.0))
+    curves = scattered_curves(StatePath("shift", 10.0))
     stress, way = generate_left_out(curves, np.array([600.0, 1e-3]))
     assert way.startswith("along temperature through 3 states")
-    expected = 1e9 * np.exp(-Path("shift", 10.0)(np.array([[600.0, 1e-3]]))[0] / 900.0) * (1.0 + STRAIN**0.5)
+    expected = 1e9 * np.exp(-StatePath("shift", 10.0)(np.array([[600.0, 1e-3]]))[0] / 900.0) * (1.0 + STRAIN**0.5)
     np.testing.assert_allclose(stress, expected, rtol=5e-3)
 
 
 def test_states_that_lie_together_on_a_path_are_one() -> None:
-    line = Path("shift", 0.0).line(scattered_curves(Path("shift", 10.0)))
+    line = StatePath("shift", 0.0).line(scattered_curves(StatePath("shift", 10.0)))
     np.testing.assert_allclose(line.values[:, 0], [300.0, 500.0, 650.0, 700.0])
 
 
@@ -224,7 +224,7 @@ def test_stretch_refuses_what_has_no_place() -> None:
 def test_networks_go_to_a_corner_of_a_grid_as_the_finite_elements_do() -> None:
     states = [(t, r) for t in (300.0, 400.0, 500.0, 600.0) for r in (0.1, 1.0, 10.0, 100.0)]
     tests = (CurveState(s, (Test(STRAIN, separable(np.array(s[:1]))[0] * s[1] ** 0.02),)) for s in states)
-    curves, target = mean_curves(CurveTable(BOTH, tuple(tests), plastic=True)), (700.0, 1e3)
+    curves, target = mean_curves(CurveTests(BOTH, tuple(tests), plastic=True)), (700.0, 1e3)
     by_networks = generate_curves(curves, [target], lambda line: None, solver=Solver("pinn", {"seed": 0}))[target]
     expected = separable(np.array(target[:1]))[0] * target[1] ** 0.02
     np.testing.assert_allclose(by_networks.curve.stress, expected, rtol=1e-3)

@@ -15,7 +15,7 @@ from cmgai_fem.curves.calibrate import Trial
 from cmgai_fem.curves.generate import JudgedCurve, generate_curves
 from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.curves.motion import EXACT
-from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.curves.trials import beyond, reaches, scattered_trials
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
 from cmgai_fem.errors import InputError
@@ -48,10 +48,10 @@ def linear(states: Array) -> Array:
     return 1e9 * (1.0 + STRAIN**0.5) - 5e5 * temperature * (1.0 + STRAIN) + 1e7 * rate * (1.0 - STRAIN)
 
 
-def table_of(states: Sequence[State], law: Callable[[Array], Array]) -> CurveTable:
+def table_of(states: Sequence[State], law: Callable[[Array], Array]) -> CurveTests:
     known = sorted(states)
     tests = (CurveState(state, (Test(STRAIN, row),)) for state, row in zip(known, law(np.array(known)), strict=True))
-    return CurveTable(COORDINATES, tuple(tests), plastic=True)
+    return CurveTests(COORDINATES, tuple(tests), plastic=True)
 
 
 def made(states: Sequence[State], law: Callable[[Array], Array], targets: Sequence[State]) -> dict[State, JudgedCurve]:

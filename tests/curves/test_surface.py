@@ -8,12 +8,12 @@ import pytest
 
 from cmgai_fem.curves.calibrate import Trial, curve_error
 from cmgai_fem.curves.choice import Choice
-from cmgai_fem.curves.generate import Layout
+from cmgai_fem.curves.generate import StateLayout
 from cmgai_fem.curves.mean import MeanCurves, label_weights, mean_curves
 from cmgai_fem.curves.motion import CurveMotion, surface_force
-from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.curves.trials import grid_trials
-from cmgai_fem.curves.ways.nested import Grid
+from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.curves.ways.surface import SurfaceWay
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Array, Coordinates
@@ -84,14 +84,14 @@ def test_labels_whose_states_lie_on_one_line_stay_unknown() -> None:
     np.testing.assert_allclose(made[:-1], bilinear(np.array([target]))[0, :-1], rtol=1e-6)
 
 
-def table_of(states: Array) -> CurveTable:
+def table_of(states: Array) -> CurveTests:
     stresses = bilinear(states)
     tests = (CurveState(tuple(state), (Test(STRAIN, row),)) for state, row in zip(states, stresses, strict=True))
-    return CurveTable(COORDINATES, tuple(tests), plastic=True)
+    return CurveTests(COORDINATES, tuple(tests), plastic=True)
 
 
-def grid_of(states: Array) -> Grid:
-    return Grid.of(mean_curves(table_of(states)))
+def grid_of(states: Array) -> CurveGrid:
+    return CurveGrid.of(mean_curves(table_of(states)))
 
 
 def test_corners_are_left_out_as_far_as_the_targets_lie_and_three_values_stay() -> None:
@@ -116,7 +116,7 @@ def test_superposition_at_a_corner_is_no_worse_on_left_out_corners_than_the_surf
     copper = MATERIALS["ofhc_copper"]
     states = [(float(t), float(r)) for t, r in STATES]
     table = make_tests(copper, states, points=30, largest_strain=0.3, repeats=3, noise=0.02, seed=5)
-    layout, target = Layout.of(mean_curves(table)), (800.0, 1e3)
+    layout, target = StateLayout.of(mean_curves(table)), (800.0, 1e3)
     generator = layout.generator([target], layout.trials([target]), True)
     _, surface = generator.ways
     assert isinstance(surface, SurfaceWay)

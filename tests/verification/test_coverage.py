@@ -6,7 +6,7 @@ import pytest
 from cmgai_fem.curves.generate import generate_curves
 from cmgai_fem.curves.generated import GeneratedCurve
 from cmgai_fem.curves.mean import mean_curves
-from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.states.states import Coordinates
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
@@ -53,7 +53,7 @@ def test_the_band_of_the_mean_holds_laws_that_are_continued_exactly() -> None:
             )
             for value in temperatures
         )
-        curves = mean_curves(CurveTable(Coordinates((TEMPERATURE,)), states, plastic=True))
+        curves = mean_curves(CurveTests(Coordinates((TEMPERATURE,)), states, plastic=True))
         curve = generate_curves(curves, [(800.0,)], lambda _: None)[800.0,].curve
         shares.append(share_of_curve(curve, curves.strain, law(800.0, curves.strain)))
     # 95 % is what is meant; the scatter of twelve draws leaves some play below.

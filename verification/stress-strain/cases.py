@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.curves.calibrate import curve_error
-from cmgai_fem.curves.generate import Layout
+from cmgai_fem.curves.generate import StateLayout
 from cmgai_fem.curves.generated import GeneratedCurve
 from cmgai_fem.curves.mean import MeanCurves, mean_curves
-from cmgai_fem.curves.table import CurveTable, Test
-from cmgai_fem.curves.ways.nested import Grid
+from cmgai_fem.curves.table import CurveTests, Test
+from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.errors import InputError
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS, Solver
@@ -48,7 +48,7 @@ class CaseResult:
     """
 
     case: CaseTable
-    tests: CurveTable
+    tests: CurveTests
     curves: MeanCurves
     generated: Mapping[tuple[str, State], GeneratedCurve]
     rivals: Mapping[tuple[str, State], Array]
@@ -127,11 +127,11 @@ class _Generation:
         return {state: curve.parting for (_, state), curve in self.generated.items()}
 
 
-def _generate(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solver], report: Report) -> _Generation:
+def _generate(case: CaseTable, table: CurveTests, solvers: Mapping[str, Solver], report: Report) -> _Generation:
     corner = case.split == "corner"
     known = table if corner else table.along(case.split)
     curves = mean_curves(known)
-    layout = Layout.of(curves)
+    layout = StateLayout.of(curves)
     # The state of the case, by its values of the coordinates that the curves are carried along.
     asked = {state if corner else (state[table.axis(case.split)],): state for state in case.asked}
     made = _Generation(curves, {}, _rivals(curves, asked), {})
@@ -148,7 +148,7 @@ def _generate(case: CaseTable, table: CurveTable, solvers: Mapping[str, Solver],
 
 def _rivals(curves: MeanCurves, asked: Mapping[tuple[float, ...], State]) -> dict[tuple[str, State], Array]:
     if len(curves.coordinates) > 1:
-        grid = Grid.of(curves)
+        grid = CurveGrid.of(curves)
         names = (*STEPWISE, *REGRESSIONS)
         return {(rival, state): rival_corner(rival, grid, state) for rival in names for state in asked.values()}
     found: dict[tuple[str, State], Array] = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from cmgai_fem.curves.table import CurveTable
+from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.states.states import Array
 
@@ -98,7 +98,7 @@ class FittedModel:
         return self.model(strain, rate, temperature)
 
 
-def fit_models(table: CurveTable, temperature: float, rate: float) -> list[FittedModel]:
+def fit_models(table: CurveTests, temperature: float, rate: float) -> list[FittedModel]:
     """Johnson-Cook, Zerilli-Armstrong and mechanical threshold stress, fitted to the tests of `table`.
 
     Args:
@@ -115,13 +115,13 @@ def fit_models(table: CurveTable, temperature: float, rate: float) -> list[Fitte
 Points = tuple[Array, Array, Array, Array]
 
 
-def conditions(table: CurveTable, state: Sequence[float], temperature: float, rate: float) -> tuple[float, float]:
+def conditions(table: CurveTests, state: Sequence[float], temperature: float, rate: float) -> tuple[float, float]:
     """Temperature [K] and rate [1/s] of a state; the given ones where they are no coordinates."""
     values = dict(zip((coordinate.name for coordinate in table.coordinates), state, strict=True))
     return float(values.get("temperature", temperature)), float(values.get("strain_rate", rate))
 
 
-def _points(table: CurveTable, temperature: float, rate: float) -> Points:
+def _points(table: CurveTests, temperature: float, rate: float) -> Points:
     """Strain, stress, temperature and rate of every point that is not elastic."""
     strains, stresses, temperatures, rates = [], [], [], []
     for state in table.states:

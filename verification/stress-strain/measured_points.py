@@ -12,7 +12,7 @@ import numpy as np
 from cmgai_fem.curves.choice import Choice, axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves, mean_curves
 from cmgai_fem.curves.motion import EXACT, CurveMotion
-from cmgai_fem.curves.table import CurveTable
+from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.curves.ways.line import SCATTER_WEIGHT, calibrate_lines
 from cmgai_fem.curves.ways.path import PathWay, level_error
 from cmgai_fem.files.curve_table import read_curves
@@ -47,7 +47,7 @@ class LeftOutState:
     errors: dict[str, float]
 
 
-def leave_states_out(path: Path, report: Report) -> tuple[CurveTable, list[LeftOutState]]:
+def leave_states_out(path: Path, report: Report) -> tuple[CurveTests, list[LeftOutState]]:
     """Leave every state of the measured table out in turn.
 
     Args:

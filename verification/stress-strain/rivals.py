@@ -10,7 +10,7 @@ import numpy as np
 
 from cmgai_fem.curves.choice import axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves
-from cmgai_fem.curves.ways.nested import Carrier, Grid
+from cmgai_fem.curves.ways.nested import Carrier, CurveGrid
 from cmgai_fem.rivals import RIVALS, LinearRival, Rival
 from cmgai_fem.rivals.gaussian_process import NoisyGpr
 from cmgai_fem.rivals.linear import polynomial_weights
@@ -70,7 +70,7 @@ def rival_curves(rival: str, line: MeanCurves, values: Sequence[float]) -> Array
     return RIVALS[rival].fit(known, line.stress, line.weights)(asked)
 
 
-def rival_corner(rival: str, grid: Grid, state: tuple[float, float]) -> Array:
+def rival_corner(rival: str, grid: CurveGrid, state: tuple[float, float]) -> Array:
     """(L,) stress [Pa] at a corner.
 
     Regressions take temperature and log rate at once; the others go along one coordinate and then the other, and both

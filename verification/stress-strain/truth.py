@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmgai_fem.curves.table import CurveState, CurveTable, Test
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Array, Coordinate, Coordinates
 
@@ -68,7 +68,7 @@ def make_tests(
     repeats: int,
     noise: float,
     seed: int,
-) -> CurveTable:
+) -> CurveTests:
     """Noisy tests of a material.
 
     Args:
@@ -94,4 +94,4 @@ def make_tests(
             stress = material.stress(strain, temperature, rate) * (1.0 + noise * random.standard_normal(points))
             tests.append(Test(strain, stress))
         made.append(CurveState((temperature, rate), tuple(tests)))
-    return CurveTable(Coordinates((TEMPERATURE, STRAIN_RATE)), tuple(made), material.plastic)
+    return CurveTests(Coordinates((TEMPERATURE, STRAIN_RATE)), tuple(made), material.plastic)

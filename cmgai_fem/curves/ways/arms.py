@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cmgai_fem.curves.calibrate import Calibration, Trial
+from cmgai_fem.curves.calibrate import CurveCalibration, Trial
 from cmgai_fem.curves.choice import Choice
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, CurveMotion, State
@@ -62,7 +62,7 @@ class ArmsWay:
 
     curves: MeanCurves
     cross: Cross
-    calibrations: tuple[Calibration[Choice], ...]
+    calibrations: tuple[CurveCalibration[Choice], ...]
 
     @classmethod
     def fit(cls, curves: MeanCurves, cross: Cross, targets: Sequence[State]) -> Self:

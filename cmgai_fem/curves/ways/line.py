@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cmgai_fem.curves.calibrate import Calibration, Trial, calibrate, curve_error
+from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate, curve_error
 from cmgai_fem.curves.choice import POWERS, Choice, axes_for
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import CurveMotion, State
@@ -30,7 +30,7 @@ class LineWay:
         side: where the targets lie: -1 below the known states, 0 between, 1 beyond.
     """
 
-    calibration: Calibration[Choice]
+    calibration: CurveCalibration[Choice]
     motions: tuple[CurveMotion, ...]
     side: int
 
@@ -78,7 +78,7 @@ def calibrate_lines(
     highest_order: int = 1,
     *,
     bagged: bool = False,
-) -> Calibration[Choice]:
+) -> CurveCalibration[Choice]:
     """Choose for one or more lines along the same coordinate together.
 
     Args:

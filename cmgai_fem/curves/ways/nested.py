@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cmgai_fem.curves.calibrate import Calibration, Trial, curve_error
+from cmgai_fem.curves.calibrate import CurveCalibration, Trial, curve_error
 from cmgai_fem.curves.choice import Choice
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, CurveMotion, State
@@ -34,7 +34,7 @@ Carrier = Callable[[MeanCurves, float], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
-class Grid:
+class CurveGrid:
     """Mean curves at every pair of two coordinates' values.
 
     Args:
@@ -100,13 +100,13 @@ class NestedWay:
         targets: states that will be asked for.
     """
 
-    grid: Grid
-    calibrations: tuple[Calibration[Choice], ...]
+    grid: CurveGrid
+    calibrations: tuple[CurveCalibration[Choice], ...]
     targets: tuple[State, ...]
     _motions: dict[tuple[int, int], CurveMotion] = attribute(default_factory=dict, compare=False)
 
     @classmethod
-    def fit(cls, grid: Grid, targets: Sequence[State]) -> Self:
+    def fit(cls, grid: CurveGrid, targets: Sequence[State]) -> Self:
         """Calibrate for targets that lie on one side of the grid in each coordinate."""
         found = [
             calibrate_lines(grid.lines[axis], [target[axis] for target in targets], SCATTER_WEIGHT, HIGHEST_ORDER)
@@ -133,7 +133,7 @@ class NestedWay:
         curves, found = self.grid.curves, []
         for stay, row in trials:
             state = tuple(map(float, curves.values[row]))
-            rest = type(self)(Grid.of(curves.only(stay)), self.calibrations, (state,))
+            rest = type(self)(CurveGrid.of(curves.only(stay)), self.calibrations, (state,))
             found.append(curves.spread(rest.carry(state, EXACT).stress, rest.grid.curves.strain))
         return found
 

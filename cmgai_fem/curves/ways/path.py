@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cmgai_fem.curves.calibrate import Calibration, Trial, calibrate
+from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate
 from cmgai_fem.curves.choice import Choice
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, CurveMotion, State
@@ -29,7 +29,7 @@ MERGE = 2e-3
 
 
 @dataclass(frozen=True)
-class Path:
+class StatePath:
     """A scalar state coordinate of temperature [K] and strain rate [1/s].
 
     Args:
@@ -79,7 +79,7 @@ class Path:
 class PathChoice:
     """A path, and what carries the curves along it."""
 
-    path: Path
+    path: StatePath
     choice: Choice
 
     def describe(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class PathChoice:
 class PathMotion:
     """Curves carried along a path, asked at states of temperature and strain rate; see `CurveMotion`."""
 
-    path: Path
+    path: StatePath
     along: CurveMotion
 
     @classmethod
@@ -128,7 +128,7 @@ class PathWay:
     """
 
     curves: MeanCurves
-    calibration: Calibration[PathChoice]
+    calibration: CurveCalibration[PathChoice]
 
     @classmethod
     def fit(cls, curves: MeanCurves) -> Self:
@@ -136,7 +136,7 @@ class PathWay:
         count = len(curves.values)
         if count < 4:
             raise InputError(f"scattered states need at least 4 to choose a path by, there are {count}")
-        paths = [Path("shift", gamma) for gamma in GAMMAS] + [Path("activation", beta) for beta in BETAS]
+        paths = [StatePath("shift", gamma) for gamma in GAMMAS] + [StatePath("activation", beta) for beta in BETAS]
         choices = [Choice(power, order=order, soft=True, filtered=True) for power in (0.0, 1.0) for order in (0, 1)]
         trials = [(curves, Trial(np.delete(np.arange(count), row), row)) for row in range(count)]
         tried = [PathChoice(path, choice) for path, choice in product(paths, choices)]

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cmgai_fem.curves.calibrate import Calibration, Trial, calibrate
+from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate
 from cmgai_fem.curves.choice import POWERS, Choice, axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import CurveMotion, State
@@ -36,7 +36,7 @@ class SurfaceWay:
         motion: through all known states.
     """
 
-    calibration: Calibration[Choice]
+    calibration: CurveCalibration[Choice]
     motion: CurveMotion
 
     @classmethod
