@@ -198,27 +198,24 @@ def generate_curves(
 def _judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:
     """The curve with what may be said of it: trusted only where states as far out were left out and met."""
     curves, several = layout.curves, len(layout.curves.coordinates) > 1
-    where = f"{curves.coordinates.label(state)}: not to be trusted, "
-    doubted = replace(curve, trusted=False)
+    reached, doubt = True, ""
     if layout.cross and not layout.cross.holds(state):
-        remark = (
+        reached, doubt = False, (
             "no known state lies off the two lines of the cross: what both coordinates do together is taken as a "
             "product and was not tested, and the standard error does not count it"
-        )
-        return JudgedCurve(doubted, False, where + remark)
-    if several and not reaches(curves, trials, state):
-        remark = (
+        )  # fmt: skip
+    elif several and not reaches(curves, trials, state):
+        reached, doubt = False, (
             "it lies farther beyond the known states than any that could be left out: extrapolation as far was not "
             "tested, and the standard error does not count it"
-        )
-        return JudgedCurve(doubted, False, where + remark)
-    reached = True if several else None
-    if several and len(curves.values) < BENDING:
+        )  # fmt: skip
+    elif several and len(curves.values) < BENDING:
         count = len(curves.values)
-        remark = f"{count} states do not show whether the motion bends: give at least {BENDING}"
-        return JudgedCurve(doubted, reached, where + remark)
-    remark = "" if curve.trusted else where + "no choice continues the known states to it with a small left-out error"
-    return JudgedCurve(curve, reached, remark)
+        doubt = f"{count} states do not show whether the motion bends: give at least {BENDING}"
+    elif not curve.trusted:
+        doubt = "no choice continues the known states to it with a small left-out error"
+    remark = f"{curves.coordinates.label(state)}: not to be trusted, {doubt}" if doubt else ""
+    return JudgedCurve(replace(curve, trusted=not doubt), reached if several else None, remark)
 
 
 def to_common_strain(curves: MeanCurves, report: Report) -> MeanCurves:
