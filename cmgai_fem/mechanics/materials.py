@@ -96,7 +96,7 @@ def austenitic_steel() -> Material:
     )
 
 
-class JohnsonCook(BaseModel):
+class JohnsonCookTable(BaseModel):
     """Johnson-Cook hardening; the defaults are OFHC copper (stresses in Pa, temperatures in K).
 
     Source: Johnson and Cook, 7th Int. Symp. on Ballistics (1983) 541-547.
@@ -165,7 +165,7 @@ class RodMaterial(BaseModel):
     specific_heat: float = Field(default=383.0, gt=0.0)
     taylor_quinney: float = Field(default=0.9, ge=0.0, le=1.0)
     initial_temperature: float = Field(default=293.0, gt=0.0)
-    hardening: Annotated[JohnsonCook | Linear | Voce, Field(discriminator="law")] = JohnsonCook()
+    hardening: Annotated[JohnsonCookTable | Linear | Voce, Field(discriminator="law")] = JohnsonCookTable()
 
     def build(self) -> Metal:
         """The metal of the constitutive update."""
