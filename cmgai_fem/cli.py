@@ -251,14 +251,6 @@ def doctor() -> int:
     return 1 if any(finding.works is False for finding in findings) else 0
 
 
-def _check_device(device: str) -> None:
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu")
-
-
 def _say(line: str) -> None:
     print(line, flush=True)
 
