@@ -117,7 +117,7 @@ class JohnsonCookTable(BaseModel):
         return JohnsonCookHardening(**self.model_dump(exclude={"law"}))
 
 
-class Linear(BaseModel):
+class LinearTable(BaseModel):
     """Linear hardening (stresses in Pa)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -130,7 +130,7 @@ class Linear(BaseModel):
         return LinearHardening(self.yield_stress, self.modulus)
 
 
-class Voce(BaseModel):
+class VoceTable(BaseModel):
     """Saturating hardening (stresses in Pa)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -165,7 +165,7 @@ class RodMaterial(BaseModel):
     specific_heat: float = Field(default=383.0, gt=0.0)
     taylor_quinney: float = Field(default=0.9, ge=0.0, le=1.0)
     initial_temperature: float = Field(default=293.0, gt=0.0)
-    hardening: Annotated[JohnsonCookTable | Linear | Voce, Field(discriminator="law")] = JohnsonCookTable()
+    hardening: Annotated[JohnsonCookTable | LinearTable | VoceTable, Field(discriminator="law")] = JohnsonCookTable()
 
     def build(self) -> Metal:
         """The metal of the constitutive update."""
