@@ -1,18 +1,29 @@
 """Continuum-mechanistic generative AI: fields at unseen states by transport through a feature space.
 
 states = read_states(["T100.vtu", "T250.vtu", "T400.vtu"], field="stress", values=[100, 250, 400])
-solution = solve(Problem(states), method="fem")
-stress = solution.at(325)
+generated = generate(states, at=325)
+stress, error = generated.at(325), generated.error(325)
 """
 
 import importlib
+import sys
 from importlib import metadata
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cmgai_fem.files import read_states
+    from cmgai_fem.calibration.calibrate import Calibration, calibrate
+    from cmgai_fem.calibration.candidates import Search
+    from cmgai_fem.files.file_states import read_states
+    from cmgai_fem.files.model import load_model
+    from cmgai_fem.generate import Generated, generate
+    from cmgai_fem.metrics import nrmse
+    from cmgai_fem.rivals import RIVALS
     from cmgai_fem.solve import solve
     from cmgai_fem.states.states import Coordinate, Field, Labels, States
+    from cmgai_fem.study.file import StudyFile as Study
+    from cmgai_fem.study.run import run_study
+    from cmgai_fem.transport.feature_space import Admissible
     from cmgai_fem.transport.problem import Problem
     from cmgai_fem.transport.solution import Solution
 
@@ -20,24 +31,51 @@ __version__ = metadata.version("cmgai-fem")
 
 # Imported when asked for, so that the command line answers at once.
 _LAZY = {
+    "Admissible": "cmgai_fem.transport.feature_space",
+    "Calibration": "cmgai_fem.calibration.calibrate",
     "Coordinate": "cmgai_fem.states.states",
     "Field": "cmgai_fem.states.states",
+    "Generated": "cmgai_fem.generate",
     "Labels": "cmgai_fem.states.states",
     "Problem": "cmgai_fem.transport.problem",
+    "RIVALS": "cmgai_fem.rivals",
+    "Search": "cmgai_fem.calibration.candidates",
     "Solution": "cmgai_fem.transport.solution",
     "States": "cmgai_fem.states.states",
-    "read_states": "cmgai_fem.files",
+    "Study": "cmgai_fem.study.file:StudyFile",
+    "calibrate": "cmgai_fem.calibration.calibrate",
+    "generate": "cmgai_fem.generate",
+    "load_model": "cmgai_fem.files.model",
+    "nrmse": "cmgai_fem.metrics",
+    "read_states": "cmgai_fem.files.file_states",
+    "run_study": "cmgai_fem.study.run",
     "solve": "cmgai_fem.solve",
 }
 
-__all__ = ["Coordinate", "Field", "Labels", "Problem", "Solution", "States", "__version__", "read_states", "solve"]
+__all__ = [
+    "RIVALS", "Admissible", "Calibration", "Coordinate", "Field", "Generated", "Labels", "Problem", "Search",
+    "Solution", "States", "Study", "__version__", "calibrate", "generate", "load_model", "nrmse", "read_states",
+    "run_study", "solve",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    module, _, own = _LAZY[name].partition(":")
+    return getattr(importlib.import_module(module), own or name)
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """The package, whose functions `solve` and `generate` keep their names when the modules of these names load."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _LAZY and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -59,47 +59,10 @@ def verify(
     set_
         Override of a study file's key, e.g. --set mesh.size=0.004; may be repeated.
     """
-    from cmgai_fem.study.file import find_study
+    from cmgai_fem.commands.verify import verify as run
+    from cmgai_fem.study.run import Options
 
-    if study not in OWN_RUNNERS and (find_study(study).parent / "pipeline.py").is_file():
-        from cmgai_fem.commands.verify import verify as run
-        from cmgai_fem.study.run import Options
-
-        return run(study, Options(out, ranks, device, seed, quick, tuple(ablate or ()), tuple(set_ or ())))
-    folder = out or Path("results") / Path(study).stem
-    _check_device(device)
-    seed = seed or 0
-    if study in OWN_RUNNERS:
-        if set_:
-            raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
-        if ablate:
-            raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
-        return OWN_RUNNERS[study](folder, quick, device, seed)
-    from cmgai_fem.commands.terminal import show_study
-    from cmgai_fem.study.field_file import load_study
-    from cmgai_fem.study.file import find_study
-    from cmgai_fem.study.space_file import load_space_study
-
-    path = find_study(study)
-    space = load_space_study(path, set_ or [])
-    if space is not None:
-        if ablate:
-            raise InputError(
-                f"--ablate {ablate[0]}: the parts are those of one state coordinate, {study!r} has several"
-            )
-        from cmgai_fem.study.fields import default_ranks
-        from cmgai_fem.study.space_run import run_space_study
-
-        result = run_space_study(space, out or Path("results") / space.name, ranks or default_ranks(), _say)
-        show_study(result)
-        return 0 if result.passed else 1
-    loaded = load_study(path, set_ or [])
-    from cmgai_fem.study.fields import default_ranks, run_study
-
-    target = out or Path("results") / loaded.name
-    result = run_study(loaded, target, ranks or default_ranks(), device, _say, ablate or [])
-    show_study(result)
-    return 0 if result.passed else 1
+    return run(study, Options(out, ranks, device, seed, quick, tuple(ablate or ()), tuple(set_ or ())))
 
 
 @app.command
@@ -123,8 +86,15 @@ def generate(
     lower: float | None = None,
     monotone: bool = False,
     monotone_in: Annotated[list[str] | None, Repeated] = None,
+    ordered: bool = False,
+    mass: Annotated[list[str] | None, Repeated] = None,
+    stiffness: Annotated[list[float] | None, Repeated] = None,
+    damping: Annotated[list[float] | None, Repeated] = None,
+    pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
     method: Literal["fem", "pinn"] = "fem",
-    seed: int = 0,
+    seed: int | None = None,
+    device: Literal["cpu", "cuda"] | None = None,
+    rivals: bool = False,
     sensors: Path | None = None,
     model: bool = False,
     save_model: Path | None = None,
@@ -157,10 +127,24 @@ def generate(
         The field never decreases along the state coordinate.
     monotone_in
         Name of one of several coordinates along which the field never decreases; may be repeated.
+    ordered
+        The field never decreases from one component to the next (a history).
+    mass
+        Order of axes, e.g. x or yx, in which to try carrying a scalar field as mass (moving fronts); may be repeated.
+    stiffness
+        Stiffness of the membrane law to try beside no law; may be repeated.
+    damping
+        Damping to try beside none, instead of 1 and 4; may be repeated.
+    pseudo_time
+        Map of the coordinates to try beside the linear one, instead of all; may be repeated.
     method
         Which transport: finite elements or networks.
     seed
         Seed of the networks.
+    device
+        Where the networks are trained.
+    rivals
+        Also write what the simple methods make of the same states, as arrays FIELD_by_RIVAL.
     sensors
         Table (.csv) of what is known of the wanted state; the generated field honours it.
     model
@@ -172,58 +156,50 @@ def generate(
     hardening
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
-    of_files: dict[str, object] = {
+    of_states: dict[str, object] = {
         "field": field, "unit": unit, "values": values, "values-from": values_from, "lower": lower,
-        "monotone": monotone, "monotone-in": monotone_in,
+        "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
+        "damping": damping, "pseudo-time": pseudo_time,
     }  # fmt: skip
-    of_fields = of_files | {"sensors": sensors, "save-model": save_model, "resume": resume}
-    from cmgai_fem.commands.options import field_inputs, point, refuse, single_file
+    of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
+    of_networks: dict[str, object] = {"seed": seed, "device": device}
+    from cmgai_fem.commands.inputs import given_inputs, point, refuse, single_file
 
     points = [point(text, "--at") for text in at or []]
     if model:
         from cmgai_fem.commands.generate import generate_from_model
 
-        given: dict[str, object] = {
-            "coordinate": coordinate,
-            "hardening": hardening,
-            "seed": seed or None,
-            "method": method == "pinn",
-        }
-        refuse(of_fields | given, "a model is solved already")
+        given = {"coordinate": coordinate, "hardening": hardening, "method": method == "pinn", "sensors": sensors}
+        refuse(of_states | of_runs | of_networks | given, "a model is solved already")
         generate_from_model(single_file(inputs, "--model"), points, out, report=_say)
         return 0
+    if method == "fem":
+        refuse(of_networks, "finite elements have no networks; --method pinn has")
     if inputs[0].suffix.lower() == ".csv":
         from cmgai_fem.commands.curves import generate_from_table
         from cmgai_fem.solve import Solver
 
         table = single_file(inputs, "a table of curves")
-        refuse(of_fields, f"{table} is a table of stress-strain tests, which holds all that this would say")
-        solver = Solver(method, {"seed": seed} if method == "pinn" else {})
+        because = f"{table} is a table of stress-strain tests, which holds all that this would say"
+        refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
+        solver = Solver(method, {"seed": seed or 0} if method == "pinn" else {})
         generate_from_table(table, coordinate or ["state"], points, out, _say, hardening, solver)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
-    from cmgai_fem.commands.inputs import Inputs, ScatteredInputs, load_states_file
+    from cmgai_fem.commands.sensors import complete_state
+    from cmgai_fem.generate import Networks
 
-    asked: Inputs | ScatteredInputs
-    if inputs[0].suffix.lower() == ".toml":
-        refuse(of_files | {"coordinate": coordinate}, f"{inputs[0]} is where it is said")
-        asked = load_states_file(single_file(inputs, "a states.toml"))
-    else:
-        asked = field_inputs(
-            inputs, field, coordinate or ["state"], unit or [], values, values_from, lower, monotone, monotone_in or []
-        )
+    asked = given_inputs(inputs, of_states | {"coordinate": coordinate})
+    networks = Networks(seed or 0, device or "cpu")
+    if sensors is not None:
+        refuse(of_runs, "sensors complete one state, which is generated anew")
+        complete_state(asked, points, out, sensors, method=method, networks=networks, report=_say)
+        return 0
     generate_fields(
-        asked,
-        points,
-        out,
-        method=method,
-        seed=seed,
-        sensors=sensors,
-        save_model=save_model,
-        resume=resume,
+        asked, points, out, method=method, networks=networks, rivals=rivals, save_model=save_model, resume=resume,
         report=_say,
-    )
+    )  # fmt: skip
     return 0
 
 
@@ -240,7 +216,7 @@ def compare(generated: Path, reference: Path, /, *, field: str) -> int:
     field
         Name of the field in both.
     """
-    from cmgai_fem.commands.generate import compare as compare_files
+    from cmgai_fem.commands.compare import compare as compare_files
     from cmgai_fem.commands.terminal import show_error
 
     show_error(compare_files(generated, reference, field))
@@ -273,35 +249,6 @@ def doctor() -> int:
     findings = examine()
     show_findings(findings)
     return 1 if any(finding.works is False for finding in findings) else 0
-
-
-def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.multimodal_study import run_multimodal
-
-    return run_multimodal(folder, quick, device, seed, show)
-
-
-def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.digits_study import run_digits
-
-    return run_digits(folder, quick, device, seed, show)
-
-
-# Studies whose data are no sweep of a reference model, by name.
-OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
-    "multimodal": _verify_multimodal,
-    "digits": _verify_digits,
-}
-
-
-def _check_device(device: str) -> None:
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu")
 
 
 def _say(line: str) -> None:

@@ -4,11 +4,12 @@ The command `generate`, the API and the studies of `verify` all do it here, so t
 in this module has held-out data in its hands: it takes the known states and the states that are asked for.
 """
 
+import html
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +30,12 @@ from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Superposition
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Report = Callable[[str], None]
+# What `generate` hands on to `read_states`.
+READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points")
 
 
 def silent(line: str) -> None:
@@ -98,6 +104,11 @@ class Generator:
             facts["left_out_coverage"] = self.estimate.coverage(self.problem.states.labels.weights)
         return facts
 
+    def __repr__(self) -> str:
+        side = "between" if self.inside else "beyond"
+        made, methods = self.calibration or "straight", ", ".join(self.solutions)
+        return f"Generator({self.problem.field} {side} the known states: {made}; {methods})"
+
 
 @dataclass(frozen=True)
 class Rivalry:
@@ -113,8 +124,11 @@ class Rivalry:
     errors: Mapping[str, Mapping[bool, float]]
     seconds: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        return f"Rivalry({', '.join(self.fields) or 'none'})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Generated:
     """Generated fields of one name, and how they were made.
 
@@ -165,9 +179,38 @@ class Generated:
         made = "; ".join(str(generator.calibration or "straight") for generator in self.generators)
         return f"Generated({self.field} at {len(self.points)} states of {self.states.coordinates.label()}: {made})"
 
+    def _repr_html_(self) -> str:
+        """Left-out errors of the transports and of the rivals, for notebooks."""
+        rows = [f"<tr><th>{html.escape(repr(self))}</th><th>left-out error, % of the known range</th></tr>"]
+        for generator in self.generators:
+            errors = {} if generator.calibration is None else {"cmgai-fem": generator.calibration.error}
+            errors |= {name: found[generator.inside] for name, found in self.rivalry.errors.items() if errors}
+            side = "between" if generator.inside else "beyond"
+            rows += [
+                f"<tr><td>{html.escape(name)}, {side} the known states</td><td>{100 * error:.3g}</td></tr>"
+                for name, error in sorted(errors.items(), key=lambda row: row[1])
+            ]
+        return f"<table>{''.join(rows)}</table>"
+
+    def plot(self, value: ArrayLike | None = None, method: str = "") -> "Figure":
+        """A quick picture of the generated field of one state; of several components their Euclidean norm.
+
+        Args:
+            value: the state, (m,) or a number; the first that was asked for by default.
+            method: see `at`.
+
+        Returns:
+            A matplotlib figure.
+        """
+        from cmgai_fem.picture import picture
+
+        point = self.states.coordinates.point(self.points[0] if value is None else value)
+        title, known = self.states.coordinates.label(point), self.states.field(self.field)
+        return picture(self.states.labels, self.at(point, method), f"{self.field} [{known.unit or '-'}]", title)
+
 
 def generate(
-    states: States,
+    states: Any,
     at: ArrayLike,
     *,
     field: str = "",
@@ -177,11 +220,12 @@ def generate(
     networks: Networks | None = None,
     rivals: Sequence[str] = (),
     report: Report = silent,
+    **reading: Any,
 ) -> Generated:
     """Generate a field at unseen states: calibrate, solve, project on what is admissible, estimate the error.
 
     Args:
-        states: the known states.
+        states: the known states; or files, pyvista grids or arrays of one state each, for `read_states`.
         at: states asked for: a number, (T,) numbers along one coordinate, or (T, m).
         field: name of the field; the only one of the states by default.
         methods: "fem", "pinn" or both.
@@ -190,11 +234,16 @@ def generate(
         networks: how networks are trained.
         rivals: names of `RIVALS` to generate the same states by; those that do not admit the states are left out.
         report: takes lines of progress.
+        reading: of `READING`, as `read_states` has them.
 
     Raises:
-        InputError: too few states, states on one line, or values that are not finite.
+        InputError: too few states, states on one line, values that are not finite, or a name that is unknown.
         ConvergenceError: a solver did not reach its tolerance.
     """
+    states = _known(states, field, reading)
+    for name in rivals:
+        if name not in RIVALS:
+            raise InputError(f"rival {name!r} is unknown; there are: {', '.join(RIVALS)}")
     points = states.coordinates.points(at)
     if len(states) < 2:
         raise InputError(f"generation needs at least two states with {states.coordinates.name} known, there is one")
@@ -208,6 +257,20 @@ def generate(
         make_generator(problem, np.array(group), solvers, search, report) for group in sides(states, list(points))
     )
     return Generated(states, name, points, generators, compete(problem, points, rivals))
+
+
+def _known(states: Any, field: str, reading: Mapping[str, Any]) -> States:
+    """The known states themselves, or those that files, grids or arrays hold."""
+    for name in reading:
+        if name not in READING:
+            raise InputError(f"generate takes no {name!r}; read_states takes {', '.join(READING)}")
+        if isinstance(states, States):
+            raise InputError(f"{name}: leave it out; it is for files, and these are states already")
+    if isinstance(states, States):
+        return states
+    from cmgai_fem.files.file_states import read_states
+
+    return read_states(states, field=field or "field", **reading)
 
 
 def make_generator(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.states import Array
@@ -64,6 +65,18 @@ def field_error(generated: Array, reference: Array, weights: Array) -> FieldErro
         nrmse_mean=float(rmse / _volume_mean(np.abs(reference), weights)),
         max_error=float(np.max(np.abs(error)) / spread),
     )
+
+
+def nrmse(generated: ArrayLike, reference: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Root mean square error over the range of the reference; see `field_error`.
+
+    Args:
+        generated: (L,) or (L, n) generated values, in the field's unit.
+        reference: values of the same shape and unit.
+        weights: (L,) volume of each label [m^g]; the same for all by default.
+    """
+    made, truth = np.asarray(generated, dtype=float), np.asarray(reference, dtype=float)
+    return field_error(made, truth, np.ones(truth.shape[:1]) if weights is None else np.asarray(weights)).nrmse
 
 
 def von_mises(stress: Array) -> Array:

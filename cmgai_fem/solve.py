@@ -29,6 +29,8 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
         InputError: there is no such method, or the problem is one that the method cannot solve.
         ConvergenceError: the solver did not reach its tolerance.
     """
+    if not isinstance(problem, Problem):
+        raise InputError(f"solve takes a Problem, not {type(problem).__name__}")
     if method == "fem":
         from cmgai_fem.fem.solver import solve_fem
 
@@ -76,7 +78,7 @@ class Solver:
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""
         if self.method == "pinn" and not isinstance(problem.force, Least):
-            return {name: value for name, value in self.options.items() if name in ("seed", "device", "threads")}
+            return {name: value for name, value in self.options.items() if name in ("seed", "threads")}
         return self.options
 
 

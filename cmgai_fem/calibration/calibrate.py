@@ -88,6 +88,9 @@ class Calibration:
             ],
         }
 
+    def __repr__(self) -> str:
+        return f"Calibration({self}; left-out error {100.0 * self.error:.3g} %, {len(self.table)} candidates)"
+
     def __str__(self) -> str:
         return " + ".join(
             f"{weight:.2f} {member}" if len(self.members) > 1 else str(member)

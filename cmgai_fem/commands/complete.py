@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import linalg
 from scipy.spatial.distance import cdist
 
-from cmgai_fem.calibration.answers import Generator
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
+from cmgai_fem.generate import Generator
 from cmgai_fem.states.states import Array
 from cmgai_fem.transport.feature_space import Modes
 
@@ -43,12 +44,12 @@ class Completion:
     after: float
 
 
-def complete(generators: Mapping[str, Generator], value: float, observations: Sequence[Observation]) -> Completion:
+def complete(generators: Mapping[str, Generator], value: ArrayLike, observations: Sequence[Observation]) -> Completion:
     """Correct the generated fields of one state so that every sensor is honoured to its tolerance.
 
     Args:
         generators: transports by field; all fields that sensors measure are among them.
-        value: state value.
+        value: the state, (m,) or a number.
         observations: the sensors.
 
     Raises:
@@ -95,7 +96,7 @@ class _Prior:
         covariance: (m, m) covariance of the modes' amplitudes.
         outside: (L, n) by field, size of what lies outside the span of the modes.
         scale: scale of each field's features [unit of the field].
-        positions: (L, 3) places of the labels [m].
+        positions: (L, g) places of the labels [m].
         length: over which the local part fades [m].
     """
 
@@ -113,13 +114,12 @@ class _Prior:
         labels = first.states.labels
         scale = {name: problem.scaling.scale for name, problem in problems.items()}
         features = np.concatenate([problem.scaling.encode(problem.known.values) for problem in problems.values()], 2)
-        errors = []
-        for name, generator in generators.items():
-            if generator.left_out is None:
-                raise InputError("sensors need at least three known states, which tell how far a transport errs")
-            errors.append(generator.left_out.errors / scale[name])
-        left_out = next(iter(generators.values())).left_out
-        assert left_out is not None
+        estimates = {name: generator.estimate for name, generator in generators.items()}
+        errors = [found.errors / scale[name] for name, found in estimates.items() if found is not None]
+        left_out = next(iter(estimates.values()))
+        if left_out is None or len(errors) < len(estimates):
+            least = ("three", "four", "five")[len(first.states.coordinates) - 1]
+            raise InputError(f"sensors need at least {least} known states, which tell how far a transport errs")
         stacked = np.concatenate(errors, axis=2)
         share = labels.weights / labels.weights.sum()
         modes = Modes.of(features, labels.weights)
@@ -130,13 +130,13 @@ class _Prior:
         outside = _outside(features, first.states.values, left_out.values, stacked, labels.weights)
         columns = np.cumsum([problem.known.values.shape[2] for problem in problems.values()])[:-1]
         split = [dict(zip(problems, np.split(shape, columns, axis=1), strict=True)) for shape in modes.shapes]
-        extent = float(np.linalg.norm(np.ptp(labels.points, axis=0))) or 1.0
+        extent = float(np.linalg.norm(np.ptp(labels.positions, axis=0))) or 1.0
         return cls(
             split,
             covariance,
             dict(zip(problems, np.split(outside, columns, axis=1), strict=True)),
             scale,
-            labels.points,
+            labels.positions,
             LOCAL_LENGTH * extent,
         )
 
@@ -154,11 +154,11 @@ class _Prior:
         return np.exp(-0.5 * (cdist(one, other) / self.length) ** 2)
 
 
-def _outside(features: Array, known: Array, left_out: Sequence[float], errors: Array, weights: Array) -> Array:
+def _outside(features: Array, known: Array, left_out: Array, errors: Array, weights: Array) -> Array:
     """(L, n) root mean square of what left-out states hold outside the span of the others, with a small floor."""
     squares = np.zeros(features.shape[1:])
     for value in left_out:
-        row = int(np.argmin(np.abs(known - value)))
+        row = int(np.flatnonzero(np.all(known == value, axis=1))[0])
         others = Modes.of(np.delete(features, row, axis=0), weights)
         share = (weights / weights.sum())[:, None]
         rest = features[row] - others.origin

@@ -1,194 +1,196 @@
 """What is known: snapshot files with their state values, from the command line or from a states.toml."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic import Field as Default
-from pydantic import ValidationError
 
-from cmgai_fem.calibration.answers import Generator, make_generator
-from cmgai_fem.calibration.space import inside_hull
-from cmgai_fem.calibration.space_answers import make_space_generator
+from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import FileStates, read_scattered_states, read_states
+from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.states.states import States
-from cmgai_fem.study.field_file import CoordinateTable
+from cmgai_fem.states.axes import NAMED_KINDS
+from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
-from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.space import SpaceProblem
+from cmgai_fem.transport.laws import Membrane
+
+Point = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What `generate` reads.
+    """What `generate` reads, and what it may choose from it.
 
     Args:
         paths: the snapshots.
         field: name of the field to generate.
-        coordinate: name of the state coordinate.
-        unit: unit of the state coordinate.
-        values: state values in the order of the paths; None to find them otherwise.
-        values_from: regular expression on the file names; None to take the files' own time or data.
+        coordinates: names of the m state coordinates.
+        units: their units; none by default.
+        values: m values for each of the paths; None to find them otherwise.
+        values_from: regular expression on the file names, one group a coordinate; None to take the files' own data.
         lower: least admissible value of the field.
-        monotone: the field never decreases along the state coordinate.
+        monotone: coordinates along which the field never decreases.
+        ordered: the field never decreases from one component to the next.
+        mass_axes: orders of axes, e.g. "yx", in which to try carrying the field as mass.
+        stiffnesses: of the membrane law to try.
+        dampings: to try.
+        pseudo_times: maps to try beside the linear one, names of `NAMED_KINDS`.
     """
 
     paths: tuple[Path, ...]
     field: str
-    coordinate: str = "state"
-    unit: str = ""
-    values: tuple[float, ...] | None = None
+    coordinates: tuple[str, ...] = ("state",)
+    units: tuple[str, ...] = ()
+    values: tuple[Point, ...] | None = None
     values_from: str | None = None
     lower: float | None = None
-    monotone: bool = False
+    monotone: tuple[str, ...] = ()
+    ordered: bool = False
+    mass_axes: tuple[str, ...] = ()
+    stiffnesses: tuple[float, ...] = ()
+    dampings: tuple[float, ...] = Search.dampings
+    pseudo_times: tuple[str, ...] = tuple(NAMED_KINDS)
+
+    def __post_init__(self) -> None:
+        count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
+        if not 1 <= count <= 3:
+            raise InputError(f"{count} state coordinates: one, two or three are supported")
+        if self.units and len(self.units) != count:
+            raise InputError(f"{len(self.units)} units for {count} state coordinates: give one each")
+        for name in self.monotone:
+            if name not in self.coordinates:
+                raise InputError(f"monotone {printable(name)!r}: no such coordinate; there are: {names}")
+        for axes in self.mass_axes:
+            if not axes or len(set(axes)) < len(axes) or set(axes) - set("xyz"):
+                raise InputError(f"mass {printable(axes)!r}: give axes in some order, e.g. x, xy or yx")
+        for kind in self.pseudo_times:
+            if kind not in NAMED_KINDS:
+                raise InputError(f"pseudo-time {printable(kind)!r} is unknown; there are: {', '.join(NAMED_KINDS)}")
+
+    @property
+    def bounds(self) -> Admissible:
+        """What the field must keep."""
+        rises = tuple(name in self.monotone for name in self.coordinates)
+        several = rises if any(rises) else False
+        return Admissible(self.lower, rises[0] if len(rises) == 1 else several, self.ordered)
+
+    @property
+    def search(self) -> Search:
+        """What may be chosen beside the order of the force."""
+        return Search(
+            dampings=tuple(damping for damping in self.dampings if damping != 0.0),
+            laws=tuple(Membrane(stiffness) for stiffness in self.stiffnesses),
+            kinds=tuple(NAMED_KINDS[kind] for kind in self.pseudo_times),
+            mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in self.mass_axes),
+        )
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
         return read_states(
             self.paths,
             field=list(fields) or self.field,
-            coordinate=self.coordinate,
-            unit=self.unit,
+            coordinate=self.coordinates,
+            unit=self.units,
             values=self.values,
             values_from=self.values_from,
         )
 
-    def targets(self, at: Sequence[Sequence[float]]) -> list[float]:
-        """The state values asked for, each given as its coordinates.
-
-        Raises:
-            InputError: one has several coordinates.
-        """
-        for point in at:
-            if len(point) != 1:
-                raise InputError(f"--at {joined(point)}: the states have one coordinate, {printable(self.coordinate)}")
-        return [point[0] for point in at]
-
-    def sides(self, states: FileStates, targets: Sequence[float]) -> list[list[float]]:
-        """Targets between the known states, and beyond them: each side is calibrated for itself."""
-        inside = [target for target in targets if states.values[0] <= target <= states.values[-1]]
-        outside = [target for target in targets if target not in inside]
-        return [group for group in (inside, outside) if group]
-
-    def generator(
-        self, states: States, name: str, targets: Sequence[float], method: str, seed: int = 0
-    ) -> Generator[Problem]:
-        """The solved transport of one field; bounds hold for the field to generate alone."""
-        own = name == self.field
-        return make_generator(
-            states,
-            name,
-            targets,
-            method=method,
-            lower=self.lower if own else None,
-            monotone=self.monotone and own,
-            seed=seed,
-        )
-
-
-@dataclass(frozen=True)
-class ScatteredInputs:
-    """What `generate` reads where the states have several coordinates; see `Inputs`.
-
-    Args:
-        paths: the snapshots.
-        field: name of the field to generate.
-        coordinates: names of the state coordinates.
-        units: their units.
-        values: one value a coordinate for each of the paths; None to find them otherwise.
-        values_from: regular expression on the file names, one group a coordinate.
-        lower: least admissible value of the field.
-        monotone: coordinates along which the field never decreases.
-    """
-
-    paths: tuple[Path, ...]
-    field: str
-    coordinates: tuple[str, ...]
-    units: tuple[str, ...] = ()
-    values: tuple[tuple[float, ...], ...] | None = None
-    values_from: str | None = None
-    lower: float | None = None
-    monotone: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 2 <= len(self.coordinates) <= 3:
-            raise InputError(f"{len(self.coordinates)} state coordinates: one, two or three are supported")
-        if self.units and len(self.units) != len(self.coordinates):
-            raise InputError(f"{len(self.units)} units for {len(self.coordinates)} state coordinates: give one each")
-        for name in self.monotone:
-            if name not in self.coordinates:
-                raise InputError(f"monotone {printable(name)!r}: no such coordinate; there are: {self.names}")
-
-    @property
-    def names(self) -> str:
-        """All names of the coordinates."""
-        return ", ".join(printable(name) for name in self.coordinates)
-
-    def read(self, fields: Sequence[str] = ()) -> FileStates:
-        """The states that the files hold, with the field to generate or with the `fields` named."""
-        return read_scattered_states(
-            self.paths,
-            field=list(fields) or self.field,
-            coordinates=self.coordinates,
-            units=self.units,
-            values=self.values,
-            values_from=self.values_from,
-        )
-
-    def targets(self, at: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+    def targets(self, at: Sequence[Point]) -> list[Point]:
         """The states asked for.
 
         Raises:
             InputError: one has another number of coordinates.
         """
-        for point in at:
-            if len(point) != len(self.coordinates):
-                raise InputError(f"--at {joined(point)}: give {len(self.coordinates)} values, for {self.names}")
-        return [tuple(point) for point in at]
-
-    def sides(self, states: FileStates, targets: Sequence[tuple[float, ...]]) -> list[list[tuple[float, ...]]]:
-        """Targets inside the hull of the known states, and outside: each side is calibrated for itself."""
-        groups: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
-        for target in targets:
-            groups[inside_hull(states.values, np.array(target))].append(target)
-        return [group for group in groups.values() if group]
-
-    def generator(
-        self,
-        states: States,
-        name: str,
-        targets: Sequence[tuple[float, ...]],
-        method: str,
-        seed: int = 0,
-    ) -> Generator[SpaceProblem]:
-        """The solved transport of one field."""
-        rises = tuple(coordinate in self.monotone for coordinate in self.coordinates)
-        return make_space_generator(
-            states,
-            name,
-            targets,
-            method=method,
-            admissible=Admissible(self.lower, rises if any(rises) else False),
-            seed=seed,
-        )
+        for target in at:
+            if len(target) != len(self.coordinates):
+                count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
+                wanted = "the states have one coordinate" if count == 1 else f"give {count} values, for"
+                raise InputError(f"--at {joined(target)}: {wanted} {names}")
+        return [tuple(target) for target in at]
 
 
-def joined(point: Sequence[float]) -> str:
+def joined(target: Sequence[float]) -> str:
     """A state as the command line writes it, e.g. "325:3"."""
-    return ":".join(f"{part:g}" for part in point)
+    return ":".join(f"{part:g}" for part in target)
+
+
+def point(text: str, option: str) -> Point:
+    """A state as the command line writes it: "325", or "325:3" of two coordinates."""
+    try:
+        return tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        how = "--at 325 or 325:3" if option == "--at" else "--values 100,250,400, or 100:2,250:2 of two coordinates"
+        raise InputError(f"{option}: {text.strip()!r} is no number; write {how}") from None
+
+
+def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
+    """The known states that files and options name.
+
+    Args:
+        paths: one states.toml, which holds all that the options would say, or the snapshots.
+        options: options of the command line by their names; None or False where they were not given.
+
+    Raises:
+        InputError: options that are missing or contradict each other, or a states.toml that is wrong.
+    """
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    if paths[0].suffix.lower() == ".toml":
+        refuse(given, f"{paths[0]} is where it is said")
+        return load_states_file(single_file(paths, "a states.toml"))
+    if "field" not in given:
+        raise InputError("say which field to generate: --field NAME (cmgai-fem info lists them)")
+    coordinates, monotone = tuple(given.get("coordinate", ("state",))), tuple(given.get("monotone-in", ()))
+    if "monotone" in given:
+        if len(coordinates) > 1:
+            raise InputError("--monotone: say in which coordinates: --monotone-in NAME")
+        monotone = coordinates
+    values = given.get("values")
+    kinds = tuple(given.get("pseudo-time", NAMED_KINDS))
+    return Inputs(
+        tuple(paths),
+        given["field"],
+        coordinates,
+        tuple(given.get("unit", ())),
+        None if values is None else tuple(point(part, "--values") for part in values.split(",")),
+        given.get("values-from"),
+        given.get("lower"),
+        monotone,
+        "ordered" in given,
+        tuple(given.get("mass", ())),
+        tuple(given.get("stiffness", ())),
+        tuple(given.get("damping", Search.dampings)),
+        tuple(kind for kind in kinds if kind != "linear"),
+    )
+
+
+def refuse(options: Mapping[str, object], because: str) -> None:
+    """An option that would change nothing is an error, not a silence."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise InputError(f"--{name}: leave it out; {because}")
+
+
+def single_file(paths: Sequence[Path], what: str) -> Path:
+    """The only one of `paths`; `what` says in the message what was wanted."""
+    if len(paths) != 1:
+        raise InputError(f"{what} is one file, {len(paths)} were given")
+    return paths[0]
+
+
+def _point(value: Any) -> Any:
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 class StateTable(Table):
-    """`[[states]]`: one snapshot and its state value."""
+    """`[[states]]`: one snapshot and its state: a number, or a list of one a coordinate."""
 
     file: str
-    value: float
+    value: Annotated[list[float], BeforeValidator(_point)]
 
 
 class StatesFile(Table):
@@ -196,82 +198,81 @@ class StatesFile(Table):
 
     Args:
         field: field to generate.
-        coordinate: name and unit of the state coordinate.
-        states: snapshots and their values.
-        lower: least admissible value of the field.
-        monotone: the field never decreases along the state coordinate.
-    """
-
-    field: str
-    coordinate: CoordinateTable
-    states: list[StateTable]
-    lower: float | None = None
-    monotone: bool = False
-
-
-class ScatteredStateTable(Table):
-    """`[[states]]`: one snapshot and its value of each coordinate."""
-
-    file: str
-    value: list[float]
-
-
-class ScatteredStatesFile(Table):
-    """A whole states.toml whose states have several coordinates.
-
-    Args:
-        field: field to generate.
-        coordinates: names of the state coordinates.
+        coordinate: name and unit of the only state coordinate.
+        coordinates: names of several.
         units: their units.
         states: snapshots and their values.
         lower: least admissible value of the field.
-        monotone: coordinates along which the field never decreases.
+        monotone: the field never decreases along the state coordinate; of several, the names of those along which.
+        ordered: the field never decreases from one component to the next.
+        mass_axes: orders of axes in which to try carrying the field as mass.
+        calibration: what may be chosen, as a study has it.
     """
 
     field: str
-    coordinates: list[str]
+    coordinate: CoordinateTable | None = None
+    coordinates: list[str] = Default(default_factory=list)
     units: list[str] = Default(default_factory=list)
-    states: list[ScatteredStateTable]
+    states: list[StateTable]
     lower: float | None = None
-    monotone: list[str] = Default(default_factory=list)
+    monotone: bool | list[str] = False
+    ordered: bool = False
+    mass_axes: list[str] = Default(default_factory=list)
+    calibration: CalibrationTable = CalibrationTable()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "StatesFile":
+        if (self.coordinate is None) == (not self.coordinates):
+            raise ValueError("give a table [coordinate], or several names in coordinates = [...]")
+        if self.monotone is True and len(self.names) > 1:
+            raise ValueError('monotone: say in which coordinates: monotone = ["NAME"]')
+        for index, state in enumerate(self.states):
+            if len(state.value) != len(self.names):
+                word = "coordinate" if len(self.names) == 1 else "coordinates"
+                raise ValueError(
+                    f"states.{index}.value: {len(state.value)} values for the {word} {', '.join(self.names)}: "
+                    "give one each"
+                )
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates."""
+        return tuple(self.coordinates) if self.coordinate is None else (self.coordinate.name,)
+
+    def inputs(self, folder: Path) -> Inputs:
+        """What the file says; file names in it count from its own folder."""
+        rising = self.names if self.monotone is True else tuple(self.monotone or ())
+        return Inputs(
+            tuple(folder / state.file for state in self.states),
+            self.field,
+            self.names,
+            tuple(self.units) if self.coordinate is None else (self.coordinate.unit,),
+            tuple(tuple(state.value) for state in self.states),
+            None,
+            self.lower,
+            rising,
+            self.ordered,
+            tuple(self.mass_axes),
+            tuple(self.calibration.stiffnesses),
+            tuple(self.calibration.dampings),
+            tuple(self.calibration.pseudo_times),
+        )
 
 
-def load_states_file(path: Path) -> Inputs | ScatteredInputs:
-    """Read a states.toml; file names in it count from its own folder. Its key `coordinates` names several coordinates.
+def load_states_file(path: Path) -> Inputs:
+    """Read a states.toml.
 
     Raises:
         InputError: not TOML, an unknown key, a wrong type, or no states; one line.
     """
     check_readable(path)
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        scattered = ScatteredStatesFile(**data) if "coordinates" in data else None
-        table = None if scattered else StatesFile(**data)
+        table = StatesFile(**tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{printable(str(path))}: not a TOML file: {printable(str(error))}") from None
     except ValidationError as error:
         raise InputError(f"{printable(str(path))}: {printable(first_problem(error))}") from None
-    if not (table or scattered).states:  # type: ignore[union-attr]
+    if not table.states:
         raise InputError(f"{printable(str(path))}: names no states")
-    if scattered is not None:
-        return ScatteredInputs(
-            tuple(path.parent / state.file for state in scattered.states),
-            scattered.field,
-            tuple(scattered.coordinates),
-            tuple(scattered.units),
-            tuple(tuple(state.value) for state in scattered.states),
-            None,
-            scattered.lower,
-            tuple(scattered.monotone),
-        )
-    assert table is not None
-    return Inputs(
-        tuple(path.parent / state.file for state in table.states),
-        table.field,
-        table.coordinate.name,
-        table.coordinate.unit,
-        tuple(state.value for state in table.states),
-        None,
-        table.lower,
-        table.monotone,
-    )
+    return table.inputs(path.parent)

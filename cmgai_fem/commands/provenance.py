@@ -10,30 +10,29 @@ from typing import Any
 import numpy as np
 
 import cmgai_fem
-from cmgai_fem.commands.inputs import Inputs, ScatteredInputs
+from cmgai_fem.commands.inputs import Inputs, Point
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import FromFiles
+from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import PROVENANCE, WITHOUT_TEXT
-from cmgai_fem.states.states import Array, Coordinates
-
-State = float | tuple[float, ...]
-"""A state value: a number, or one each of several coordinates."""
+from cmgai_fem.states.states import Array
 
 PROVENANCE_FORMAT = 1
 
 
-def provenance(states: FromFiles[Any], value: State, facts: dict[str, Any]) -> dict[str, Any]:
-    """Where a generated field comes from, as plain data; file names without their folders."""
-    several = isinstance(states.coordinate, Coordinates)
-    each = list(states.coordinate) if several else [states.coordinate]
+def provenance(states: FileStates, value: Point, facts: dict[str, Any]) -> dict[str, Any]:
+    """Where a generated field comes from, as plain data; file names without their folders.
+
+    Coordinates, units and values are lists where there are several coordinates.
+    """
+    names, units = zip(*[(one.name, one.unit) for one in states.coordinates], strict=True)
     return {
         "format": PROVENANCE_FORMAT,
         "program": f"cmgai-fem {cmgai_fem.__version__}",
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "coordinate": [one.name for one in each] if several else each[0].name,
-        "unit": [one.unit for one in each] if several else each[0].unit,
+        "coordinate": list(names) if len(names) > 1 else names[0],
+        "unit": list(units) if len(units) > 1 else units[0],
         "value": plain_value(value),
         "known": [
             {"file": path.name, "value": plain_value(known)}
@@ -44,13 +43,14 @@ def provenance(states: FromFiles[Any], value: State, facts: dict[str, Any]) -> d
     }
 
 
-def plain_value(value: State | Array) -> Any:
-    """A state value as JSON holds it: a number, or a list of them."""
-    return np.asarray(value, dtype=float).tolist()
+def plain_value(value: Point | Array) -> Any:
+    """A state as JSON holds it: a number, or a list of one a coordinate."""
+    parts = [float(part) for part in value]
+    return parts if len(parts) > 1 else parts[0]
 
 
-def fingerprint(inputs: Inputs | ScatteredInputs, method: str, seed: int) -> str:
-    """First 16 digits of the SHA-256 of the request and of every input file."""
+def fingerprint(inputs: Inputs, *request: object) -> str:
+    """First 16 digits of the SHA-256 of what is asked of the inputs, and of every input file."""
     digest = hashlib.sha256(cmgai_fem.__version__.encode())
     for path in inputs.paths:
         if not path.is_file():
@@ -58,11 +58,11 @@ def fingerprint(inputs: Inputs | ScatteredInputs, method: str, seed: int) -> str
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     names = [path.name for path in inputs.paths]
-    digest.update(repr((dataclasses.replace(inputs, paths=()), names, method, seed)).encode())
+    digest.update(repr((dataclasses.replace(inputs, paths=()), names, *request)).encode())
     return digest.hexdigest()[:16]
 
 
-def finished(path: Path, request: str, value: State) -> bool:
+def finished(path: Path, request: str, value: Point) -> bool:
     """Whether an earlier run of the same request wrote this file to its end."""
     facts = read_provenance(path)
     return facts.get("request") == request and facts.get("value") == plain_value(value)

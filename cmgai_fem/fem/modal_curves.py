@@ -48,6 +48,18 @@ class ModalAmplitudes:
 
 
 @dataclass(frozen=True)
+class SplineAmplitudes:
+    """The B-splines themselves, as amplitudes of a motion whose shapes are their coefficients."""
+
+    elements: StateElements
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(size,) B-spline values or derivatives at s."""
+        splines = BSpline(self.elements.knots, np.eye(self.elements.size), self.elements.degree)
+        return np.asarray(splines(s, nu=derivative))
+
+
+@dataclass(frozen=True)
 class ModalForce:
     """Amplitudes of the body force `b = u'' + eta u' + kappa lam u`, eigenmode by eigenmode."""
 

@@ -8,18 +8,17 @@ depends on how far the labels are strained, not on how fine the mesh or the elem
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 import time
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from mpi4py import MPI
 from scipy import linalg, sparse
-from scipy.interpolate import BSpline
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.least_force import LeastForce, Reorder, RestOperator, Statement, force_on_dofs
 from cmgai_fem.fem.linear import slow_modes
+from cmgai_fem.fem.modal_curves import SplineAmplitudes
 from cmgai_fem.fem.newton import Progress, minimise
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
@@ -31,18 +30,6 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import ModalPath, Solution
 
 FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
-
-
-@dataclass(frozen=True)
-class SplineAmplitudes:
-    """The B-splines themselves, as amplitudes of a motion whose shapes are their coefficients."""
-
-    elements: StateElements
-
-    def __call__(self, s: float, derivative: int = 0) -> Array:
-        """(size,) B-spline values or derivatives at s."""
-        splines = BSpline(self.elements.knots, np.eye(self.elements.size), self.elements.degree)
-        return np.asarray(splines(s, nu=derivative))
 
 
 def solve_nonlinear(

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_values import state_points, state_values, value_text
+from cmgai_fem.files.file_values import state_values, value_text
 from cmgai_fem.files.mapping import MappingReport, map_field
-from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.snapshot import (
     Grid,
     Snapshot,
@@ -21,34 +20,36 @@ from cmgai_fem.files.snapshot import (
     find_location,
     labels_of,
 )
+from cmgai_fem.files.sources import Source, as_sources, snapshots_of
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import Array, Axis, Coordinate, Coordinates, Field, IntArray, Labels, States
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, IntArray, States
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6
 
 
-@dataclass(frozen=True)
-class FromFiles[A: Axis](States[A]):
-    """States that remember the files they came from.
+@dataclass(frozen=True, repr=False)
+class FileStates(States):
+    """`States` that remember the files they came from.
 
     Args:
         template: the snapshot whose mesh carries the labels; generated fields are written on it.
-        template_value: state value of that snapshot, or its values.
+        template_value: (m,) values of that snapshot.
         files: one file a state, in the order of the states.
         mapped: how the states of other meshes were brought to the label mesh, by file name; empty on one mesh.
         varying: other fields of the template that differ from state to state.
     """
 
     template: Snapshot | None = None
-    template_value: float | tuple[float, ...] = 0.0
+    template_value: tuple[float, ...] = ()
     files: tuple[Path, ...] = ()
     mapped: Mapping[str, MappingReport] = field(default_factory=dict)
     varying: frozenset[str] = frozenset()
 
-    def _rows(self, rows: IntArray) -> Self:
+    def rows(self, rows: IntArray) -> Self:
+        """The states at these rows, and their files."""
         files = tuple(self.files[row] for row in rows) if self.files else ()
-        return replace(super()._rows(rows), files=files)
+        return replace(super().rows(rows), files=files)
 
     def grid(self, **fields: Array) -> Grid:
         """The label mesh as a pyvista object that carries generated fields.
@@ -75,110 +76,75 @@ class FromFiles[A: Axis](States[A]):
         return grid
 
 
-@dataclass(frozen=True)
-class FileStates(FromFiles[Coordinate], States):
-    """A `States` from files."""
-
-
-@dataclass(frozen=True)
-class FileStates(FromFiles[Coordinates], States):
-    """`States` from files."""
-
-
 def read_states(
-    paths: Sequence[str | Path] | str | Path,
+    paths: Source | Sequence[Source],
     *,
     field: str | Sequence[str],
-    coordinate: str = "state",
-    unit: str = "",
-    values: Sequence[float] | None = None,
+    coordinate: str | Sequence[str] = "state",
+    unit: str | Sequence[str] = "",
+    values: ArrayLike | Sequence[Sequence[float]] | None = None,
     values_from: str | None = None,
     field_unit: str = "",
+    points: ArrayLike | None = None,
 ) -> FileStates:
     """Read the snapshots of one body as the states of a transport problem.
 
     Args:
-        paths: one file a state in any listed format, or files that hold several states each.
+        paths: one file a state in any listed format, or files that hold several states each; pyvista grids, or arrays
+            (L,) or (L, n) of one field, may stand for files.
         field: name of the field to read, or several names; all at the nodes or all at the cells.
-        coordinate: name of the state coordinate.
-        unit: unit of the state coordinate.
-        values: state value of each snapshot, in the order of `paths`.
-        values_from: regular expression with one group that finds the value in each file's name, e.g. "T=(\\d+)".
-            Without this and without `values` the files' own data called `coordinate`, or their time, tells the value.
+        coordinate: name of the state coordinate, or names of two or three.
+        unit: unit of the state coordinate, one for each of several.
+        values: state value of each snapshot, in the order of `paths`; of several coordinates one value each.
+        values_from: regular expression with one group a coordinate that finds the values in each file's name, e.g.
+            "T=(\\d+)". Without this and without `values` the files' own data called as the coordinate, or where there
+            is one coordinate their time, tell the value.
         field_unit: unit of the field, for messages and axes.
+        points: (L, g) places of the labels of arrays [m]; without them the labels lie one after the other.
 
     Returns:
-        The states in increasing order, on one label mesh.
+        The states on one label mesh, along one coordinate in increasing order.
 
     Raises:
         InputError: a file is not readable, a value or field is missing, or the geometries differ.
     """
-    read = _gather(paths, field, [coordinate])
-    found = state_values(read.snapshots, read.own_values, coordinate, values, values_from)
-    return read.states(Coordinate(coordinate, unit), found, field_unit)
-
-
-def read_scattered_states(
-    paths: Sequence[str | Path] | str | Path,
-    *,
-    field: str | Sequence[str],
-    coordinates: Sequence[str],
-    units: Sequence[str] = (),
-    values: Sequence[Sequence[float]] | None = None,
-    values_from: str | None = None,
-    field_unit: str = "",
-) -> FileStates:
-    """Read the snapshots of one body as states at points of several coordinates; see `read_states`.
-
-    Args:
-        paths: the files.
-        field: name of the field to read, or several names.
-        coordinates: names of the m state coordinates.
-        units: their units; none by default.
-        values: m values of each snapshot, in the order of `paths`.
-        values_from: regular expression with m groups that finds the values in each file's name, e.g.
-            "T=(\\d+)_F=(\\d+)". Without this and without `values` the files' own data called as the coordinates tell.
-        field_unit: unit of the field.
-
-    Raises:
-        InputError: a file is not readable, a value or field is missing, or the geometries differ.
-    """
-    if len(set(coordinates)) < len(coordinates):
-        raise InputError(f"state coordinates must differ in name, not {', '.join(map(printable, coordinates))}")
-    read = _gather(paths, field, coordinates)
-    points = state_points(read.snapshots, read.own_values, coordinates, values, values_from)
-    each = tuple(
-        Coordinate(name, unit) for name, unit in zip(coordinates, units or [""] * len(coordinates), strict=True)
-    )
-    return read.scattered(Coordinates(each), points, field_unit)
-
-
-def _gather(
-    paths: Sequence[str | Path] | str | Path, field: str | Sequence[str], coordinates: Sequence[str]
-) -> "_Gathered":
-    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     names = [field] if isinstance(field, str) else list(field)
-    if not names:
+    axes = _coordinates(coordinate, unit)
+    read = _Gathered(names, [axis.name for axis in axes])
+    if not any(names):
         raise InputError("say which field to read")
-    read = _Gathered(names)
-    for path in files:
-        for snapshot in read_snapshots(path):
-            read.add(snapshot, coordinates)
-    return read
+    for number, source in enumerate(as_sources(paths), start=1):
+        for snapshot in snapshots_of(source, number, names, points):
+            read.add(snapshot)
+    if not read.snapshots:
+        raise InputError("no states to read: give one file a state")
+    found = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from)
+    return read.states(axes, found, field_unit)
+
+
+def _coordinates(names: str | Sequence[str], units: str | Sequence[str]) -> Coordinates:
+    each = [names] if isinstance(names, str) else list(names)
+    if len(set(each)) < len(each):
+        raise InputError(f"state coordinates must differ in name, not {', '.join(map(printable, each))}")
+    own = [units] if isinstance(units, str) else list(units)
+    own = own if any(own) else [""] * len(each)
+    if len(own) != len(each):
+        raise InputError(f"{len(own)} units for {len(each)} state coordinates: give one each")
+    return Coordinates(tuple(Coordinate(name, unit) for name, unit in zip(each, own, strict=True)))
 
 
 class _Gathered:
     """What is kept of each snapshot while files are read one by one, so that one mesh is held at a time."""
 
-    def __init__(self, names: list[str]) -> None:
-        self.names = names
+    def __init__(self, names: list[str], coordinates: list[str]) -> None:
+        self.names, self.coordinates = names, coordinates
         self.snapshots: list[Snapshot] = []
         self.arrays: list[dict[str, Array]] = []
         self.own_values: list[list[float | None]] = []
         self.varying: set[str] = set()
         self.location = ""
 
-    def add(self, snapshot: Snapshot, coordinates: Sequence[str]) -> None:
+    def add(self, snapshot: Snapshot) -> None:
         """Keep the fields of a snapshot, and its mesh if it is another one."""
         self.location = self.location or find_location(snapshot, self.names[0])
         fields = {name: field_values(snapshot, name, self.location) for name in self.names}
@@ -188,9 +154,9 @@ class _Gathered:
                     f"{snapshot.name}: field {printable(name)!r} has {fields[name].shape[1]} components, "
                     f"in {self.snapshots[0].name} it has {self.arrays[0][name].shape[1]}"
                 )
-        found = [snapshot.grid.field_data.get(coordinate) for coordinate in coordinates]
+        found = [snapshot.grid.field_data.get(coordinate) for coordinate in self.coordinates]
         # The time of a file tells the value of one coordinate alone.
-        time = snapshot.time if len(coordinates) == 1 else None
+        time = snapshot.time if len(self.coordinates) == 1 else None
         values = [float(np.ravel(own)[0]) if own is not None and np.size(own) == 1 else time for own in found]
         if self.snapshots and same_mesh(self.snapshots[0].grid, snapshot.grid):
             self.varying |= _differing(self.snapshots[0].grid, snapshot.grid)
@@ -199,47 +165,13 @@ class _Gathered:
         self.arrays.append(fields)
         self.own_values.append(values)
 
-    def states(self, coordinate: Coordinate, values: Array, unit: str) -> FileStates:
-        """The set along one coordinate, with everything mapped to the finest mesh there is."""
-        order = np.argsort(values, kind="stable")
-        for left, right in pairwise(order):
-            if values[left] == values[right]:
-                self._refuse_pair(int(left), int(right), coordinate.label(float(values[left])))
-        finest, labels, fields, files, mapped, varying = self._on_one_mesh(order, unit)
-        return FileStates(
-            labels, coordinate, values[order], fields, self.snapshots[finest], float(values[finest]), files, mapped,
-            varying,
-        )  # fmt: skip
-
-    def scattered(self, coordinates: Coordinates, points: Array, unit: str) -> FileStates:
-        """The set at points (K, m) of several coordinates, with everything mapped to the finest mesh there is."""
-        for right, point in enumerate(points):
-            left = np.flatnonzero(np.all(points[:right] == point, axis=1))
-            if len(left):
-                self._refuse_pair(int(left[0]), right, coordinates.label(point))
-        finest, labels, fields, files, mapped, varying = self._on_one_mesh(np.arange(len(points)), unit)
-        place = tuple(float(part) for part in points[finest])
-        return FileStates(labels, coordinates, points, fields, self.snapshots[finest], place, files, mapped, varying)
-
-    def _refuse_pair(self, left: int, right: int, place: str) -> None:
-        raise InputError(
-            f"{self.snapshots[left].name} and {self.snapshots[right].name} both have {place}: keep one of them"
-        )
-
-    def _on_one_mesh(
-        self, order: IntArray, unit: str
-    ) -> tuple[int, Labels, dict[str, Field], tuple[Path, ...], dict[str, MappingReport], frozenset[str]]:
-        """Number of the snapshot of the finest mesh, and what all states are on it, in the order given."""
+    def states(self, coordinates: Coordinates, values: Array, unit: str) -> FileStates:
+        """The states at (K, m) values, with everything mapped to the finest mesh there is."""
+        self._check_apart(coordinates, values)
+        order = np.argsort(values[:, 0], kind="stable") if values.shape[1] == 1 else np.arange(len(values))
         finest = max(range(len(order)), key=lambda index: self.snapshots[index].grid.n_points)
         label = self.snapshots[finest]
-        labels = labels_of(label, self.location)
-        mapped: dict[str, MappingReport] = {}
-        for index, snapshot in enumerate(self.snapshots):
-            if snapshot.grid is label.grid or same_mesh(snapshot.grid, label.grid):
-                continue
-            for name, array in self.arrays[index].items():
-                self.arrays[index][name], report = map_field(snapshot, label, array, self.location)
-                mapped[f"{snapshot.name}: {printable(name)}"] = report
+        mapped = self._map_to(label)
         fields = {
             name: Field(
                 np.stack([self.arrays[index][name] for index in order]),
@@ -248,9 +180,37 @@ class _Gathered:
             )
             for name in self.names
         }
-        files = tuple(self.snapshots[index].path for index in order)
-        varying = frozenset(self.varying - set(self.names))
-        return finest, labels, fields, files, mapped, varying
+        return FileStates(
+            labels_of(label, self.location),
+            coordinates,
+            values[order],
+            fields,
+            label,
+            tuple(float(part) for part in values[finest]),
+            tuple(self.snapshots[index].path for index in order),
+            mapped,
+            frozenset(self.varying - set(self.names)),
+        )
+
+    def _check_apart(self, coordinates: Coordinates, values: Array) -> None:
+        for right, value in enumerate(values):
+            twins = np.flatnonzero(np.all(values[:right] == value, axis=1))
+            if len(twins):
+                raise InputError(
+                    f"{self.snapshots[twins[0]].name} and {self.snapshots[right].name} both have "
+                    f"{coordinates.label(value)}: keep one of them"
+                )
+
+    def _map_to(self, label: Snapshot) -> dict[str, MappingReport]:
+        """Map every snapshot of another mesh to the mesh of one, and say how."""
+        mapped: dict[str, MappingReport] = {}
+        for index, snapshot in enumerate(self.snapshots):
+            if snapshot.grid is label.grid or same_mesh(snapshot.grid, label.grid):
+                continue
+            for name, array in self.arrays[index].items():
+                self.arrays[index][name], report = map_field(snapshot, label, array, self.location)
+                mapped[f"{snapshot.name}: {printable(name)}"] = report
+        return mapped
 
 
 def same_mesh(one: Grid, other: Grid) -> bool:

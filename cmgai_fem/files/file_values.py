@@ -1,4 +1,4 @@
-"""State values of snapshot files: given, found in the files' names, or told by the files themselves."""
+"""State values of snapshots: given, found in the files' names, or told by the files themselves."""
 
 import re
 from collections.abc import Sequence
@@ -20,63 +20,18 @@ def value_text(value: ArrayLike) -> str:
 def state_values(
     snapshots: Sequence[Snapshot],
     own_values: Sequence[Sequence[float | None]],
-    coordinate: str,
-    values: Sequence[float] | None,
-    values_from: str | None,
-) -> Array:
-    """State value of each snapshot along one coordinate.
-
-    Args:
-        snapshots: the snapshots.
-        own_values: what each file tells of each coordinate itself; None where it tells nothing.
-        coordinate: name of the coordinate.
-        values: values given for each snapshot; None to find them otherwise.
-        values_from: regular expression on the file names.
-
-    Returns:
-        (K,) values.
-
-    Raises:
-        InputError: a value is missing or no finite number.
-    """
-    if values is not None and values_from is not None:
-        raise InputError("give --values or --values-from, not both")
-    if values is not None:
-        if len(values) != len(snapshots):
-            raise InputError(f"{len(values)} values of {coordinate} for {len(snapshots)} snapshots: give one each")
-        found = [float(value) for value in values]
-    elif values_from is not None:
-        found = [_value_in_name(snapshot, values_from) for snapshot in snapshots]
-    else:
-        found = []
-        for snapshot, (own,) in zip(snapshots, own_values, strict=True):
-            if own is None:
-                raise InputError(
-                    f"{snapshot.name}: holds neither a time nor data called {printable(coordinate)!r}; "
-                    "give --values or --values-from"
-                )
-            found.append(own)
-    for snapshot, value in zip(snapshots, found, strict=True):
-        if not np.isfinite(value):
-            raise InputError(f"{snapshot.name}: {coordinate} = {value} is no finite number")
-    return np.array(found)
-
-
-def state_points(
-    snapshots: Sequence[Snapshot],
-    own_values: Sequence[Sequence[float | None]],
     coordinates: Sequence[str],
-    values: Sequence[Sequence[float]] | None,
+    values: ArrayLike | Sequence[Sequence[float]] | None,
     values_from: str | None,
 ) -> Array:
-    """State of each snapshot by its values of several coordinates.
+    """State of each snapshot by its values of the coordinates.
 
     Args:
         snapshots: the snapshots.
         own_values: what each file tells of each coordinate itself; None where it tells nothing.
         coordinates: names of the m coordinates.
-        values: values given for each snapshot; None to find them otherwise.
-        values_from: regular expression on the file names.
+        values: m values given for each snapshot, or a number each where m = 1; None to find them otherwise.
+        values_from: regular expression with m groups on the file names.
 
     Returns:
         (K, m) values.
@@ -88,30 +43,39 @@ def state_points(
     if values is not None and values_from is not None:
         raise InputError("give --values or --values-from, not both")
     if values is not None:
-        if len(values) != len(snapshots):
-            raise InputError(f"{len(values)} values of {names} for {len(snapshots)} snapshots: give one each")
-        found = [list(point) for point in values]
+        given = list(values)  # type: ignore[arg-type]
+        if len(given) != len(snapshots):
+            raise InputError(f"{len(given)} values of {names} for {len(snapshots)} snapshots: give one each")
+        found = [_numbers(point, names) for point in given]
     elif values_from is not None:
         found = [_values_in_name(snapshot, values_from, len(coordinates)) for snapshot in snapshots]
     else:
-        found = []
-        for snapshot, own in zip(snapshots, own_values, strict=True):
-            missing = [name for name, value in zip(coordinates, own, strict=True) if value is None]
-            if missing:
-                raise InputError(
-                    f"{snapshot.name}: holds no data called {printable(missing[0])!r}; give --values or --values-from"
-                )
-            found.append([value for value in own if value is not None])
+        found = [_told(snapshot, own, coordinates) for snapshot, own in zip(snapshots, own_values, strict=True)]
     for snapshot, point in zip(snapshots, found, strict=True):
         if len(point) != len(coordinates):
-            raise InputError(f"{snapshot.name}: {len(point)} values for the coordinates {names}: give one each")
+            word = "coordinate" if len(coordinates) == 1 else "coordinates"
+            raise InputError(f"{snapshot.name}: {len(point)} values for the {word} {names}: give one each")
         if not np.all(np.isfinite(point)):
-            raise InputError(f"{snapshot.name}: {names} = {value_text(point)} are no finite numbers")
+            raise InputError(f"{snapshot.name}: {names} = {value_text(point)}: no finite number")
     return np.array(found, dtype=float)
 
 
-def _value_in_name(snapshot: Snapshot, pattern: str) -> float:
-    return _values_in_name(snapshot, pattern, 1)[0]
+def _numbers(point: ArrayLike, names: str) -> list[float]:
+    try:
+        return [float(part) for part in np.atleast_1d(np.asarray(point, dtype=float))]
+    except (TypeError, ValueError):
+        raise InputError(f"values of {names}: {printable(str(point))!r} is no number") from None
+
+
+def _told(snapshot: Snapshot, own: Sequence[float | None], coordinates: Sequence[str]) -> list[float]:
+    """What a file itself says."""
+    for name, value in zip(coordinates, own, strict=True):
+        if value is None:
+            nothing = "neither a time nor data" if len(coordinates) == 1 else "no data"
+            raise InputError(
+                f"{snapshot.name}: holds {nothing} called {printable(name)!r}; give --values or --values-from"
+            )
+    return [value for value in own if value is not None]
 
 
 def _values_in_name(snapshot: Snapshot, pattern: str, count: int) -> list[float]:

@@ -1,58 +1,40 @@
-"""A solved generator as a file: `model.safetensors` with a .json beside it, versioned, checked, never pickle.
+"""A solved generator as one file, model.safetensors: arrays, and facts in its header; versioned, checked, never pickle.
 
-What is kept are the known states and, for each member of the superposition, the motion of the unit states
-(`cardinal`): the weights of the known states at any state value. Answering is then one weighted sum.
+Kept are the known states with their mesh, and what cannot be made anew from them: the weights of the superposition, the
+modes of a motion under a law, the weights of networks. An exact motion is told by its choice, a mass transform by its
+axes. A loaded model is the same statement and the same superposition as before, and answers the same digits.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyvista
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from numpy.typing import ArrayLike
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from cmgai_fem.calibration.answers import Generator
+from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import FileStates, FromFiles
-from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid
-from cmgai_fem.files.space_model import SpaceModel, space_members, space_model
+from cmgai_fem.files.file_states import FileStates
+from cmgai_fem.files.member import keep_member, read_member
+from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid, find_location, labels_of
 from cmgai_fem.files.trust import check_memory, check_readable, printable
 from cmgai_fem.files.writers import check_folder, write_file
-from cmgai_fem.states.axes import PseudoTime
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, Labels
-from cmgai_fem.transport.cardinal import CardinalAmplitudes
-from cmgai_fem.transport.feature_space import Admissible, Scaling
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field
+from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import ModalPath, Solution
+from cmgai_fem.transport.solution import Superposition
+
+if TYPE_CHECKING:
+    from cmgai_fem.generate import Generator
 
 FORMAT = "cmgai-fem model"
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class Member:
-    """One transport of the superposition, by its unit states.
-
-    Args:
-        weight: its weight.
-        time: its map from the state coordinate to s.
-        scaling: features of the unit states.
-        motion: their motion.
-    """
-
-    weight: float
-    time: PseudoTime
-    scaling: Scaling
-    motion: ModalPath
-
-    def weights(self, value: float) -> Array:
-        """(K,) weights of the known states at a state value."""
-        return self.weight * self.scaling.decode(self.motion(float(self.time(value))))[:, 0]
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -60,46 +42,56 @@ class Model:
     """A generator read from a file.
 
     Args:
-        states: the known states and their mesh.
-        field: name of the generated field.
-        members: transports whose weights add up to one.
-        reach: lowest and highest state value that it answers.
-        spread: (L, n) error estimate; None where two states left none.
-        admissible: bounds of the field.
+        problem: the statement: known states with their mesh, bounds and reach.
+        inside: whether it was made for states between the known ones.
+        solution: the superposed transports.
+        spread: (L, n) error estimate; None where the known states leave none.
         facts: how it was made.
     """
 
-    states: FileStates
-    field: str
-    members: tuple[Member, ...]
-    reach: tuple[float, float]
+    problem: Problem
+    inside: bool
+    solution: Superposition
     spread: Array | None
-    admissible: Admissible
     facts: Mapping[str, Any]
 
-    def targets(self, at: Sequence[Sequence[float]]) -> list[float]:
-        """The state values asked for, each given as its coordinates."""
-        if any(len(point) != 1 for point in at):
-            raise InputError(f"this model has one state coordinate, {self.states.coordinate.name}: give --at VALUE")
-        return [point[0] for point in at]
+    @property
+    def states(self) -> FileStates:
+        """The known states of the field."""
+        assert isinstance(self.problem.states, FileStates)
+        return self.problem.states
 
-    def at(self, value: float) -> Array:
-        """The generated field (L, n) at the state `value`, in the field's unit.
+    def at(self, value: ArrayLike) -> Array:
+        """The generated field (L, n) at the state `value`, a number or (m,), in the field's unit.
 
         Raises:
-            InputError: the value lies outside what the model was solved for.
+            InputError: the state lies outside what the model was made for.
         """
-        low, high = self.reach
-        slack = 1e-9 * (high - low)
-        if not low - slack <= value <= high + slack:
+        coordinates = self.states.coordinates
+        count, given = len(coordinates), np.size(value)
+        if given != count:
             raise InputError(
-                f"{self.states.coordinate.label(value)} is outside what this model answers, {low:g} to {high:g}: "
-                "generate it from the files anew"
+                f"this model has {count} state coordinate{'s' if count > 1 else ''}, {coordinates.name}: "
+                f"give --at {':'.join('ABC'[:count])}, not {given} numbers"
             )
-        known = self.states.fields[self.field].values
-        weights = sum((member.weights(value) for member in self.members), np.zeros(len(known)))
-        field = np.tensordot(weights, known, axes=1)
-        return self.admissible.project(value, field, self.states.values, known)
+        point = coordinates.point(value)
+        where = coordinates.label(point)
+        if count == 1 and self.problem.reach is not None:
+            low, high = self.problem.reach
+            slack = 1e-9 * (high - low)
+            if not low - slack <= point[0] <= high + slack:
+                raise InputError(
+                    f"{where} is outside what this model answers, {low:g} to {high:g}: generate it from the files anew"
+                )
+        if count > 1 and inside_hull(self.states.values, point) != self.inside:
+            side = "between the known states" if self.inside else "beyond the known states"
+            raise InputError(
+                f"{where} does not lie {side} as this model's targets did: generate it from the files anew"
+            )
+        return self.solution.at(point)
+
+    def __repr__(self) -> str:
+        return f"Model({self.problem.field}; {self.facts.get('transport', 'straight')}; {self.states!r})"
 
 
 def check_model_path(path: Path) -> None:
@@ -109,207 +101,154 @@ def check_model_path(path: Path) -> None:
     check_folder(path)
 
 
-def save_model(path: Path, states: FromFiles[Any], generator: Generator[Any]) -> None:
-    """Write a generator to `path` (.safetensors) and what it is to the .json beside it.
+def save_model(path: Path, generator: "Generator", method: str = "") -> None:
+    """Write a generator to a .safetensors file.
+
+    Args:
+        path: the file.
+        generator: the generator, of states that `read_states` read.
+        method: whose answers to keep; the first method's by default.
 
     Raises:
-        InputError: the ending is another one, or the disk does not take it.
+        InputError: the ending is another one, the disk does not take it, or a member is of a kind that is not kept.
     """
     check_model_path(path)
-    if states.template is None:
-        raise InputError("a model needs states that were read from files")
-    problem = generator.problem
-    name = problem.field
+    problem, states = generator.problem, generator.problem.states
+    if not isinstance(states, FileStates) or states.template is None:
+        raise InputError("a model needs states of read_states, which takes files, grids and arrays")
+    solution = generator.solutions[method] if method else generator.solution
     mesh = as_unstructured(states.template.grid)
     arrays: dict[str, np.ndarray] = {
         "states/values": states.values,
-        "states/known": states.field(name).values,
-        "labels/points": states.labels.points,
-        "labels/weights": states.labels.weights,
+        "states/known": problem.known.values,
         "mesh/points": np.asarray(mesh.points),
         "mesh/cells": np.asarray(mesh.cells),
         "mesh/types": np.asarray(mesh.celltypes),
+        "shares": np.array(solution.shares, dtype=float),
     }
-    if generator.left_out is not None:
-        arrays["spread"] = generator.left_out.spread
-    if isinstance(states, FileStates):
-        members, own, further = space_members(generator)
-    else:
-        members, own, further = _line_members(generator)
-    content = save({key: np.ascontiguousarray(array) for key, array in (arrays | own).items()})
-    location = "point" if len(states.labels.weights) == mesh.n_points else "cell"
+    if generator.estimate is not None:
+        arrays["spread"] = generator.estimate.spread
+    members = []
+    for index, member in enumerate(solution.members):
+        told, own = keep_member(member, generator.points)
+        members.append(told)
+        arrays |= {f"member/{index}/{key}": array for key, array in own.items()}
+    bounds = problem.admissible
     facts = {
-        "format": FORMAT,
-        "version": VERSION,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "field": name,
-        "unit": states.field(name).unit,
-        "components": list(states.field(name).components),
-        "location": _location(states, name, location),
-        "admissible": [problem.admissible.lower, problem.admissible.monotone],
+        "field": problem.field,
+        "unit": problem.known.unit,
+        "components": list(problem.known.components),
+        "location": find_location(states.template, problem.field),
+        "coordinates": [[one.name, one.unit] for one in states.coordinates],
+        "reach": None if problem.reach is None else list(problem.reach),
+        "inside": generator.inside,
+        "bounds": {"lower": bounds.lower, "monotone": bounds.monotone, "ordered": bounds.ordered},
         "files": [file.name for file in states.files],
         "made": generator.describe(),
         "members": members,
-        **further,
     }
-    write_file(path, content)
-    write_file(path.with_suffix(".json"), (json.dumps(facts, indent=1) + "\n").encode())
+    text = json.dumps(facts, allow_nan=False)
+    kept = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    header = {"format": FORMAT, "version": str(VERSION), "facts": text, "sha256": _digest(text, kept)}
+    write_file(path, save(kept, header))
 
 
-def _line_members(
-    generator: Generator[Problem],
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray], dict[str, Any]]:
-    """Members, arrays and further facts of a transport along one coordinate."""
-    problem, arrays, members = generator.problem, dict[str, np.ndarray](), []
-    pairs = zip(generator.solution.members, generator.solution.weights, strict=True)
-    for index, (solution, weight) in enumerate(pairs):
-        units = _units(solution)
-        time, scaling = units.problem.time, units.problem.scaling
-        arrays |= {f"member/{index}/{key}": array for key, array in _motion_arrays(units).items()}
-        members.append(
-            {
-                "method": units.method,
-                "weight": weight,
-                "time": [time.first, time.last, time.kind, time.exponent, time.origin],
-                "shift": scaling.shift.tolist(),
-                "scale": scaling.scale,
-            }
-        )
-    states = problem.states
-    further = {
-        "coordinate": [states.coordinate.name, states.coordinate.unit],
-        "reach": list(problem.reach or (states.values[0], states.values[-1])),
-    }
-    return members, arrays, further
-
-
-def load_model(path: Path) -> Model | SpaceModel:
+def load_model(path: Path) -> Model:
     """Read a model that `save_model` wrote.
 
     Raises:
-        InputError: a file is missing or damaged, of another version, or the two do not belong together.
+        InputError: the file is missing, damaged, of another version, or no model.
     """
-    beside = path.with_suffix(".json")
-    for file in (path, beside):
-        check_readable(file)
-    facts = _facts(beside)
+    path = Path(path)
+    check_readable(path)
     check_memory(path, 2 * path.stat().st_size)
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != facts.get("sha256"):
-        raise InputError(f"{printable(str(path))}: is damaged, or {printable(beside.name)} belongs to another model")
+    name = printable(str(path))
     try:
-        arrays = load_file(path)
+        with safe_open(path, framework="numpy") as stored:
+            header = stored.metadata() or {}
+            _check_kind(name, header)
+            arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+        if _digest(header["facts"], arrays) != header["sha256"]:
+            raise InputError(f"{name}: damaged model: its contents are not those that were written")
+        facts = json.loads(header["facts"], parse_float=_finite, parse_constant=_finite)
         return _assemble(path, facts, arrays)
-    except (SafetensorError, KeyError, ValueError, TypeError, IndexError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{printable(str(path))}: damaged model: {printable(str(error))}") from None
+    except InputError as error:
+        raise error if str(error).startswith(name) else InputError(f"{name}: damaged model: {error}") from None
+    except (SafetensorError, KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise InputError(f"{name}: damaged model: {printable(' '.join(str(error).split()))}") from None
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-        raise InputError(f"{printable(str(path))}: damaged: not JSON") from None
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise InputError(f"{printable(str(path))}: is no {FORMAT}")
-    if facts.get("version") != VERSION:
+def _check_kind(name: str, header: Mapping[str, str]) -> None:
+    if header.get("format") != FORMAT:
+        raise InputError(f"{name}: is no {FORMAT} of this program: generate one with --save-model")
+    if header.get("version") != str(VERSION):
         raise InputError(
-            f"{printable(str(path))}: model of version {printable(str(facts.get('version')))}, this program reads "
-            f"version {VERSION}: generate it anew with --save-model"
+            f"{name}: model of version {printable(str(header.get('version')))}, this program reads version {VERSION}: "
+            "generate it anew with --save-model"
         )
-    return facts
 
 
-def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model | SpaceModel:
-    grid = pyvista.UnstructuredGrid(arrays["mesh/cells"], arrays["mesh/types"], arrays["mesh/points"])
-    check_grid(path, grid)
-    known, name = arrays["states/known"], str(facts["field"])
-    data = grid.point_data if facts["location"] == "point" else grid.cell_data
-    data[name] = known[0] if known.shape[2] > 1 else known[0, :, 0]
-    labels = Labels(arrays["labels/points"], arrays["labels/weights"], {})
-    fields = {name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))}
-    values, files = arrays["states/values"], tuple(Path(str(file)) for file in facts["files"])
-    if "coordinates" in facts:
-        each = tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])
-        first = tuple(float(part) for part in values[0])
-        scattered = FileStates(labels, Coordinates(each), values, fields, Snapshot(path, grid), first, files)
-        return space_model(scattered, name, facts, arrays)
-    coordinate = Coordinate(*map(str, facts["coordinate"]))
-    states = FileStates(labels, coordinate, values, fields, Snapshot(path, grid), float(values[0]), files)
+def _digest(facts: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for key in sorted(arrays):
+        array = arrays[key]
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not np.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
+def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+            raise InputError(
+                f"{printable(str(path))}: damaged model: {printable(key)} holds numbers that are not finite"
+            )
+    states = _states(path, facts, arrays)
+    bounds = facts["bounds"]
+    rises = tuple(map(bool, bounds["monotone"])) if isinstance(bounds["monotone"], list) else bool(bounds["monotone"])
+    lower = None if bounds["lower"] is None else float(bounds["lower"])
+    reach = facts["reach"]
+    problem = Problem(
+        states,
+        str(facts["field"]),
+        reach=None if reach is None else (float(reach[0]), float(reach[1])),
+        admissible=Admissible(lower, rises, bool(bounds["ordered"])),
+    )
+    if not np.isfinite(problem.scaling.scale):
+        raise InputError("the known states have no finite range")
+    shares = arrays["shares"]
     members = []
     for index, member in enumerate(facts["members"]):
-        first, last, kind, exponent, origin = member["time"]
         prefix = f"member/{index}/"
         own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
-        members.append(
-            Member(
-                float(member["weight"]),
-                PseudoTime(float(first), float(last), str(kind), float(exponent), float(origin)),
-                Scaling(np.asarray(member["shift"], dtype=float), float(member["scale"])),
-                _READERS[str(member["method"])](own),
-            )
-        )
-    lower, monotone = facts["admissible"]
-    low, high = facts["reach"]
-    admissible = Admissible(None if lower is None else float(lower), bool(monotone))
-    return Model(
-        states, name, tuple(members), (float(low), float(high)), arrays.get("spread"), admissible, dict(facts["made"])
+        members.append(read_member(problem, member, own))
+    if len(shares) != len(members) or (shares.ndim > 1 and shares.shape[1:] != (states.labels.count,)):
+        raise InputError(f"{shares.shape} weights for {len(members)} members")
+    solution = Superposition(tuple(members), tuple(shares))
+    return Model(problem, bool(facts["inside"]), solution, arrays.get("spread"), dict(facts["made"]))
+
+
+def _states(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:
+    """The known states on their mesh."""
+    grid = pyvista.UnstructuredGrid(arrays["mesh/cells"], arrays["mesh/types"], arrays["mesh/points"])
+    check_grid(path, grid)
+    known, name, location = arrays["states/known"], str(facts["field"]), str(facts["location"])
+    data = grid.point_data if location == "point" else grid.cell_data
+    data[name] = known[0] if known.shape[2] > 1 else known[0, :, 0]
+    snapshot, values = Snapshot(path, grid), arrays["states/values"]
+    return FileStates(
+        labels_of(snapshot, location),
+        Coordinates(tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])),
+        values,
+        {name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))},
+        snapshot,
+        tuple(float(part) for part in values[0]),
+        tuple(Path(str(file)) for file in facts["files"]),
     )
-
-
-def _location(states: FromFiles[Any], name: str, default: str) -> str:
-    grid = states.template.grid if states.template else None
-    if grid is not None and name in grid.point_data:
-        return "point"
-    return "cell" if grid is not None and name in grid.cell_data else default
-
-
-def _units(solution: Solution) -> Solution:
-    motion = solution.motion
-    if not isinstance(motion, ModalPath) or not isinstance(motion.amplitudes, CardinalAmplitudes):
-        raise InputError(f"field {solution.problem.field!r}: this transport was not carried by unit states")
-    return motion.amplitudes.units
-
-
-def _motion_arrays(units: Solution) -> dict[str, np.ndarray]:
-    if units.method == "pinn":
-        from cmgai_fem.pinn.export import export_weights
-
-        return dict(export_weights(units))
-    from cmgai_fem.fem.modal_curves import ModalAmplitudes
-
-    motion = units.motion
-    if not isinstance(motion, ModalPath) or not isinstance(motion.amplitudes, ModalAmplitudes):
-        raise InputError("only modal transports are written to model files")
-    arrays: dict[str, np.ndarray] = {"origin": motion.origin, "shapes": motion.shapes}
-    for index, curve in enumerate(motion.amplitudes.curves):
-        arrays[f"curve/{index}/knots"] = curve.elements.knots
-        arrays[f"curve/{index}/degree"] = np.array([curve.elements.degree])
-        arrays[f"curve/{index}/coefficients"] = curve.coefficients
-    return arrays
-
-
-def _fem_motion(arrays: Mapping[str, np.ndarray]) -> ModalPath:
-    from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalCurve
-    from cmgai_fem.motions.state_splines import StateElements
-
-    count = len({key.split("/")[1] for key in arrays if key.startswith("curve/")})
-    curves = tuple(
-        ModalCurve(
-            StateElements(arrays[f"curve/{index}/knots"], int(arrays[f"curve/{index}/degree"][0])),
-            arrays[f"curve/{index}/coefficients"],
-        )
-        for index in range(count)
-    )
-    return ModalPath(arrays["origin"], arrays["shapes"], ModalAmplitudes(curves))
-
-
-def _pinn_motion(arrays: Mapping[str, np.ndarray]) -> ModalPath:
-    from cmgai_fem.pinn.export import motion_from_weights
-
-    return motion_from_weights(arrays)
-
-
-_READERS: dict[str, Callable[[Mapping[str, np.ndarray]], ModalPath]] = {"fem": _fem_motion, "pinn": _pinn_motion}

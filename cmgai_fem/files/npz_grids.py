@@ -28,7 +28,7 @@ def read_npz(path: Path) -> list[Snapshot]:
     if "points" not in arrays or arrays["points"].ndim != 2:
         raise InputError(f"{trust.printable(str(path))}: has no array 'points' of shape (N, 3)")
     if {"values", "meta", "weights"} <= arrays.keys():
-        return _from_state_set(path, States.load(path))
+        return _from_states(path, States.load(path))
     return [Snapshot(path, _grid(arrays), _time(arrays))]
 
 
@@ -63,15 +63,16 @@ def _time(arrays: Mapping[str, np.ndarray]) -> float | None:
     return float(np.ravel(time)[0]) if time is not None and np.size(time) == 1 else None
 
 
-def _from_state_set(path: Path, states: States) -> list[Snapshot]:
+def _from_states(path: Path, states: States) -> list[Snapshot]:
     labels = states.labels
     snapshots = []
-    for index, value in enumerate(states):
+    for index, value in enumerate(states.values):
         grid = make_grid(embedded(labels.points), list(labels.cells), list(labels.cells.values()))
         data = grid.point_data if labels.location == "point" else grid.cell_data
         for name, field in states.fields.items():
             values = field.values[index]
             data[name] = values if values.shape[1] > 1 else values[:, 0]
-        grid.field_data[states.coordinate.name] = np.array([value])
-        snapshots.append(Snapshot(path, grid, value))
+        for coordinate, part in zip(states.coordinates, value, strict=True):
+            grid.field_data[coordinate.name] = np.array([part])
+        snapshots.append(Snapshot(path, grid, float(value[0]) if len(value) == 1 else None))
     return snapshots

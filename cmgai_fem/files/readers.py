@@ -67,13 +67,13 @@ def _plainly(path: Path) -> Iterator[None]:
 
 def _read_vtk_xml(path: Path) -> list[Snapshot]:
     trust.check_xml(path)
-    return [_snapshot(path, _by_vtk(path))]
+    return [snapshot_of(path, _by_vtk(path))]
 
 
 def _read_legacy_vtk(path: Path) -> list[Snapshot]:
     trust.check_legacy_vtk(path)
     trust.check_survives(path, "vtkIOLegacy", "vtkGenericDataObjectReader")
-    return [_snapshot(path, _by_vtk(path))]
+    return [snapshot_of(path, _by_vtk(path))]
 
 
 def _read_pvd(path: Path) -> list[Snapshot]:
@@ -99,7 +99,7 @@ def _read_vtkhdf(path: Path) -> list[Snapshot]:
         reader = pyvista.get_reader(str(path))
         count = getattr(reader, "number_time_points", 0)
         if count < 2:
-            return [_snapshot(path, _one_grid(path, reader.read()))]
+            return [snapshot_of(path, reader.read())]
         snapshots = []
         for index in range(count):
             reader.set_active_time_point(index)
@@ -112,7 +112,7 @@ def _read_msh(path: Path) -> list[Snapshot]:
     import meshio
 
     grid = from_meshio(meshio.gmsh.read(str(path)))
-    return [_snapshot(path, fold_gmsh_tensors(grid))]
+    return [snapshot_of(path, fold_gmsh_tensors(grid))]
 
 
 def _read_inp(path: Path) -> list[Snapshot]:
@@ -121,7 +121,7 @@ def _read_inp(path: Path) -> list[Snapshot]:
     results = path.with_suffix(".frd")
     if results.is_file():
         return read_frd(results)
-    return [_snapshot(path, from_meshio(meshio.abaqus.read(str(path))))]
+    return [snapshot_of(path, from_meshio(meshio.abaqus.read(str(path))))]
 
 
 def _by_vtk(path: Path) -> Grid:
@@ -156,7 +156,9 @@ def _one_grid(path: Path, data: object) -> Grid:
     )
 
 
-def _snapshot(path: Path, grid: Grid) -> Snapshot:
+def snapshot_of(path: Path, data: object) -> Snapshot:
+    """The snapshot that a VTK data object holds, with its own time where it has one."""
+    grid = _one_grid(path, data)
     time = grid.field_data.get("TimeValue")
     value = float(np.ravel(time)[0]) if time is not None and np.size(time) == 1 else None
     return Snapshot(path, grid, value)

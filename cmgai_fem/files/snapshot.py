@@ -9,7 +9,17 @@ import pyvista
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import NODES_PER_CELL, SYMMETRIC_TENSOR, VTK_CELLS, VTK_DIMENSION, Array, IntArray, Labels
+from cmgai_fem.states.states import (
+    NODES_PER_CELL,
+    SIZE_NAMES,
+    SYMMETRIC_TENSOR,
+    VTK_CELLS,
+    VTK_DIMENSION,
+    Array,
+    IntArray,
+    Labels,
+    unit_size,
+)
 
 type Grid = pyvista.UnstructuredGrid | pyvista.PolyData
 
@@ -139,19 +149,16 @@ def cell_volumes(snapshot: Snapshot) -> tuple[Array, IntArray]:
         InputError: a cell of the body's own dimension has no volume.
     """
     grid = as_unstructured(snapshot.grid)
-    points = np.asarray(grid.points, dtype=float)
-    # Sizes are computed in the body's own unit of length, so that a micrometre and a kilometre fare alike.
-    extent = float(np.ptp(points, axis=0).max()) or 1.0
-    bare = bare_mesh(grid, (points - points.mean(axis=0)) / extent)
-    sized = bare.compute_cell_sizes(length=True, area=True, volume=True, vertex_count=True).cell_data
+    points, factors = unit_size(np.asarray(grid.points, dtype=float))
+    sized = bare_mesh(grid, points).compute_cell_sizes(length=True, area=True, volume=True, vertex_count=True).cell_data
     dimensions = cell_dimensions(grid)
-    columns = np.stack([np.abs(sized[key]) for key in ("VertexCount", "Length", "Area", "Volume")])
+    columns = np.stack([np.abs(sized[key]) for key in SIZE_NAMES])
     sizes = columns[dimensions, np.arange(len(dimensions))]
     top = dimensions.max()
     flat = np.flatnonzero((dimensions == top) & ~(sizes > 1e-300))
     if len(flat):
         raise InputError(f"{snapshot.name}: cell {flat[0]} has no volume (its nodes coincide): mend or remove it")
-    return sizes * extent ** dimensions.astype(float), dimensions
+    return sizes * factors[dimensions], dimensions
 
 
 def bare_mesh(grid: pyvista.UnstructuredGrid, points: Array) -> pyvista.UnstructuredGrid:
@@ -177,26 +184,38 @@ def cell_dimensions(grid: pyvista.UnstructuredGrid) -> IntArray:
 def labels_of(snapshot: Snapshot, location: str) -> Labels:
     """Labels of the snapshot's nodes or cells, in the file's order, each with the volume that it stands for.
 
-    Cells of kinds that have no name in `VTK_CELLS`, cells of several dimensions, and cells whose kinds alternate become
-    bare labels at their centres; nodes keep their mesh wherever all kinds are known.
+    A body that is flat in z has labels in 2-D, one along x in 1-D. Cells of kinds that have no name in `VTK_CELLS`,
+    cells of several dimensions, and cells whose kinds alternate become bare labels at their centres; nodes keep their
+    mesh wherever all kinds are known.
     """
     grid = as_unstructured(snapshot.grid)
-    points = np.asarray(grid.points, dtype=float)
+    points = _spanned(np.asarray(grid.points, dtype=float))
     if grid.n_cells == 0:
         if location == "cell":
             raise InputError(f"{snapshot.name}: holds no cells")
         return Labels(points, np.ones(len(points)), {})
     sizes, dimensions = cell_volumes(snapshot)
     body = dimensions == dimensions.max()
+    blocks = _blocks(grid, body)
     if location == "cell":
+        if blocks and body.all() and np.all(np.diff(np.asarray(grid.celltypes, dtype=int)) >= 0):
+            return Labels(points, sizes, blocks, location)
         weights = np.where(body, sizes, IDLE_WEIGHT * sizes[body].min())
-        return Labels(np.asarray(grid.cell_centers().points, dtype=float), weights, {})
+        return Labels(_spanned(np.asarray(grid.cell_centers().points, dtype=float)), weights, {})
     offsets, connectivity = np.asarray(grid.cell_offsets), np.asarray(grid.cell_connectivity)
     counts = np.diff(offsets)
     share = np.repeat(np.where(body, sizes / np.maximum(counts, 1), 0.0), counts)
     weights = np.bincount(connectivity, weights=share, minlength=len(points))
     weights[weights == 0.0] = IDLE_WEIGHT * weights[weights > 0.0].min()
-    return Labels(points, weights, _blocks(grid, body))
+    return Labels(points, weights, blocks)
+
+
+def _spanned(points: Array) -> Array:
+    """(N, g) points without the last of x, y, z that are the same for all."""
+    dimension = points.shape[1]
+    while dimension > 1 and np.ptp(points[:, dimension - 1]) == 0.0:
+        dimension -= 1
+    return np.ascontiguousarray(points[:, :dimension])
 
 
 def _blocks(grid: pyvista.UnstructuredGrid, body: "np.ndarray") -> dict[str, IntArray]:

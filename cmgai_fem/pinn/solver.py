@@ -69,7 +69,7 @@ def solve_pinn(
         ConvergenceError: the momentum residual stayed above `settings.tolerance`.
     """
     settings = settings or TrainingSettings()
-    place = _device(device)
+    place = torch_device(device)
     kept = Checkpoint.of(checkpoint, problem, settings, seed, save_every)
     history = History(progress, kept.rows)
     if settings.encoding != "spectral":
@@ -315,7 +315,8 @@ def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCu
     return int(np.ceil((2.0 if newton else 4.0) * weights / (pieces * len(window.scale))))
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """A device that is there."""
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

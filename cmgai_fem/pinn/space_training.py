@@ -36,6 +36,7 @@ from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_p
 from cmgai_fem.states.states import Array
 
 HIDDEN = (4,)
+CPU = torch.device("cpu")
 STEPS, ATTEMPTS = 12, 2
 # Relative fall of the energy in a step below which it is at rest; less would follow the errors of the quadrature.
 STALL = 1e-4
@@ -153,7 +154,7 @@ class SpaceResidual:
 
     def __init__(self, training: SpaceTraining, network: Network, tables: "Tables", wanted: Array) -> None:
         self.training, self.network, self._tables = training, network, tables
-        self._wanted = torch.as_tensor(wanted)
+        self._wanted = torch.as_tensor(wanted, device=tables.at_states.device)
 
     def __call__(self, weights: Tensor) -> Tensor:
         """All residual rows."""
@@ -217,8 +218,8 @@ class Tables:
     stiffness: Tensor | None
 
     @classmethod
-    def of(cls, training: SpaceTraining) -> Self:
-        """The tables of a training."""
+    def of(cls, training: SpaceTraining, device: torch.device) -> Self:
+        """The tables of a training, on a device."""
         order, dimension = training.highest, training.nodes.shape[1]
         points, weights = fuzzy_cells(training.nodes)
         directions, shares = even_directions(dimension, order)
@@ -226,15 +227,15 @@ class Tables:
         parts, kinks = [], training.kinks(points, order)
         for direction, share in zip(directions, shares, strict=True):
             roots = {
-                k: torch.as_tensor(factor * np.sqrt(weights * share / mean_power(k, dimension)))
+                k: torch.as_tensor(factor * np.sqrt(weights * share / mean_power(k, dimension)), device=device)
                 for k, factor in orders.items()
             }
-            features = torch.as_tensor(training.features(points, direction, order, kinks))
-            jets = torch.as_tensor(training.cardinals(points, direction, order))
+            features = torch.as_tensor(training.features(points, direction, order, kinks), device=device)
+            jets = torch.as_tensor(training.cardinals(points, direction, order), device=device)
             parts.append(DirectionTable(features, {k: derivative(jets, k) for k in roots}, roots))
-        at_states = torch.as_tensor(training.features(training.nodes, directions[0], 0))
+        at_states = torch.as_tensor(training.features(training.nodes, directions[0], 0), device=device)
         soft = training.softness
-        return cls(tuple(parts), at_states, None if soft is None else torch.as_tensor(1.0 / soft))
+        return cls(tuple(parts), at_states, None if soft is None else torch.as_tensor(1.0 / soft, device=device))
 
     @staticmethod
     def misfit(wanted: Tensor, found: Tensor) -> Tensor:
@@ -259,13 +260,13 @@ class TrainedMotion:
     history: tuple[dict[str, float], ...]
 
     @classmethod
-    def train(cls, training: SpaceTraining, seed: int) -> Self:
-        """Train every motion.
+    def train(cls, training: SpaceTraining, seed: int, device: torch.device = CPU) -> Self:
+        """Train every motion on a device.
 
         Raises:
             ConvergenceError: an energy did not come to rest.
         """
-        tables = Tables.of(training)
+        tables = Tables.of(training, device)
         network = Network(tables.at_states.shape[2], HIDDEN, 1)
         generator = torch.Generator().manual_seed(seed)
         start = time.perf_counter()
@@ -273,7 +274,7 @@ class TrainedMotion:
         rows: list[dict[str, float]] = []
         for number, wanted in enumerate(training.combination.T):
             residual = SpaceResidual(training, network, tables, wanted)
-            optimiser = LevenbergMarquardt(residual, residual.jacobian, network.initial(generator))
+            optimiser = LevenbergMarquardt(residual, residual.jacobian, network.initial(generator).to(device))
             for _ in range(STEPS):
                 before = optimiser.loss
                 moved = optimiser.step(ATTEMPTS)
@@ -285,7 +286,7 @@ class TrainedMotion:
                     f"state space of order {training.order}: the energy of motion {number + 1} still falls by more "
                     f"than {STALL:g} of itself after {STEPS} steps"
                 )
-            found.append(optimiser.weights.numpy())
+            found.append(optimiser.weights.cpu().numpy())
         return cls(training, network, tuple(found), tuple(rows))
 
     def weights(self, points: Array) -> Array:

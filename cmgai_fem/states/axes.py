@@ -13,10 +13,13 @@ from cmgai_fem.states.states import Array, Coordinates
 Kind = tuple[str, float]
 """Kind of a pseudo-time and its exponent, e.g. ("linear", 1.0), ("log", 1.0), ("power", 0.5)."""
 
+# Pseudo-times by the names that files and options have for them.
+NAMED_KINDS: dict[str, Kind] = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
+
 
 def kind_text(kind: Kind) -> str:
-    """A pseudo-time's kind as text."""
-    return f"power {kind[1]:g}" if kind[0] == "power" else kind[0]
+    """A pseudo-time's kind as text, to the last digit of its exponent."""
+    return f"power {kind[1]:.17g}" if kind[0] == "power" else kind[0]
 
 
 def make_kind(text: str) -> Kind:

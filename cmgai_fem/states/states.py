@@ -47,6 +47,8 @@ class Labels:
     location: str = "point"
 
     def __post_init__(self) -> None:
+        for name in ("points", "weights"):
+            object.__setattr__(self, name, _floats(f"label {name}", getattr(self, name)))
         if self.points.ndim != 2 or self.points.shape[1] not in (1, 2, 3):
             raise InputError(f"label points must be an (N, 1..3) array, not {self.points.shape}")
         if self.location not in ("point", "cell"):
@@ -57,6 +59,10 @@ class Labels:
         if not np.all(self.weights > 0.0):
             worst = int(np.argmin(self.weights))
             raise InputError(f"label {worst} stands for a volume of {self.weights[worst]:g}: mend or remove that cell")
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{len(block)} {kind}" for kind, block in self.cells.items())
+        return f"Labels({self.count} {self.location}s in {self.points.shape[1]}-D; {kinds or 'no cells'})"
 
     @property
     def count(self) -> int:
@@ -125,7 +131,7 @@ class Coordinates:
         Raises:
             InputError: another number of values, or values that are not finite.
         """
-        point = np.atleast_1d(np.asarray(value, dtype=float))
+        point = np.atleast_1d(_floats(f"a state of {self.name}", value))
         if point.shape != (len(self),) or not np.all(np.isfinite(point)):
             wanted = "one finite number" if len(self) == 1 else f"{len(self)} finite numbers"
             raise InputError(f"a state of {self.name} is {wanted}, not {np.asarray(value).tolist()}")
@@ -133,7 +139,7 @@ class Coordinates:
 
     def points(self, values: ArrayLike) -> Array:
         """States (T, m), given by (T,) numbers where there is one coordinate; see `point`."""
-        values = np.asarray(values, dtype=float)
+        values = _floats(f"states of {self.name}", values)
         if len(self) == 1 and values.ndim <= 1:
             values = values.reshape(-1, 1)
         return np.array([self.point(value) for value in values]).reshape(-1, len(self))
@@ -154,8 +160,12 @@ class Field:
     components: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _floats("field values", self.values))
         if self.values.ndim != 3 or self.values.shape[2] != len(self.components):
             raise InputError(f"field values must be (states, labels, {len(self.components)}), not {self.values.shape}")
+
+    def __repr__(self) -> str:
+        return f"Field({self.values.shape} [{self.unit}]; components: {', '.join(self.components)})"
 
 
 SYMMETRIC_TENSOR = ("xx", "yy", "zz", "xy", "yz", "xz")
@@ -180,7 +190,10 @@ class States:
     def __post_init__(self) -> None:
         if isinstance(self.coordinates, Coordinate):
             object.__setattr__(self, "coordinates", Coordinates((self.coordinates,)))
-        values, count = np.asarray(self.values, dtype=float), len(self.coordinates)
+        for name, kind in (("labels", Labels), ("coordinates", Coordinates), ("fields", Mapping)):
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"{name} of states are {kind.__name__}, not {type(getattr(self, name)).__name__}")
+        values, count = _floats(f"values of {self.coordinates.name}", self.values), len(self.coordinates)
         if values.ndim == 1 and count == 1:
             values = values[:, None]
         object.__setattr__(self, "values", values)
@@ -310,6 +323,14 @@ class States:
             return cls(labels, Coordinates(each), data["values"], fields)
 
 
+def _floats(what: str, values: ArrayLike) -> Array:
+    """Numbers as an array, or one line."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{what}: not an array of numbers") from None
+
+
 def _check_apart(values: Array, coordinates: Coordinates) -> None:
     """Refuse two states at one place, and states along one coordinate that do not increase."""
     if len(coordinates) == 1:
@@ -356,14 +377,26 @@ def cell_sizes(points: Array, kind: str, cells: IntArray) -> Array:
     """Length, area or volume of each cell [m, m^2, m^3]."""
     import pyvista
 
+    unit, factors = unit_size(points)
+    grid = pyvista.UnstructuredGrid({VTK_CELLS[kind]: cells}, unit)
+    sized = grid.compute_cell_sizes(length=True, area=True, volume=True, vertex_count=True).cell_data
+    dimension = VTK_DIMENSION[kind]
+    return np.abs(np.asarray(sized[SIZE_NAMES[dimension]], dtype=float)) * factors[dimension]
+
+
+def unit_size(points: Array) -> tuple[Array, Array]:
+    """Points (N, 3) about their mean in units of the body's longest side, and (4,) that unit to the powers 0 to 3.
+
+    VTK's tolerances are absolute: in this unit a micrometre and a kilometre fare alike.
+    """
     embedded = np.zeros((len(points), 3))
     embedded[:, : points.shape[1]] = points
-    grid = pyvista.UnstructuredGrid({VTK_CELLS[kind]: cells}, embedded)
-    sized = grid.compute_cell_sizes(length=True, area=True, volume=True)
-    dimension = VTK_DIMENSION[kind]
-    return np.abs(np.asarray(sized.cell_data[("VertexCount", "Length", "Area", "Volume")[dimension]], dtype=float))
+    extent = float(np.ptp(embedded, axis=0).max()) or 1.0
+    return (embedded - embedded.mean(axis=0)) / extent, extent ** np.arange(4.0)
 
 
+# What VTK calls the size of a cell, by its dimension.
+SIZE_NAMES = ("VertexCount", "Length", "Area", "Volume")
 VTK_CELLS = {
     "vertex": 1, "line": 3, "line3": 21, "triangle": 5, "triangle6": 22, "quad": 9, "quad8": 23, "quad9": 28,
     "tetra": 10, "tetra10": 24, "hexahedron": 12, "hexahedron20": 25, "hexahedron27": 29,

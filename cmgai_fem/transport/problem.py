@@ -75,6 +75,8 @@ class Problem:
     fixed: BoolArray | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.states, States):
+            raise InputError(f"a problem needs States, which read_states reads, not {type(self.states).__name__}")
         if not self.field:
             if len(self.states.fields) != 1:
                 raise InputError(f"say which field to generate: {', '.join(sorted(self.states.fields))}")

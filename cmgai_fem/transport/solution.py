@@ -141,6 +141,9 @@ class Superposition:
             )
         )
 
+    def __repr__(self) -> str:
+        return f"Superposition({len(self.members)} members: {', '.join(map(repr, self.members))})"
+
     @property
     def seconds(self) -> float:
         """Wall time of all members [s]."""

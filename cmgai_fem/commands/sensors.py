@@ -1,0 +1,128 @@
+"""`cmgai-fem generate --sensors`: one state that sensors know in part, of known or of unknown value."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.commands.complete import complete
+from cmgai_fem.commands.generate import (
+    as_points,
+    describe_choice,
+    describe_states,
+    fields_of,
+    output_paths,
+    write_answer,
+)
+from cmgai_fem.commands.inputs import Inputs, Point
+from cmgai_fem.commands.state_value import estimate_value
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.file_states import FileStates
+from cmgai_fem.files.sensors import observe, read_sensors
+from cmgai_fem.files.trust import printable
+from cmgai_fem.generate import Generator, Networks, make_generator
+from cmgai_fem.states.states import Array
+from cmgai_fem.transport.feature_space import Admissible
+from cmgai_fem.transport.problem import Problem
+
+Report = Callable[[str], None]
+
+
+def complete_state(
+    inputs: Inputs,
+    at: Sequence[float | Sequence[float]],
+    out: Path,
+    table: Path,
+    *,
+    box: Sequence[tuple[float, float]] | None = None,
+    method: str = "fem",
+    networks: Networks | None = None,
+    report: Report = print,
+) -> Path:
+    """Generate one state that sensors know in part.
+
+    Args:
+        inputs: what is known, and what may be chosen.
+        at: the state, a value or one a coordinate; empty where the sensors tell it.
+        out: the file to write.
+        table: .csv table of what is known of the state; the generated field honours it.
+        box: lowest and highest value of each coordinate where the sensors are to tell it; half a range beyond the known
+            states by default.
+        method: "fem" or "pinn".
+        networks: how networks are trained.
+        report: takes lines of progress.
+
+    Returns:
+        The file written.
+
+    Raises:
+        InputError: files, sensors or output are not usable, or sensors contradict each other.
+        ConvergenceError: a solver did not reach its tolerance.
+    """
+    targets = inputs.targets(as_points(at))
+    if len(targets) > 1:
+        raise InputError(f"sensors belong to one state, {len(at)} are asked for: give one --at, or none to find it")
+    nowhere: Point = (0.0,) * len(inputs.coordinates)
+    (path,) = output_paths(out, targets or [nowhere])
+    sensors = read_sensors(table, inputs.field)
+    names = list(dict.fromkeys([inputs.field, *(sensor.field for sensor in sensors)]))
+    states = inputs.read(names)
+    describe_states(states, report)
+    observations = observe(states, sensors)
+    makers = _Makers(inputs, states, names, method, networks or Networks())
+    facts: dict[str, Any] = {"sensors": table.name}
+    if targets:
+        value = targets[0]
+    else:
+        ends = np.array(_box(states) if box is None else box, dtype=float)
+        found = estimate_value(makers.generators(np.array(list(product(*ends)))), observations, ends)
+        value = tuple(float(part) for part in found.value)
+        give = ", ".join(f"{2.0 * part:.2g}" for part in found.deviation)
+        report(f"the sensors fit best at {states.coordinates.label(value)}, give or take {give}")
+        facts["value_deviation"] = found.deviation.tolist() if len(value) > 1 else float(found.deviation[0])
+    made = makers.generators(np.array([value]))
+    completion = complete(made, value, observations)
+    describe_choice(made[inputs.field], report)
+    report(
+        f"largest misfit of {len(sensors)} sensors: {completion.before:.3g} tolerances as generated, "
+        f"{completion.after:.3g} as corrected"
+    )
+    estimate = made[inputs.field].estimate
+    fields = fields_of(inputs.field, completion.fields[inputs.field], None if estimate is None else estimate.spread)
+    facts |= made[inputs.field].describe() | {"misfit": [completion.before, completion.after]}
+    write_answer(states, value, fields, path, facts)
+    report(f"{states.coordinates.label(value)}: {printable(str(path))}")
+    return path
+
+
+class _Makers:
+    """Makes the transports of all fields that are measured; bounds and mass are those of the generated field alone."""
+
+    def __init__(self, inputs: Inputs, states: FileStates, names: list[str], method: str, networks: Networks) -> None:
+        self._problems = {
+            name: Problem(states.only(name), admissible=inputs.bounds if name == inputs.field else Admissible())
+            for name in names
+        }
+        self._searches = {
+            name: inputs.search if name == inputs.field else replace(inputs.search, mass_axes=()) for name in names
+        }
+        self._solvers = {method: networks.solver(method)}
+
+    def generators(self, points: Array) -> dict[str, Generator]:
+        """Calibrated transports that reach states (T, m); if one lies beyond the known states, calibrated for there."""
+        known = next(iter(self._problems.values())).states.values
+        ordered = np.array(sorted(points, key=lambda point: inside_hull(known, point)))
+        return {
+            name: make_generator(problem, ordered, self._solvers, self._searches[name])
+            for name, problem in self._problems.items()
+        }
+
+
+def _box(states: FileStates) -> list[tuple[float, float]]:
+    """Half a range beyond the known states, in each coordinate."""
+    low, high = states.values.min(axis=0), states.values.max(axis=0)
+    return [(float(a - 0.5 * (b - a)), float(b + 0.5 * (b - a))) for a, b in zip(low, high, strict=True)]
