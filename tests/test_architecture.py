@@ -15,15 +15,14 @@ ROOT = PACKAGE.parent
 # From the bottom up; what stands in one line may import each other's files, but no circle of files.
 FLOORS = (
     ("errors", "quadrature", "machine", "dolfinx_environment", "writing"),
-    ("states", "metrics"),
+    ("states", "metrics", "picture"),
     ("motions",),
     ("transport", "features", "mechanics"),
     ("fem", "pinn"),
     ("solve",),
     ("calibration",),
     ("rivals", "distributions"),
-    ("generate", "curves"),
-    ("files",),
+    ("generate", "curves", "files"),
     ("study",),
     ("commands",),
     ("cli",),
