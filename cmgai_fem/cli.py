@@ -59,9 +59,7 @@ def verify(
     set_
         Override of a study file's key, e.g. --set mesh.size=0.004; may be repeated.
     """
-    from cmgai_fem.study.file import find_study
-
-    if study not in OWN_RUNNERS and (find_study(study).parent / "pipeline.py").is_file():
+    if study not in OWN_RUNNERS:
         from cmgai_fem.commands.verify import verify as run
         from cmgai_fem.study.run import Options
 
@@ -69,37 +67,11 @@ def verify(
     folder = out or Path("results") / Path(study).stem
     _check_device(device)
     seed = seed or 0
-    if study in OWN_RUNNERS:
-        if set_:
-            raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
-        if ablate:
-            raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
-        return OWN_RUNNERS[study](folder, quick, device, seed)
-    from cmgai_fem.commands.terminal import show_study
-    from cmgai_fem.study.field_file import load_study
-    from cmgai_fem.study.file import find_study
-    from cmgai_fem.study.space_file import load_space_study
-
-    path = find_study(study)
-    space = load_space_study(path, set_ or [])
-    if space is not None:
-        if ablate:
-            raise InputError(
-                f"--ablate {ablate[0]}: the parts are those of one state coordinate, {study!r} has several"
-            )
-        from cmgai_fem.study.fields import default_ranks
-        from cmgai_fem.study.space_run import run_space_study
-
-        result = run_space_study(space, out or Path("results") / space.name, ranks or default_ranks(), _say)
-        show_study(result)
-        return 0 if result.passed else 1
-    loaded = load_study(path, set_ or [])
-    from cmgai_fem.study.fields import default_ranks, run_study
-
-    target = out or Path("results") / loaded.name
-    result = run_study(loaded, target, ranks or default_ranks(), device, _say, ablate or [])
-    show_study(result)
-    return 0 if result.passed else 1
+    if set_:
+        raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
+    if ablate:
+        raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
+    return OWN_RUNNERS[study](folder, quick, device, seed)
 
 
 @app.command
@@ -293,25 +265,9 @@ def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
     return run_stress_strain(folder, device, seed, _say)
 
 
-def _verify_multimodal(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.multimodal_study import run_multimodal
-
-    return run_multimodal(folder, quick, device, seed, show)
-
-
-def _verify_digits(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.commands.terminal import show
-    from cmgai_fem.distributions.digits_study import run_digits
-
-    return run_digits(folder, quick, device, seed, show)
-
-
 # Studies whose data are no sweep of a reference model, by name.
 OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
     "stress-strain": _verify_curves,
-    "multimodal": _verify_multimodal,
-    "digits": _verify_digits,
 }
 
 

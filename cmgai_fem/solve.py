@@ -78,7 +78,7 @@ class Solver:
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""
         if self.method == "pinn" and not isinstance(problem.force, Least):
-            return {name: value for name, value in self.options.items() if name in ("seed", "device", "threads")}
+            return {name: value for name, value in self.options.items() if name in ("seed", "threads")}
         return self.options
 
 

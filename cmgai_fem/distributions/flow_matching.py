@@ -15,8 +15,11 @@ from torch import Tensor, nn
 
 from cmgai_fem.distributions.networks import StackedPerceptron, Standardisation
 from cmgai_fem.distributions.physics_priors import jacobian
-from cmgai_fem.distributions.training import Budget, Training, train_on_draws
+from cmgai_fem.distributions.training import Budget, TrainingRecord, train_on_draws
 from cmgai_fem.errors import InputError
+
+PACKAGES = ("torchcfm", "torchdiffeq")
+"""What flow matching needs of the `cfm` extra."""
 
 
 def optional_module(name: str) -> Any:
@@ -98,7 +101,7 @@ def fit_flows(
     seeds: Sequence[int],
     budget: Budget,
     check: Callable[[FlowNetwork], Tensor] | None = None,
-) -> tuple[FlowNetwork, Training]:
+) -> tuple[FlowNetwork, TrainingRecord]:
     """Fit M conditional flows at once.
 
     Args:

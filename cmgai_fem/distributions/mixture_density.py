@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from cmgai_fem.distributions.networks import StackedPerceptron, Standardisation
-from cmgai_fem.distributions.physics_priors import Slope
 from cmgai_fem.errors import InputError
 
 
@@ -84,6 +83,19 @@ class Mixture:
         factor = factor.gather(-3, choice.unsqueeze(-1).expand(*choice.shape[:-1], dimension, dimension)).squeeze(-3)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype).to(mean.device)
         return mean + (factor @ noise.unsqueeze(-1)).squeeze(-1)
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Derivatives of a mixture's parameters along one condition, of the first or the second order.
+
+    Args:
+        log_shares: (..., K).
+        means: (..., K, d).
+    """
+
+    log_shares: Tensor
+    means: Tensor
 
 
 @dataclass(frozen=True)

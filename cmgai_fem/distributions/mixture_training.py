@@ -7,9 +7,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples
-from cmgai_fem.distributions.physics_priors import Prior, Slope
-from cmgai_fem.distributions.training import Budget, Training, draw_rows, train_stacked
+from cmgai_fem.distributions.mixture_density import MixtureNetwork, MixtureShape, Samples, Slope
+from cmgai_fem.distributions.physics_priors import Prior
+from cmgai_fem.distributions.training import Budget, TrainingRecord, draw_rows, train_stacked
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def fit_mixtures(
     seeds: Sequence[int],
     budget: Budget,
     prior: PriorTerm | None = None,
-) -> tuple[MixtureNetwork, Training]:
+) -> tuple[MixtureNetwork, TrainingRecord]:
     """Fit M mixture density networks at once.
 
     The loss of a member is the negative log likelihood, plus its weight times the mean over random conditions of

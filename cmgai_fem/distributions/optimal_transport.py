@@ -19,7 +19,7 @@ EXACT_LIMIT = 5_000  # points a cloud up to which the exact plan is the default;
 
 
 @dataclass(frozen=True)
-class Coupling:
+class TransportPlan:
     """A transport plan between two clouds.
 
     Args:
@@ -42,7 +42,7 @@ def couple(
     source_weights: Array | None = None,
     target_weights: Array | None = None,
     regularisation: float | None = None,
-) -> Coupling:
+) -> TransportPlan:
     """Optimal transport plan from one cloud to another for the squared Euclidean distance.
 
     In one dimension the plan is the monotone rearrangement; otherwise exact (network simplex), or entropic where
@@ -56,7 +56,7 @@ def couple(
         regularisation: entropic regularisation [squared feature unit]; None or 0 asks for the exact plan.
 
     Returns:
-        The coupling.
+        The plan.
 
     Raises:
         InputError: shapes or masses do not fit, or an exact plan is asked for more than `EXACT_LIMIT` points.
@@ -81,8 +81,8 @@ def couple(
         permutation = np.asarray(plan.argmax(axis=1), dtype=np.int64)
         if len(np.unique(permutation)) == len(permutation):
             images = target[permutation]
-            return Coupling(images, float(np.mean(np.sum((images - source) ** 2, axis=1))), permutation)
-    return Coupling(plan @ target / a[:, None], float(np.sum(plan * _squared_distances(source, target))), None)
+            return TransportPlan(images, float(np.mean(np.sum((images - source) ** 2, axis=1))), permutation)
+    return TransportPlan(plan @ target / a[:, None], float(np.sum(plan * _squared_distances(source, target))), None)
 
 
 def exact_plan(cost: Array, source_weights: Array | None = None, target_weights: Array | None = None) -> Array:
@@ -207,18 +207,18 @@ class Gaussian:
         return float(np.sum((self.mean - other.mean) ** 2) + spread.real)
 
 
-def _monotone(source: Array, target: Array, a: Array, b: Array, equal: bool) -> Coupling:
+def _monotone(source: Array, target: Array, a: Array, b: Array, equal: bool) -> TransportPlan:
     """Monotone rearrangement: the i-th smallest goes to the i-th smallest, mass by mass."""
     if equal:
         permutation = np.empty(len(source), dtype=np.int64)
         permutation[np.argsort(source[:, 0], kind="stable")] = np.argsort(target[:, 0], kind="stable")
         images = target[permutation]
-        return Coupling(images, float(np.mean((images - source) ** 2)), permutation)
+        return TransportPlan(images, float(np.mean((images - source) ** 2)), permutation)
     plan = ot.emd_1d(source, target, a, b, dense=False)
-    return Coupling(np.asarray(plan @ target) / a[:, None], float(ot.emd2_1d(source, target, a, b)), None)
+    return TransportPlan(np.asarray(plan @ target) / a[:, None], float(ot.emd2_1d(source, target, a, b)), None)
 
 
-def _entropic(source: Array, target: Array, a: Array, b: Array, regularisation: float) -> Coupling:
+def _entropic(source: Array, target: Array, a: Array, b: Array, regularisation: float) -> TransportPlan:
     distances = _squared_distances(source, target)
     plan, log = ot.sinkhorn(
         a, b, distances, regularisation, method="sinkhorn_log", numItermax=20_000, stopThr=1e-9, log=True, warn=False
@@ -227,7 +227,9 @@ def _entropic(source: Array, target: Array, a: Array, b: Array, regularisation: 
         raise ConvergenceError(
             f"entropic transport with regularisation {regularisation:g} did not converge: raise the regularisation"
         )
-    return Coupling(plan @ target / plan.sum(axis=1)[:, None], float(np.sum(plan * distances)), None, regularisation)
+    return TransportPlan(
+        plan @ target / plan.sum(axis=1)[:, None], float(np.sum(plan * distances)), None, regularisation
+    )
 
 
 def _squared_distances(source: Array, target: Array) -> Array:

@@ -6,26 +6,12 @@ divided by a scale in their own unit, so that one penalty weight means the same 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from cmgai_fem.distributions.mixture_density import Mixture
-
-
-@dataclass(frozen=True)
-class Slope:
-    """Derivatives of a mixture's parameters along one condition, of the first or the second order.
-
-    Args:
-        log_shares: (..., K).
-        means: (..., K, d).
-    """
-
-    log_shares: Tensor
-    means: Tensor
+from cmgai_fem.distributions.mixture_density import Mixture, Slope
 
 
 class SlopeAlong(Protocol):
@@ -50,7 +36,7 @@ Residual = Callable[[Tensor, Tensor], Tensor]
 class Prior(Protocol):
     """What the fit asks of a prior."""
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Squared, scaled residual of each component.
 
         Args:
@@ -76,7 +62,7 @@ class AlgebraicResidual:
     residual: Residual
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Mean square of the scaled residual (..., K)."""
         return (self.residual(x.unsqueeze(-2), mixture.means) / self.scale).square().mean(dim=-1)
 
@@ -95,7 +81,7 @@ class RegimeResidual:
     residuals: tuple[Residual, ...]
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Mean square of each component's own scaled residual (..., K)."""
         each = [
             (residual(x, mixture.means[..., k, :]) / self.scale).square().mean(dim=-1)
@@ -119,7 +105,7 @@ class DifferentialResidual:
     residual: Callable[[Tensor, Tensor, MeanDerivative], Tensor]
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Mean square of the scaled residual (..., K)."""
 
         def derivative(axis: int, order: int = 1) -> Tensor:
@@ -144,7 +130,7 @@ class Monotonicity:
     sign: float = 1.0
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Square of the slope of the wrong sign (..., K)."""
         slope = slope_along(self.axis).means[..., self.value]
         return torch.relu(-self.sign * slope / self.scale).square()
@@ -165,7 +151,7 @@ class Stability:
     rate: Residual
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Square of the positive part of the growth rate (..., K)."""
         growth = largest_growth_rate(self.rate, x.unsqueeze(-2), mixture.means)
         return torch.relu(growth / self.scale).square()
@@ -185,7 +171,7 @@ class Conservation:
     total: Callable[[Tensor], Tensor]
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Square of the scaled error, the same for every component (..., K)."""
         error = (mixture.mean() @ self.coefficients - self.total(x)) / self.scale
         return error.square().unsqueeze(-1).expand(mixture.log_shares.shape)
@@ -206,7 +192,7 @@ class SteadyShares:
     axis: int = 0
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Square of the scaled slope of each share's logarithm (..., K)."""
         return (slope_along(self.axis).log_shares / self.scale).square()
 
@@ -227,7 +213,7 @@ class Bounds:
     upper: float = float("inf")
     scale: float = 1.0
 
-    def penalty(self, x: Tensor, mixture: "Mixture", slope_along: SlopeAlong) -> Tensor:
+    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Mean square of the excess over the bounds (..., K)."""
         value = self.quantity(x.unsqueeze(-2), mixture.means)
         excess = torch.relu(self.lower - value) + torch.relu(value - self.upper)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cmgai_fem.distributions.flow_matching import integrate
 from cmgai_fem.distributions.networks import StackedPerceptron, Standardisation
-from cmgai_fem.distributions.training import Budget, Training, train_on_draws
+from cmgai_fem.distributions.training import Budget, TrainingRecord, train_on_draws
 
 SLOWEST, FASTEST = 0.1, 20.0
 # The score grows without bound towards t = 0; the ODE stops where the noise left is 1 % of the data's width.
@@ -86,7 +86,7 @@ def fit_scores(
     validation: Sequence[Tensor],
     seeds: Sequence[int],
     budget: Budget,
-) -> tuple[ScoreNetwork, Training]:
+) -> tuple[ScoreNetwork, TrainingRecord]:
     """Fit M score networks by denoising score matching, weighted so that every noise level counts alike.
 
     Times are drawn with uniform square roots (our choice): uniform times leave one in ten to the sharp scores below

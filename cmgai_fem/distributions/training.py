@@ -40,7 +40,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRecord:
     """What a training did.
 
     Args:
@@ -58,7 +58,7 @@ class Training:
 
 def train_stacked(
     module: nn.Module, loss: Callable[[], Tensor], validation: Callable[[], Tensor], budget: Budget
-) -> Training:
+) -> TrainingRecord:
     """Train all members by Adam and keep, member by member, the weights with the least validation loss.
 
     Args:
@@ -112,7 +112,7 @@ def train_stacked(
         worst = int(torch.nonzero(~torch.isfinite(best))[0])
         raise ConvergenceError(f"member {worst} of {len(best)} never had a finite validation loss: lower learning_rate")
     _copy(parameters, kept)
-    return Training(best, best_step, done, time.perf_counter() - start)
+    return TrainingRecord(best, best_step, done, time.perf_counter() - start)
 
 
 @torch.no_grad()
@@ -138,7 +138,7 @@ def train_on_draws(
     seed: int,
     budget: Budget,
     check: Callable[[], Tensor] | None = None,
-) -> Training:
+) -> TrainingRecord:
     """Train by a regression whose target is drawn afresh each step: flow matching, denoising score matching.
 
     Args:

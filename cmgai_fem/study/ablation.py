@@ -1,44 +1,70 @@
 """Ablation: one part of the theory changed at a time, about what calibration chose, with everything else kept.
 
-Three parts: the *order* of the least force, the *law* (damping and stiffness), and the *force* model itself. Each row
-is generated from the known states alone and only then held against the held-out ones.
+Three parts: the *order* of the least force, the *law* (damping and stiffness), and the *force* model itself; with
+several coordinates, which have no law, the force's kind of motion: axes, tension, softness, scattered or on a grid.
+Each row is generated from the known states alone and only then held against the held-out ones.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
-from cmgai_fem.calibration.calibrate import (
-    Calibration,
-    Candidate,
-    carry,
-    extrapolation_trials,
-    interpolation_trials,
-    left_out_errors,
-)
+from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
+from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.generate import Networks, Report
 from cmgai_fem.metrics import field_error
-from cmgai_fem.solve import solve
-from cmgai_fem.states.states import States
-from cmgai_fem.study.field_file import Split
-from cmgai_fem.study.generation import Generation, Report, Request, field_problem
-from cmgai_fem.study.results import AblationRow
-from cmgai_fem.transport.cardinal import CardinalSolver
+from cmgai_fem.motions.line import Line
+from cmgai_fem.motions.nested import Nested, grid_axes
+from cmgai_fem.motions.polyharmonic import highest_order
+from cmgai_fem.motions.scattered import Scattered
+from cmgai_fem.solve import Solver
+from cmgai_fem.states.states import Array, States
+from cmgai_fem.study.field_file import FieldStudy
+from cmgai_fem.study.generation import Generation
 from cmgai_fem.transport.forces import make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution, Superposition
 
-PARTS = ("order", "law", "force")
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
 SWINGS = (0.05, 0.2, 0.5)
 # Change of the motion at which the Krylov space of a law is large enough here: a law that matters changes far more.
 TOLERANCE = 1e-4
 FORCES = ("potential", "autonomous", "free")
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One choice of one part of the theory, and what it reaches.
+
+    Args:
+        field: name of the field.
+        split: "interpolation" or "extrapolation".
+        part: "order", "law", "force", or "calibrated" for the whole of what calibration chose.
+        choice: what the part is.
+        chosen: whether calibration chose it.
+        left_out: error at the known states that were left out, relative to the known range; None where there is none.
+        mean: mean NRMSE over the held-out states; None where the transport could not be solved.
+        worst: largest NRMSE over them.
+        seconds: wall time.
+        note: why it could not be solved.
+    """
+
+    field: str
+    split: str
+    part: str
+    choice: str
+    chosen: bool
+    left_out: float | None = None
+    mean: float | None = None
+    worst: float | None = None
+    seconds: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,52 +86,55 @@ class Variant:
     force: str = ""
 
 
+def check_parts(study: FieldStudy, parts: Sequence[str]) -> None:
+    """Refuse parts that a study's transport does not have."""
+    if "law" in parts and len(study.axes) > 1:
+        raise InputError(
+            f"--ablate law: {study.name!r} has several state coordinates, and no law along them: ask for order or force"
+        )
+
+
 def ablate(
-    known: States, reference: States, request: Request, generation: Generation, parts: Sequence[str], report: Report
+    reference: States, networks: Networks, generation: Generation, parts: Sequence[str], report: Report
 ) -> list[AblationRow]:
     """The ablation rows of every field and split.
 
     Args:
-        known: the known states.
         reference: the known and the held-out states, to measure with.
-        request: what was asked.
+        networks: how they are trained.
         generation: what was calibrated and generated.
-        parts: which of `PARTS` to change.
+        parts: which of "order", "law" and "force" to change.
         report: takes lines of progress.
     """
-    fem = CardinalSolver(partial(solve, tolerance=TOLERANCE))
+    fem, pinn = Solver("fem", {"tolerance": TOLERANCE}), networks.solver("pinn")
     rows = []
-    for (split, name), calibration in generation.calibrations.items():
-        problem = field_problem(known, name, request, split)
-        targets = request.values(split)
-        rows.append(
-            _measured(problem, reference, targets, generation.solutions["fem", split, name], split, calibration)
-        )
+    for name, split, generator in generation.sides() if parts else ():
+        calibration, problem, points = generator.calibration, generator.problem, generator.points
+        if calibration is None:
+            continue
+        choice = str(calibration) if len(calibration.members) < 3 else f"superposition of {len(calibration.members)}"
+        row = AblationRow(name, split, "calibrated", choice, True, calibration.error)
+        rows.append(_measured(row, reference, points, generator.solutions["fem"]))
         for variant in variants(problem, calibration, parts):
             start = time.perf_counter()
             report(f"ablation: {name}, {split}: {variant.part} {variant.choice}")
-            left_out = None if variant.force else _left_out(problem, variant.candidate, known, targets, split, fem)
+            left_out = None if variant.force else _left_out(problem, calibration, variant.candidate, fem)
+            row = AblationRow(name, split, variant.part, variant.choice, variant.chosen, left_out)
             try:
-                solution = _solved(problem, variant, request, fem)
-                row = _measured(problem, reference, targets, solution, split, calibration)
+                row = _measured(row, reference, points, _solved(problem, variant, fem, pinn))
             except (ConvergenceError, InputError) as error:
-                row = AblationRow(name, split, "", "", False, None, None, None, None, str(error))
-            rows.append(
-                replace(
-                    row,
-                    part=variant.part,
-                    choice=variant.choice,
-                    chosen=variant.chosen,
-                    left_out=left_out,
-                    seconds=time.perf_counter() - start,
-                )
-            )
+                row = replace(row, note=str(error))
+            rows.append(replace(row, seconds=time.perf_counter() - start))
     return rows
 
 
 def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
     base = calibration.members[int(np.argmax(calibration.weights))]
+    yield from _along_one(problem, base, parts) if base.force is None else _of_several(problem, base.force, parts)
+
+
+def _along_one(problem: Problem, base: Candidate, parts: Sequence[str]) -> Iterator[Variant]:
     top = len(problem.states) - 2
     order = top if base.order is None else min(base.order, top)
     base = replace(base, order=order)
@@ -127,6 +156,37 @@ def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -
             yield Variant("force", force, False, replace(base, law=NoLaw(), mass_axes=()), force)
 
 
+def _of_several(problem: Problem, base: Scattered | Nested, parts: Sequence[str]) -> Iterator[Variant]:
+    """Orders of the chosen motion, and other kinds of motion of its order."""
+    values = problem.states.values
+    top = min(highest_order(values), HIGHEST_ORDER)
+    tried = [("order", of_order(base, p)) for p in range(-1, top + 1) if "order" in parts]
+    tried += [("force", force) for force in kinds_of_motion(base, top, values) if "force" in parts]
+    for part, force in tried:
+        yield Variant(part, str(force), str(force) == str(base), Candidate(force=force))
+
+
+def of_order(base: Scattered | Nested, order: int) -> Scattered | Nested:
+    """A force of another order, along each line of a grid; simplices know neither tension nor softness."""
+    if isinstance(base, Nested):
+        return Nested(tuple(replace(line, order=order) for line in base.lines))
+    return replace(base, order=order) if order >= 0 else replace(base, order=order, tension=0.0, softness=0.0)
+
+
+def kinds_of_motion(base: Scattered | Nested, top: int, values: Array) -> list[Scattered | Nested]:
+    """The force itself, and of its order: plain axes, each tension, hard states, and lines where states fill a grid."""
+    order = base.order if isinstance(base, Scattered) else max(line.order for line in base.lines)
+    linear, count = ("linear", 1.0), values.shape[1]
+    plain = Scattered(min(order, top), (linear,) * count, (1.0,) * count)
+    own = base if isinstance(base, Scattered) else plain
+    kinds: list[Scattered | Nested] = [base, replace(own, kinds=plain.kinds, ratios=plain.ratios)]
+    if own.order >= 0:
+        kinds += [replace(own, softness=0.0), *(replace(own, tension=tension) for tension in Search().tensions)]
+    if (grid := grid_axes(values)) is not None:
+        kinds += [Nested(tuple(Line(min(order, len(axis) - 2)) for axis in grid[0]))]
+    return list({str(kind): kind for kind in reversed(kinds)}.values())[::-1]
+
+
 def membranes(problem: Problem) -> list[tuple[Law, str]]:
     """Membrane laws from soft to stiff, by how far the longest wave of the body swings between two states."""
     length = float(np.linalg.norm(np.ptp(problem.states.labels.points, axis=0)))
@@ -138,46 +198,23 @@ def _own(law: Law) -> list[tuple[Law, str]]:
     return [(law, f"{law.name} {law.stiffness:.3g}")] if law.stiffness else []
 
 
-def _left_out(
-    problem: Problem,
-    candidate: Candidate,
-    known: States,
-    targets: Sequence[float],
-    split: Split,
-    solver: CardinalSolver,
-) -> float | None:
-    """What calibration would have seen of a choice; None where it cannot be solved with a state less."""
-    trials = interpolation_trials(known) if split == "interpolation" else extrapolation_trials(known, targets)
-    kept = len(known) - max(len(rows) for rows in trials)
-    if candidate.order is not None and candidate.order > kept - 2:
+def _left_out(problem: Problem, calibration: Calibration, candidate: Candidate, fem: Solver) -> float | None:
+    """What calibration saw of a choice, or would have seen; None where a state less does not carry it."""
+    found = dict(calibration.table).get(candidate)
+    if found is None and candidate.force is None and (candidate.order or 0) > len(problem.states) - 3:
         return None
-    error = left_out_errors(problem, [candidate], trials, solver)[candidate]
-    return None if error is None else float(np.sqrt(np.sum(error**2) / len(error)))
+    if found is None:
+        found = LeftOut(problem, np.array(calibration.rows), fem).sizes([candidate])[candidate]
+    return found if np.isfinite(found) else None
 
 
-def _solved(problem: Problem, variant: Variant, request: Request, fem: CardinalSolver) -> Solution:
-    carried = variant.candidate.apply(carry(problem, [variant.candidate])[variant.candidate.mass_axes])
-    if not variant.force:
-        return fem(carried)
-    return request.pinn(replace(carried, force=make_force(variant.force)))
+def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> Solution:
+    carried = variant.candidate.apply(transformed(problem, [variant.candidate])[variant.candidate.mass_axes])
+    return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
 
 
-def _measured(
-    problem: Problem,
-    reference: States,
-    targets: Sequence[float],
-    solution: Solution | Superposition,
-    split: Split,
-    calibration: Calibration,
-) -> AblationRow:
-    """The row of what calibration chose; `replace` makes it any other's."""
-    field, weights = reference.field(problem.field), reference.labels.weights
-    errors = [
-        field_error(solution.at(float(value)), field.values[reference.index(value)], weights).nrmse for value in targets
-    ]
-    members = len(calibration.members)
-    choice = str(calibration) if members < 3 else f"superposition of {members}"
-    return AblationRow(
-        problem.field, split, "calibrated", choice, True, calibration.error,
-        float(np.mean(errors)), float(np.max(errors)), solution.seconds, "",
-    )  # fmt: skip
+def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Superposition) -> AblationRow:
+    """A row with what its solution gets wrong of the held-out states."""
+    truth, weights = reference.field(row.field).values, reference.labels.weights
+    errors = [field_error(solution.at(point), truth[reference.index(point)], weights).nrmse for point in points]
+    return replace(row, mean=float(np.mean(errors)), worst=float(np.max(errors)), seconds=solution.seconds)

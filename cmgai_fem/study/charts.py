@@ -4,9 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from scipy.spatial import ConvexHull
+
+from cmgai_fem.states.states import Array
 
 INK = "#1f2933"
 QUIET = "#9aa5b1"
@@ -125,6 +129,35 @@ def _draw_error_chart(axis: Axes, title: str, curves: Sequence[Curve], known: Se
     axis.set_title(title, fontsize=10, color=INK, loc="left")
     axis.set_ylabel("NRMSE [%]", fontsize=9, color=INK)
     _quiet(axis)
+
+
+def draw_places(
+    known: Array, errors: Mapping[str, Sequence[tuple[Sequence[float], float]]], axes: Sequence[str]
+) -> Figure:
+    """The plane of two state coordinates: known states, their hull, and the error at each held-out state.
+
+    Args:
+        known: (K, 2) known states.
+        errors: (state, NRMSE) pairs of each field, by its name.
+        axes: names and units of the coordinates.
+    """
+    hull = known[ConvexHull((known - known.min(axis=0)) / np.ptp(known, axis=0)).vertices]
+    figure = Figure(figsize=(5.2 * len(errors), 4.0), layout="constrained")
+    for axis, (name, pairs) in zip(figure.subplots(1, len(errors), squeeze=False)[0], errors.items(), strict=True):
+        axis.fill(*hull.T, facecolor="#eef4fb", edgecolor=QUIET, linewidth=0.8)
+        axis.plot(*known.T, "o", color=INK, markersize=5, label="known")
+        for place, error in pairs:
+            axis.plot(*place, "D", color=method_colour("fem"), markersize=5)
+            text = f"{100 * error:.2g} %"
+            axis.annotate(text, place, xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK)
+        axis.plot([], [], "D", color=method_colour("fem"), markersize=5, label="generated: NRMSE")
+        axis.set_title(name, fontsize=10, loc="left", color=INK)
+        axis.set_xlabel(axes[0], fontsize=9, color=INK)
+        axis.set_ylabel(axes[1], fontsize=9, color=INK)
+        axis.margins(0.12)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, -0.32), ncols=2, frameon=False, fontsize=8)
+        _quiet(axis)
+    return figure
 
 
 def draw_training(histories: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:

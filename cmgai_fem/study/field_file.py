@@ -1,14 +1,33 @@
-"""The study file of a field study: states of a reference model, known and held out."""
+"""The study file of a field study: states of a reference model, known and held out, in one coordinate or several.
+
+A state is a point, one number a coordinate; where there is one coordinate, the file may write the bare number.
+"""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
 
-from cmgai_fem.study.file import StudyFile, Table, read_study, validated
+from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.errors import InputError
+from cmgai_fem.states.states import Array, Coordinate, Coordinates
+from cmgai_fem.study.file import Split, StudyFile, Table
 
-Split = Literal["known", "interpolation", "extrapolation"]
+
+def _point(value: Any) -> tuple[float, ...]:
+    parts = value if isinstance(value, list | tuple) else (value,)
+    if not parts or not all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
+        raise ValueError("Input should be a valid number, or a list of numbers, one a coordinate")
+    return tuple(float(part) for part in parts)
+
+
+Point = Annotated[tuple[float, ...], BeforeValidator(_point)]
+
+
+def state_text(point: Sequence[float]) -> str:
+    """A state for readers, e.g. "325" or "325:3"."""
+    return ":".join(f"{part:g}" for part in point)
 
 
 class CoordinateTable(Table):
@@ -18,43 +37,24 @@ class CoordinateTable(Table):
     unit: str = ""
 
 
+class AxisTable(CoordinateTable):
+    """`[[coordinates]]`: one of several state coordinates.
+
+    Args:
+        parameter: key of the reference model that it sets; empty for the model's own coordinate, the first.
+        scale: the parameter's value for one unit of the coordinate.
+    """
+
+    parameter: str = ""
+    scale: float = 1.0
+
+
 class StatesTable(Table):
-    """`[states]`: values of the state coordinate that are known, and those held out to be generated."""
+    """`[states]`: states that are known, and those held out to be generated, inside and outside the known ones."""
 
-    known: list[float]
-    interpolation: list[float] = Field(default_factory=list)
-    extrapolation: list[float] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "StatesTable":
-        if len(self.known) < 3:
-            raise ValueError(f"{len(self.known)} known states: give at least 3")
-        everything = [*self.known, *self.interpolation, *self.extrapolation]
-        for value in everything:
-            if everything.count(value) > 1:
-                kind = "held out and known" if value in self.known else "named"
-                raise ValueError(f"state {value:g} is {kind} more than once: keep it in one list")
-        low, high = min(self.known), max(self.known)
-        for value in self.interpolation:
-            if not low < value < high:
-                raise ValueError(f"interpolation state {value:g} lies outside the known states {low:g} to {high:g}")
-        for value in self.extrapolation:
-            if low < value < high:
-                raise ValueError(f"extrapolation state {value:g} lies between the known states {low:g} to {high:g}")
-        if not self.held_out:
-            raise ValueError("no state is held out: give interpolation or extrapolation")
-        return self
-
-    @property
-    def held_out(self) -> list[float]:
-        """All held-out states, increasing."""
-        return sorted([*self.interpolation, *self.extrapolation])
-
-    def split(self, value: float) -> Split:
-        """Which list `value` is in."""
-        if value in self.interpolation:
-            return "interpolation"
-        return "extrapolation" if value in self.extrapolation else "known"
+    known: list[Point]
+    interpolation: list[Point] = Field(default_factory=list)
+    extrapolation: list[Point] = Field(default_factory=list)
 
 
 class FieldTable(Table):
@@ -64,7 +64,7 @@ class FieldTable(Table):
         components: measure each component too, as a field of its own.
         derived: scalars computed from the generated components ("von_mises").
         lower: least admissible value.
-        monotone: the field never decreases along the state coordinate.
+        monotone: the field never decreases along the state coordinate; of several, the names of those along which.
         ordered: the field never decreases from one component to the next (a history).
         mass_axes: orders of axes, e.g. "yx", in which to try carrying a scalar field as mass (moving fronts).
     """
@@ -72,7 +72,7 @@ class FieldTable(Table):
     components: bool = False
     derived: list[Literal["von_mises"]] = Field(default_factory=list)
     lower: float | None = None
-    monotone: bool = False
+    monotone: bool | list[str] = False
     ordered: bool = False
     mass_axes: list[Annotated[str, Field(pattern="^[xyz]{1,3}$")]] = Field(default_factory=list)
 
@@ -81,7 +81,7 @@ class CalibrationTable(Table):
     """`[calibration]`: what may be chosen beside the order of the force.
 
     Args:
-        dampings: eta to try.
+        dampings: eta to try; of several coordinates, along the lines of a grid.
         stiffnesses: kappa of the membrane law to try (times the square of a label length).
         pseudo_times: maps to try beside the linear one.
     """
@@ -91,13 +91,7 @@ class CalibrationTable(Table):
     pseudo_times: list[Literal["log", "square_root", "square"]] = Field(default=["log", "square_root", "square"])
 
 
-class SeedTable(Table):
-    """`[pinn]` of a study whose networks have no further settings: their seed."""
-
-    seed: int = 0
-
-
-class PinnTable(SeedTable):
+class PinnTable(Table):
     """`[pinn]`: seed of the networks, and how they are trained where it differs from `pinn.settings.TrainingSettings`.
 
     Args:
@@ -113,6 +107,7 @@ class PinnTable(SeedTable):
         tolerance: largest acceptable momentum residual relative to the accelerations.
     """
 
+    seed: int = 0
     encoding: Literal["spectral", "coordinates", "fourier", "laplace_beltrami"] | None = None
     optimiser: Literal["levenberg_marquardt", "ssbroyden"] | None = None
     hidden: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | None = None
@@ -138,7 +133,7 @@ class ToleranceTable(Table):
         methods: methods that must keep it.
         splits: splits at which it holds, at every state.
         fields: measured fields; all if empty.
-        states: values of the state coordinate; all of the splits if empty.
+        states: states at which it holds; all of the splits if empty.
         against: what is compared with.
         nrmse: absolute bound; None for no such bound.
         rivals: the rivals it looks at; all if empty.
@@ -151,7 +146,7 @@ class ToleranceTable(Table):
     methods: list[str] = Field(default=["fem", "pinn"])
     splits: list[Split] = Field(default=["interpolation"])
     fields: list[str] = Field(default_factory=list)
-    states: list[float] = Field(default_factory=list)
+    states: list[Point] = Field(default_factory=list)
     against: Literal["reference", "fem"] = "reference"
     nrmse: float | None = None
     rivals: list[str] = Field(default_factory=list)
@@ -160,38 +155,145 @@ class ToleranceTable(Table):
     mean: bool = False
 
 
-class Study(StudyFile):
-    """A whole study file."""
+class FieldStudy(StudyFile):
+    """A whole study file.
 
-    coordinate: CoordinateTable
+    Args:
+        coordinate: the state coordinate, where there is one.
+        coordinates: the state coordinates, where there are several.
+        states: known and held out.
+        kind: of the reference model.
+        reference: its parameters.
+        mesh: its mesh.
+        fields: to generate.
+        calibration: what may be chosen.
+        pinn: the networks.
+        tolerances: bounds that the figures must keep.
+        deformed: draw the body displaced.
+    """
+
+    coordinate: CoordinateTable | None = None
+    coordinates: list[AxisTable] = Field(default_factory=list, max_length=3)
     states: StatesTable
     kind: str
     reference: dict[str, Any] = Field(default_factory=dict)
     mesh: dict[str, Any] = Field(default_factory=dict)
-    fields: dict[str, FieldTable]
+    fields: dict[str, FieldTable] = Field(min_length=1)
     calibration: CalibrationTable = CalibrationTable()
     pinn: PinnTable = PinnTable()
     tolerances: list[ToleranceTable] = Field(default_factory=list)
     deformed: bool = False
 
+    @model_validator(mode="after")
+    def _consistent(self) -> "FieldStudy":
+        if (self.coordinate is None) == (not self.coordinates):
+            raise ValueError("coordinate: give one [coordinate], or [[coordinates]]")
+        if self.coordinates and (self.coordinates[0].parameter or not all(a.parameter for a in self.coordinates[1:])):
+            raise ValueError("coordinates: the first is the reference model's own, each further one sets a parameter")
+        self._check_states()
+        self._check_fields()
+        if len(self.axes) > 1:
+            self._check_several()
+        return self
+
+    def _check_states(self) -> None:
+        everything, count = [*self.states.known, *self.held_out], len(self.axes)
+        for state in everything:
+            if len(state) != count:
+                raise ValueError(f"state {state_text(state)}: give {count} values, one a coordinate")
+            if everything.count(state) > 1:
+                kind = "held out and known" if state in self.states.known else "named"
+                raise ValueError(f"state {state_text(state)} is {kind} more than once: keep it in one list")
+        if len(self.states.known) < count + 2:
+            raise ValueError(f"states: {len(self.states.known)} known states: give at least {count + 2}")
+        if not self.held_out:
+            raise ValueError("states: no state is held out: give interpolation or extrapolation")
+        known = self.known_values
+        span = f"the known states {known.min():g} to {known.max():g}" if count == 1 else "the hull of the known states"
+        try:
+            for state in self.held_out:
+                if (inside := inside_hull(known, np.array(state))) != (self.split(state) == "interpolation"):
+                    where = "inside" if inside else "outside"
+                    raise ValueError(f"{self.split(state)} state {state_text(state)} lies {where} {span}")
+        except InputError as error:
+            raise ValueError(f"states.known: {error}") from None
+
+    def _check_fields(self) -> None:
+        names = [axis.name for axis in self.axes]
+        for field, table in self.fields.items():
+            for name in table.monotone if isinstance(table.monotone, list) else ():
+                if name not in names:
+                    raise ValueError(f"fields.{field}.monotone: no coordinate {name!r}; there are: {', '.join(names)}")
+        if self.deformed and "displacement" not in self.fields:
+            raise ValueError("deformed: a body is drawn displaced by its generated displacement: add it to the fields")
+
+    def _check_several(self) -> None:
+        """Refuse what the transport has along one coordinate alone."""
+        alone = [
+            f"calibration.{key}" for key in ("dampings", "stiffnesses") if key in self.calibration.model_fields_set
+        ]
+        alone += [f"pinn.{key}" for key in self.pinn.training]
+        for name, table in self.fields.items():
+            alone += [f"fields.{name}.mass_axes"] if table.mass_axes else []
+            if table.monotone is True:
+                raise ValueError(f"fields.{name}.monotone: name the coordinates along which it never decreases")
+        if alone:
+            raise ValueError(f"{alone[0]}: there is none with {len(self.axes)} state coordinates: leave it out")
+
+    @property
+    def axes(self) -> Coordinates:
+        """The state coordinates."""
+        tables: Sequence[CoordinateTable] = [self.coordinate] if self.coordinate else self.coordinates
+        return Coordinates(tuple(Coordinate(table.name, table.unit) for table in tables))
+
+    @property
+    def known_values(self) -> Array:
+        """(K, m) known states."""
+        return np.array(self.states.known)
+
+    @property
+    def held_out(self) -> list[Point]:
+        """All held-out states, those inside first."""
+        return [*self.states.interpolation, *self.states.extrapolation]
+
+    @property
+    def points(self) -> list[Point]:
+        """All states: known, inside, outside; along one coordinate by increasing value."""
+        everything = [*self.states.known, *self.held_out]
+        return sorted(everything) if len(self.axes) == 1 else everything
+
+    def split(self, point: Sequence[float]) -> Split:
+        """Which list a state is in."""
+        if tuple(point) in self.states.interpolation:
+            return "interpolation"
+        return "extrapolation" if tuple(point) in self.states.extrapolation else "known"
+
+    def asked(self, split: Split) -> list[Point]:
+        """The states of a split."""
+        return list(getattr(self.states, split))
+
+    @property
+    def splits(self) -> list[Split]:
+        """The splits that have states to generate."""
+        both: tuple[Split, Split] = ("interpolation", "extrapolation")
+        return [split for split in both if self.asked(split)]
+
+    def rising(self, field: str) -> tuple[bool, ...]:
+        """For each coordinate, whether a field never decreases along it."""
+        given = self.fields[field].monotone
+        return tuple(axis.name in given if isinstance(given, list) else given for axis in self.axes)
+
+    @property
+    def headlines(self) -> list[str]:
+        """Names of the measured figures that are no components: each field, its derived scalars before it."""
+        return [name for field, table in self.fields.items() for name in (*table.derived, field)]
+
+    def parameters(self, point: Sequence[float]) -> dict[str, Any]:
+        """Parameters of the reference model at a state, its mesh among them."""
+        set_here = {table.parameter: table.scale * part for table, part in zip(self.coordinates, point, strict=False)}
+        set_here.pop("", None)
+        return self.reference | ({"mesh": self.mesh} if self.mesh else {}) | set_here
+
     def said(self) -> dict[str, Any]:
         """What the file says, as plain data; keys of `[pinn]` count where they are given."""
         return self.model_dump() | {"pinn": self.pinn.model_dump(exclude_none=True)}
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters of the reference model, its mesh among them."""
-        return self.reference | ({"mesh": self.mesh} if self.mesh else {})
-
-
-def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Read and validate a study file.
-
-    Args:
-        path: the TOML file.
-        overrides: "table.key=value" texts, values in TOML notation (bare words are text).
-
-    Raises:
-        InputError: not TOML, unknown key, wrong type, or states that contradict each other; one line.
-    """
-    return validated(Study, path, read_study(path, overrides))

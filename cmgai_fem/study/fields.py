@@ -1,124 +1,169 @@
-"""A verification study: reference solves -> generation from the known states -> comparison -> results folder."""
+"""The pipeline of field studies: reference solves -> generation from the known states -> comparison."""
 
-import os
 import shutil
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from cmgai_fem.errors import InputError
+from cmgai_fem.generate import Networks, Report
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.states import Coordinate, States
-from cmgai_fem.study.ablation import ablate
-from cmgai_fem.study.field_file import Study
-from cmgai_fem.study.folder import run_info, write_fields
-from cmgai_fem.study.generation import Generation, Report, Request, derive, generate
-from cmgai_fem.study.report import write_report
-from cmgai_fem.study.results import COLUMNS, AblationRow
-from cmgai_fem.study.tolerances import Row, Verdict, admissibility, compare, judge
-from cmgai_fem.writing import make_folder, write_json, write_table
+from cmgai_fem.states.states import Field, States
+from cmgai_fem.study.ablation import AblationRow, ablate, check_parts
+from cmgai_fem.study.field_file import FieldStudy, Point
+from cmgai_fem.study.findings import Findings, Row
+from cmgai_fem.study.generation import Generation, derive, generate_fields
+from cmgai_fem.study.paraview import write_paraview
+from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.study.sections import make_sections
+from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_tolerances, compare, judge, state_key
+from cmgai_fem.writing import write_table
+
+Study = FieldStudy
+TAKES = frozenset({"ranks", "device", "seed", "quick", "ablate"})
 
 
-@dataclass(frozen=True)
-class StudyResult:
-    """What a study left behind: its folder, its figures, its verdicts and its ablation, if one was asked for."""
-
-    folder: Path
-    rows: tuple[Row, ...]
-    verdicts: tuple[Verdict, ...]
-    ablation: tuple[AblationRow, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether every tolerance held."""
-        return all(verdict.passed for verdict in self.verdicts)
-
-
-def run_study(
-    study: Study, folder: Path, ranks: int, device: str, report: Report, ablate_parts: Sequence[str] = ()
-) -> StudyResult:
-    """Run a study from its reference solves to its report.
-
-    Args:
-        study: the validated study file.
-        folder: results folder, made if it is not there.
-        ranks: MPI processes of the reference solves.
-        device: torch device of the PINN.
-        report: takes lines of progress.
-        ablate_parts: parts of the theory to change one at a time, of `ablation.PARTS`.
+def run(study: FieldStudy, tools: Tools) -> Findings:
+    """Run a field study.
 
     Raises:
         InputError: the study asks for something that is not there.
         ConvergenceError: a solve did not converge; the text names the state.
     """
-    start = time.perf_counter()
-    model = load_model(study.kind, study.parameters)
-    make_folder(folder)
-    coordinate = Coordinate(study.coordinate.name, study.coordinate.unit)
-    values = sorted([*study.states.known, *study.states.held_out])
-    report(f"{study.title}: {len(values)} reference states on {ranks} rank{'s' if ranks > 1 else ''}")
-    reference, solve_info = solve_reference(model, coordinate, values, ranks, folder / "reference", report)
-    checkpoints = folder / "training"
+    rivals = rivals_for(study.known_values)
+    check_tolerances(study, rivals)
+    check_parts(study, tools.ablate)
+    if tools.device != "cpu" and len(study.axes) > 1:
+        raise InputError(f"--device {tools.device}: the small networks of several coordinates train on the CPU")
+    reference, solved = solve_states(study, tools.ranks, tools.folder / "reference", tools.say)
+    checkpoints = tools.folder / "training"
     if checkpoints.is_dir():
-        report("the trainings of an interrupted run go on where they were")
-    known, request = reference.at(study.states.known), request_of(study, device, checkpoints)
-    generation = admit(study, model, generate(known, request, report))
-    ablated = ablate(known, reference, request, generation, ablate_parts, report) if ablate_parts else []
+        tools.say("the trainings of an interrupted run go on where they were")
+    seed = study.pinn.seed if tools.seed is None else tools.seed
+    networks = Networks(seed, tools.device, TrainingSettings(**study.pinn.training), checkpoints)
+    known = reference.at(study.states.known)
+    generation = admit(study, generate_fields(known, study, networks, tools.say))
+    ablated = ablate(reference, networks, generation, tools.ablate, tools.say)
+    if ablated:
+        write_table(tools.folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
     reference = derive(reference, study.fields)
     rows = compare(study, reference, generation)
-    verdicts = tuple(judge(tolerance, rows) for tolerance in study.tolerances)
-    figures = admissibility(study, model, reference, generation)
-    write_table(folder / "metrics.csv", rows, COLUMNS)
-    write_fields(study, folder, reference, generation, rows)
-    info = run_info(study, generation, verdicts, figures, solve_info, device, time.perf_counter() - start)
-    if ablated:
-        write_table(folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
-    write_json(folder / "run.json", info | {"ablation": [asdict(row) for row in ablated]})
-    write_report(folder)
+    verdicts = [judge(tolerance, rows, rivals) for tolerance in study.tolerances]
+    figures = admissibility(study, reference, generation)
+    shown = {"reference": reference} | {
+        method: generation.states[method] for method in (*METHODS, best_rival(rows, rivals))
+    }
+    write_fields(study, tools.folder, shown)
+    facts = {
+        "study": study.model_dump(exclude={"tolerances"}),
+        "calibration": {
+            f"{name}, {split}": generator.calibration.describe() | generator.describe()
+            for name, split, generator in generation.sides()
+            if generator.calibration is not None
+        },
+        "admissibility": figures,
+        "training": generation.training_history(),
+        "solvers": generation.solvers(),
+        "ablation": [asdict(row) for row in ablated],
+        "provenance": {"seed": seed, "reference": solved},
+    }
+    sections = make_sections(study, tools, rows, generation, shown, ablated, figures)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return StudyResult(folder, tuple(rows), verdicts, tuple(ablated))
+    return Findings(rows, verdicts, sections, facts, COLUMNS)
 
 
-def generate_for(study: Study, reference: States, device: str, report: Report) -> Generation:
-    """Generate what a study holds out. Of `reference`, the known states alone are read."""
-    return generate(reference.at(study.states.known), request_of(study, device), report)
+def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) -> tuple[States, dict[str, Any]]:
+    """Solve the reference model at all states: one run for each set of parameters, over its own coordinate.
+
+    Returns:
+        The states, and what is known of the runs.
+    """
+    points = study.points
+    report(f"{study.title}: {len(points)} reference states on {ranks} rank{'s' if ranks > 1 else ''}")
+    groups: dict[Point, list[Point]] = {}
+    for point in sorted(points):
+        groups.setdefault(point[1:], []).append(point)
+    # All parameters are checked before the first run.
+    models = {rest: load_model(study.kind, study.parameters(group[0])) for rest, group in groups.items()}
+    found: dict[Point, tuple[States, int]] = {}
+    infos: list[dict[str, Any]] = []
+    for number, (rest, group) in enumerate(sorted(groups.items())):
+        progress, place = report, folder
+        if len(groups) > 1:
+            label = study.axes.label(group[0]).partition(", ")[2]
+            report(f"reference run {number + 1}/{len(groups)}: {label}, {len(group)} states")
+            progress, place = _silent, folder / f"run_{number:02d}"
+        values = [point[0] for point in group]
+        states, info = solve_reference(models[rest], study.axes.each[0], values, ranks, place, progress)
+        found |= {point: (states, row) for row, point in enumerate(group)}
+        infos.append(info)
+    fields = {
+        name: replace(one, values=np.array([found[point][0].field(name).values[found[point][1]] for point in points]))
+        for name, one in states.fields.items()
+    }
+    total = infos[0] | {"runs": len(infos), "seconds": sum(info["seconds"] for info in infos)}
+    return States(states.labels, study.axes, np.array(points), fields), total
 
 
-def request_of(study: Study, device: str, checkpoints: Path | None = None) -> Request:
-    """What a study asks of its known states; its trainings go on from `checkpoints`."""
-    return Request(
-        study.fields,
-        tuple(sorted(study.states.interpolation)),
-        tuple(sorted(study.states.extrapolation)),
-        study.calibration,
-        study.pinn.seed,
-        device,
-        TrainingSettings(**study.pinn.training),
-        checkpoints,
-    )
+def _silent(line: object) -> None:
+    """Progress of one of many runs."""
 
 
-def admit(study: Study, model: ReferenceModel, generation: Generation) -> Generation:
+def by_model[F](study: FieldStudy, prepare: Callable[[ReferenceModel], F]) -> Callable[[Point], F]:
+    """What `prepare` makes of the reference model at a state; made once for all states of equal parameters."""
+    made: dict[Point, F] = {}
+
+    def at(point: Point) -> F:
+        if point[1:] not in made:
+            made[point[1:]] = prepare(load_model(study.kind, study.parameters(point)))
+        return made[point[1:]]
+
+    return at
+
+
+def admit(study: FieldStudy, generation: Generation) -> Generation:
     """Both transports' states, projected on what the reference model's physics admits; rivals stay as they are."""
-    project = model.projection()
     admitted = dict(generation.states)
+    projections = by_model(study, lambda model: model.projection())
     for method in METHODS:
         states = admitted[method]
-        fields = {name: states.field(name) for name in study.fields}
         rows = [
-            project(float(value), {name: field.values[index] for name, field in fields.items()})
-            for index, value in enumerate(states.values)
+            projections(point)(
+                point[0], {name: states.field(name).values[states.index(point)] for name in study.fields}
+            )
+            for point in study.points
         ]
-        made = {name: replace(field, values=np.array([row[name] for row in rows])) for name, field in fields.items()}
+        made: dict[str, Field] = {
+            name: replace(states.field(name), values=np.array([row[name] for row in rows])) for name in study.fields
+        }
         admitted[method] = derive(replace(states, fields=made), study.fields)
     return replace(generation, states=admitted)
 
 
-def default_ranks() -> int:
-    """MPI processes that the reference solves take when none are asked for: the cores there are, four at most."""
-    return min(4, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+def admissibility(study: FieldStudy, reference: States, generation: Generation) -> list[Row]:
+    """Physical admissibility of each method's held-out states, and of the reference itself."""
+    checks = by_model(study, lambda model: model.admissibility())
+    figures: list[Row] = []
+    for point in study.held_out:
+        for method, states in {"reference": reference, **generation.states}.items():
+            fields = {name: states.field(name).values[states.index(point)] for name in study.fields}
+            figures += [
+                {"state": state_key(point), "method": method, "figure": figure, "value": number}
+                for figure, number in checks(point)(point[0], fields).items()
+            ]
+    return figures
+
+
+def write_fields(study: FieldStudy, folder: Path, shown: Mapping[str, States]) -> None:
+    """Reference, transports and best rival as .npz, and as .vtu/.pvd with their errors for ParaView."""
+    (folder / "fields").mkdir(exist_ok=True)
+    for method, states in shown.items():
+        states.save(folder / "fields" / f"{method}.npz")
+    reference, *made = (shown[method].at(study.held_out) for method in ("reference", *METHODS))
+    write_paraview(folder / "paraview", study.name, dict(zip(METHODS, made, strict=True)), reference)

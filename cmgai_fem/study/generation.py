@@ -1,70 +1,28 @@
-"""Generation: fields at unseen states from the known states alone, by both transports and by the rivals.
+"""Generation in a study: every field at all states, by both transports and by the rivals, as `generate` makes them.
 
-Nothing in this module has held-out data in its hands: it takes the known states and the values that are asked for.
+Nothing in this module has held-out data in its hands: it takes the known states and the states that are asked for.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from cmgai_fem.calibration.calibrate import Calibration, calibrate, extrapolation_trials, interpolation_trials
+from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
+from cmgai_fem.generate import Generated, Generator, Networks, Report, generate
 from cmgai_fem.metrics import von_mises
-from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS, rivals_for
-from cmgai_fem.solve import METHODS, solve
+from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Array, Field, States
-from cmgai_fem.study.field_file import CalibrationTable, FieldTable, Split
-from cmgai_fem.transport.cardinal import CardinalSolver, Solve
+from cmgai_fem.study.field_file import FieldStudy, FieldTable
+from cmgai_fem.study.file import Split
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.laws import Membrane
-from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
 
-Report = Callable[[str], None]
 PSEUDO_TIMES = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of the known states.
-
-    Args:
-        fields: fields to generate.
-        interpolation: values between the known states.
-        extrapolation: values beyond them.
-        calibration: what may be chosen.
-        seed: of the networks.
-        device: torch device of the networks.
-        training: how the networks are trained.
-        checkpoints: folder that keeps unfinished and finished trainings, so that a killed run goes on; None for none.
-    """
-
-    fields: Mapping[str, FieldTable]
-    interpolation: tuple[float, ...] = ()
-    extrapolation: tuple[float, ...] = ()
-    calibration: CalibrationTable = field(default_factory=CalibrationTable)
-    seed: int = 0
-    device: str = "cpu"
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-    checkpoints: Path | None = None
-
-    @property
-    def pinn(self) -> Solve:
-        """The networks' solver."""
-        return partial(
-            solve, method="pinn", seed=self.seed, device=self.device, settings=self.training,
-            checkpoint=self.checkpoints,
-        )  # fmt: skip
-
-    def values(self, split: Split) -> tuple[float, ...]:
-        """The values asked for in one split."""
-        return self.interpolation if split == "interpolation" else self.extrapolation
 
 
 @dataclass(frozen=True)
@@ -72,108 +30,104 @@ class Generation:
     """Generated states by method, and how they were made.
 
     Args:
-        states: all values (known and asked for) by method; the methods are "fem", "pinn" and the rivals.
+        states: all states of the study by method; the methods are "fem", "pinn" and the rivals.
         seconds: wall time by (method, field).
-        calibrations: choice by (split, field).
-        solutions: superposed transports by (method, split, field).
+        made: by field.
     """
 
     states: Mapping[str, States]
     seconds: Mapping[tuple[str, str], float]
-    calibrations: Mapping[tuple[Split, str], Calibration]
-    solutions: Mapping[tuple[str, Split, str], Superposition]
+    made: Mapping[str, Generated]
+
+    def sides(self) -> Iterator[tuple[str, Split, Generator]]:
+        """Field, split and generator of everything that was calibrated."""
+        for name, found in self.made.items():
+            for generator in found.generators:
+                yield name, "interpolation" if generator.inside else "extrapolation", generator
+
+    def training_history(self) -> list[dict[str, Any]]:
+        """Rows of the training of each superposition's heaviest member, marked with split and field."""
+        return [
+            {"split": split, "field": name, **row}
+            for name, split, generator in self.sides()
+            for row in generator.solutions["pinn"].members[0].history
+        ]
+
+    def solvers(self) -> list[dict[str, Any]]:
+        """What each solver reports of itself, a row a member."""
+        return [
+            {"split": split, "field": name, **member.describe()}
+            for name, split, generator in self.sides()
+            for solution in generator.solutions.values()
+            for member in solution.members
+        ]
 
 
-def generate(known: States, request: Request, report: Report) -> Generation:
-    """Generate every asked-for state by both transports and all rivals.
+def generate_fields(known: States, study: FieldStudy, networks: Networks, report: Report) -> Generation:
+    """Generate every state of a study by both transports and all rivals.
 
     Args:
         known: the known states.
-        request: what is asked.
+        study: says what is asked of them.
+        networks: how they are trained.
         report: takes lines of progress.
     """
-    values = np.unique([*known.values, *request.interpolation, *request.extrapolation])
-    made: dict[str, dict[str, Array]] = {}
+    fields: dict[str, dict[str, Field]] = {}
     seconds: dict[tuple[str, str], float] = {}
-    calibrations: dict[tuple[Split, str], Calibration] = {}
-    solutions: dict[tuple[str, Split, str], Superposition] = {}
-    solvers: dict[str, Solve] = {
-        "fem": CardinalSolver(solve),
-        # One network of label and pseudo-time is not linear in the known states: it is trained for each field.
-        "pinn": CardinalSolver(request.pinn) if request.training.encoding == "spectral" else request.pinn,
-    }
-    for name in request.fields:
-        for split in splits(request):
-            problem, calibration = calibrated_problem(known, name, request, split, solvers["fem"])
-            calibrations[split, name] = calibration
-            report(f"{name}, {split}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
-            for method, solver in solvers.items():
-                start = time.perf_counter()
-                solutions[method, split, name] = calibration.solve(problem, solver)
-                spent = time.perf_counter() - start
-                seconds[method, name] = seconds.get((method, name), 0.0) + spent
-                report(f"{name}, {split}: {method} solved in {spent:.1f} s")
+    made: dict[str, Generated] = {}
+    for name in study.fields:
+        made[name] = found = generate(
+            known, study.held_out, field=name, methods=METHODS, bounds=bounds_of(study, name),
+            search=search_of(study, name), networks=networks, report=report,
+        )  # fmt: skip
         for method in METHODS:
-            made.setdefault(method, {})[name] = np.array(
-                [_answer(value, method, name, known, request, solutions).at(value) for value in map(float, values)]
-            )
-        for rival in rivals_for(known.values[:, None]):
+            values = np.array([found.at(point, method) for point in study.points])
+            fields.setdefault(method, {})[name] = replace(known.field(name), values=values)
+            seconds[method, name] = sum(generator.seconds[method] for generator in found.generators)
+        for rival in rivals_for(known.values):
             start = time.perf_counter()
-            made.setdefault(rival, {})[name] = run_rival(rival, known, name, values)
+            values = run_rival(rival, found, study.points)
+            fields.setdefault(rival, {})[name] = replace(known.field(name), values=values)
             seconds[rival, name] = time.perf_counter() - start
-    states = {method: _as_states(known, values, fields, request) for method, fields in made.items()}
-    return Generation(states, seconds, calibrations, solutions)
+    states = {
+        method: derive(States(known.labels, study.axes, np.array(study.points), each), study.fields)
+        for method, each in fields.items()
+    }
+    return Generation(states, seconds, made)
 
 
-def splits(request: Request) -> list[Split]:
-    """The splits that have values to generate."""
-    both: tuple[Split, Split] = ("interpolation", "extrapolation")
-    return [split for split in both if request.values(split)]
+def bounds_of(study: FieldStudy, name: str) -> Admissible:
+    """What a field of a study must keep."""
+    table, rises = study.fields[name], study.rising(name)
+    monotone = rises if len(rises) > 1 and any(rises) else rises == (True,)
+    return Admissible(table.lower, monotone, table.ordered)
 
 
-def field_problem(known: States, name: str, request: Request, split: Split) -> Problem:
-    """The transport problem of one field in one split, nothing chosen yet."""
-    table = request.fields[name]
-    return Problem(known.only(name), admissible=Admissible(table.lower, table.monotone, table.ordered)).with_reach(
-        *request.values(split)
+def search_of(study: FieldStudy, name: str) -> Search:
+    """What may be chosen of a field's transport."""
+    choice = study.calibration
+    return Search(
+        dampings=tuple(choice.dampings),
+        laws=tuple(Membrane(stiffness) for stiffness in choice.stiffnesses),
+        kinds=tuple(PSEUDO_TIMES[kind] for kind in choice.pseudo_times),
+        mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in study.fields[name].mass_axes),
     )
 
 
-def calibrated_problem(
-    known: States, name: str, request: Request, split: Split, solver: Solve
-) -> tuple[Problem, Calibration]:
-    """The transport problem of one field, and what calibration chooses for it in one split."""
-    table, choice = request.fields[name], request.calibration
-    problem = field_problem(known, name, request, split)
-    trials = (
-        interpolation_trials(known)
-        if split == "interpolation"
-        else extrapolation_trials(known, request.values("extrapolation"))
-    )
-    calibration = calibrate(
-        problem,
-        trials,
-        solver,
-        targets=request.values(split),
-        dampings=choice.dampings,
-        laws=[Membrane(stiffness) for stiffness in choice.stiffnesses],
-        pseudo_times=[PSEUDO_TIMES[kind] for kind in choice.pseudo_times],
-        mass_axes=[tuple("xyz".index(axis) for axis in axes) for axes in table.mass_axes],
-        local=True,
-    )
-    return problem, calibration
+def run_rival(rival: str, found: Generated, points: Sequence[Sequence[float]]) -> Array:
+    """States (T, L, n) of a generated field by a rival, which may leave out the same states as the transport."""
+    known = found.states.field(found.field).values
+    weights = np.repeat(found.states.labels.weights, known.shape[2])
+    made = np.empty((len(points), *known.shape[1:]))
+    for generator in found.generators:
+        rows = [row for row, point in enumerate(points) if found.generator(point) is generator]
+        trials = None if generator.calibration is None else np.array(generator.calibration.rows)
+        predict = RIVALS[rival].fit(found.states.values, known.reshape(len(known), -1), weights, trials)
+        made[rows] = predict(np.array(points)[rows]).reshape(len(rows), *known.shape[1:])
+    return made
 
 
-def run_rival(rival: str, known: States, name: str, values: Array) -> Array:
-    """States (T, L, n) of one field at `values` by the rival called `rival`."""
-    field = known.field(name)
-    count, labels, components = field.values.shape
-    weights = np.repeat(known.labels.weights, components)
-    predictor = RIVALS[rival].fit(known.values[:, None], field.values.reshape(count, -1), weights)
-    return predictor(values[:, None]).reshape(len(values), labels, components)
-
-
-def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:
+def derive(states: States, fields: Mapping[str, FieldTable]) -> States:
     """`states` with the derived scalars of each field, computed from its components."""
     added = dict(states.fields)
     for name, table in fields.items():
@@ -187,28 +141,7 @@ def derive[S: States[Any]](states: S, fields: Mapping[str, FieldTable]) -> S:
     return replace(states, fields=added)
 
 
-def _answer(
-    value: float,
-    method: str,
-    name: str,
-    known: States,
-    request: Request,
-    solutions: Mapping[tuple[str, Split, str], Superposition],
-) -> Superposition:
-    """The solution that was calibrated for where `value` lies."""
-    inside = known.values[0] <= value <= known.values[-1]
-    wanted: Split = "interpolation" if inside and request.interpolation else "extrapolation"
-    if (method, wanted, name) not in solutions:
-        wanted = "interpolation"
-    return solutions[method, wanted, name]
-
-
-def _as_states(known: States, values: Array, fields: Mapping[str, Array], request: Request) -> States:
-    made = {name: Field(array, known.field(name).unit, known.field(name).components) for name, array in fields.items()}
-    return derive(States.of(known.labels, known.coordinate, values, made), request.fields)
-
-
-def measured(states: States[Any], index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:
+def measured(states: States, index: int, fields: Mapping[str, FieldTable]) -> dict[str, Array]:
     """What is measured at one state: each field (L, n), its components (L,) if asked, and its derived scalars."""
     figures: dict[str, Array] = {}
     for name, table in fields.items():
@@ -220,13 +153,3 @@ def measured(states: States[Any], index: int, fields: Mapping[str, FieldTable]) 
             for column, component in enumerate(field.components):
                 figures[f"{name}_{component}"] = field.values[index, :, column]
     return figures
-
-
-def training_history(solutions: Mapping[tuple[str, Split, str], Superposition]) -> list[dict[str, Any]]:
-    """Rows of the training of each superposition's heaviest member, marked with split and field."""
-    return [
-        {"split": split, "field": name, **row}
-        for (method, split, name), solution in solutions.items()
-        if method == "pinn"
-        for row in solution.members[0].history
-    ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -22,7 +21,7 @@ def unstructured_grid(labels: Labels) -> pyvista.UnstructuredGrid:
 
 
 def write_paraview(
-    folder: Path, name: str, generated: Mapping[str, States[Any]], reference: States[Any] | None = None
+    folder: Path, name: str, generated: Mapping[str, States], reference: States | None = None
 ) -> Path:
     """Write one .vtu for every state that any set holds, and the .pvd collection that orders them.
 
@@ -61,15 +60,15 @@ def write_paraview(
         path = folder / f"{name}_{index:03d}.vtu"
         with whole_file(path) as temporary:
             grid.save(temporary)
-        files.append((float(value) if values.ndim == 1 else float(index), path.name))
+        files.append((float(value[0]) if len(value) == 1 else float(index), path.name))
     return _write_collection(folder / f"{name}.pvd", files)
 
 
-def _arrays(sets: Mapping[str, States[Any]], value: Array) -> dict[str, tuple[Field, Array]]:
+def _arrays(sets: Mapping[str, States], value: Array) -> dict[str, tuple[Field, Array]]:
     """The (L, n) arrays of one state by name, errors included."""
     arrays: dict[str, tuple[Field, Array]] = {}
     for method, states in sets.items():
-        rows = np.flatnonzero(np.all((states.values == value).reshape(len(states), -1), axis=1))
+        rows = np.flatnonzero(np.all(states.values == value, axis=1))
         for field_name, field in states.fields.items():
             if not len(rows):
                 continue

@@ -4,7 +4,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.states.states import Array, Labels, States
 from cmgai_fem.study.paraview import unstructured_grid
-from cmgai_fem.writing import whole_file
 
 INK = "#1f2933"
 FIELD_COLOURS = "viridis"
@@ -44,7 +42,7 @@ class Panel:
     displacement: Array | None = None
 
 
-def scalar_field(states: States | States, value: Any, name: str) -> tuple[Array, str]:
+def scalar_field(states: States, value: ArrayLike, name: str) -> tuple[Array, str]:
     """One scalar of one state, by the name that `metrics.csv` gives it.
 
     Args:
@@ -237,9 +235,3 @@ def draw_curve(axis: Axes, labels: Labels, panel: Panel, width: float, opacity: 
     order = np.argsort(positions)
     title = panel.title.replace("\n", ", ")
     axis.plot(positions[order], panel.values[order], color=panel.colour, lw=width, alpha=opacity, ls=dash, label=title)
-
-
-def save_png(figure: Figure, path: Path, dots_per_inch: int) -> None:
-    """Write a figure to a .png, complete or not at all."""
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=dots_per_inch, facecolor="white")

@@ -1,44 +1,25 @@
 """Generated fields against the reference solves, and the figures against the study's tolerances."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.mechanics.reference import ReferenceModel
 from cmgai_fem.metrics import field_error
-from cmgai_fem.rivals import RIVALS
-from cmgai_fem.states.states import States
-from cmgai_fem.study.field_file import Study, ToleranceTable
+from cmgai_fem.solve import METHODS
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, States
+from cmgai_fem.study.field_file import FieldStudy, ToleranceTable, state_text
+from cmgai_fem.study.findings import Row, Verdict
 from cmgai_fem.study.generation import Generation, measured
 
-Row = dict[str, Any]
+COLUMNS = (
+    "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "seconds",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """How one tolerance of the study came out.
-
-    Args:
-        name: the tolerance.
-        passed: whether every row kept it.
-        limit: the bound, as text.
-        worst: the row nearest to its bound or farthest beyond it, as text.
-        failures: the rows that broke it, as text.
-    """
-
-    name: str
-    passed: bool
-    limit: str
-    worst: str
-    failures: tuple[str, ...]
-
-
-def compare(study: Study, reference: States, generation: Generation) -> list[Row]:
+def compare(study: FieldStudy, reference: States, generation: Generation) -> list[Row]:
     """Every figure of `metrics.csv`: each method against the reference, and the PINN against the finite elements."""
     rows: list[Row] = []
     weights = reference.labels.weights
-    for index, value in enumerate(reference.values):
+    for index, point in enumerate(reference.values.tolist()):
         truth = measured(reference, index, study.fields)
         made = {method: measured(states, index, study.fields) for method, states in generation.states.items()}
         for name, expected in truth.items():
@@ -49,31 +30,76 @@ def compare(study: Study, reference: States, generation: Generation) -> list[Row
                     {
                         "study": study.name,
                         "field": name,
-                        "state": float(value),
-                        "split": study.states.split(float(value)),
+                        "state": state_key(point),
+                        "split": study.split(point),
                         "method": method,
                         "against": against,
                         "nrmse": error.nrmse,
                         "nrmse_rms": error.nrmse_rms,
                         "nrmse_mean": error.nrmse_mean,
                         "max_error": error.max_error,
-                        "seconds": _seconds(generation, method, name, study),
+                        "seconds": generation.seconds[method, source_of(study, name)],
                     }
                 )
     return rows
 
 
-def _seconds(generation: Generation, method: str, measured_name: str, study: Study) -> float:
-    """Wall time of the field that a measured figure comes from."""
+def state_key(point: Sequence[float]) -> str:
+    """A state as `metrics.csv` names it, with all digits."""
+    return ":".join(f"{part:.15g}" for part in point)
+
+
+def point_of(key: str) -> list[float]:
+    """The state that `state_key` named."""
+    return [float(part) for part in key.split(":")]
+
+
+def source_of(study: FieldStudy, figure: str) -> str:
+    """The field that a measured figure comes from; an empty text if none of the study does."""
     for name, table in study.fields.items():
-        if measured_name == name or measured_name in table.derived or measured_name.startswith(f"{name}_"):
-            return generation.seconds[method, name]
-    raise InputError(f"no field gave {measured_name!r}")
+        names = SYMMETRIC_TENSOR if table.derived else None
+        component = figure.removeprefix(f"{name}_")
+        if figure == name or figure in table.derived:
+            return name
+        if table.components and component != figure and (names is None or component in names):
+            return name
+    return ""
 
 
-def state_text(state: Any) -> str:
-    """A row's state: a number, or the text that several coordinates are."""
-    return state if isinstance(state, str) else f"{state:g}"
+def check_tolerances(study: FieldStudy, rivals: Collection[str]) -> None:
+    """Refuse tolerances without a bound, and those that fit no figure; before anything is solved.
+
+    Args:
+        study: the study.
+        rivals: names of the rivals that its known states admit.
+
+    Raises:
+        InputError: names the tolerance, its key and what there is.
+    """
+    methods = [*METHODS, *rivals]
+    for tolerance in study.tolerances:
+        name = f"tolerance {tolerance.name!r}"
+        if tolerance.nrmse is None and tolerance.rival_factor is None:
+            raise InputError(f"{name} has no bound: give nrmse or rival_factor")
+        checks: list[tuple[str, Sequence[str], Collection[str]]] = [
+            ("methods", tolerance.methods, methods),
+            ("rivals", tolerance.rivals, rivals),
+            ("fields", [figure for figure in tolerance.fields if not source_of(study, figure)], study.headlines),
+        ]
+        for key, given, there in checks:
+            for item in given:
+                if item not in there:
+                    raise InputError(f"{name} fits no figure: {key}: no {item!r}; there are: {', '.join(there)}")
+        for state in tolerance.states:
+            if state not in study.points or study.split(state) not in tolerance.splits:
+                raise InputError(
+                    f"{name} fits no figure: states: {state_text(state)} is none of its splits "
+                    f"({', '.join(tolerance.splits)})"
+                )
+        if not any(study.asked(split) for split in tolerance.splits):
+            raise InputError(f"{name} fits no figure: splits: no state is in {', '.join(tolerance.splits) or 'none'}")
+        if not tolerance.methods or (tolerance.against == "fem" and "pinn" not in tolerance.methods):
+            raise InputError(f"{name} fits no figure: methods: the networks alone are held against fem: add 'pinn'")
 
 
 def averaged(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
@@ -88,31 +114,35 @@ def averaged(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:
     ]
 
 
-def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str] = RIVALS) -> Verdict:
+def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str]) -> Verdict:
     """Hold the figures against one tolerance; `rivals` are the methods that count as such."""
-    limits, checked = [], []
+    states = [state_key(point) for point in tolerance.states]
+    rows = [row for row in rows if not states or row["state"] in states]
     rows = averaged(rows, tolerance.splits) if tolerance.mean else rows
-    for row in rows:
-        if (
-            row["method"] in tolerance.methods
-            and row["split"] in tolerance.splits
-            and row["against"] == tolerance.against
-            and (not tolerance.fields or row["field"] in tolerance.fields)
-            and (not tolerance.states or row["state"] in tolerance.states)
-        ):
-            checked.append(row)
-            limits.append(_limit(tolerance, row, rows, rivals))
+    checked = [
+        row
+        for row in rows
+        if row["method"] in tolerance.methods
+        and row["split"] in tolerance.splits
+        and row["against"] == tolerance.against
+        and (not tolerance.fields or row["field"] in tolerance.fields)
+    ]
     if not checked:
         raise InputError(f"tolerance {tolerance.name!r} fits no figure of this study: check its fields and splits")
+    limits = [_limit(tolerance, row, rows, rivals) for row in checked]
     ratios = [row["nrmse"] / limit for row, limit in zip(checked, limits, strict=True)]
     texts = [
-        f"{row['method']} {row['field']} at {state_text(row['state'])}: {100 * row['nrmse']:.4f} % "
-        f"(limit {100 * limit:.4f} %)"
+        f"{row['method']} {row['field']} at {row_text(row)}: {100 * row['nrmse']:.4f} % (limit {100 * limit:.4f} %)"
         for row, limit in zip(checked, limits, strict=True)
     ]
     failures = tuple(text for text, ratio in zip(texts, ratios, strict=True) if not ratio <= 1.0)
     worst = max(range(len(ratios)), key=lambda item: ratios[item])
     return Verdict(tolerance.name, not failures, _limit_text(tolerance), texts[worst], failures)
+
+
+def row_text(row: Row) -> str:
+    """The state of a figure for readers; a mean has none."""
+    return "mean" if row["state"] == "mean" else state_text(point_of(row["state"]))
 
 
 def _limit(tolerance: ToleranceTable, row: Row, rows: Sequence[Row], known: Collection[str]) -> float:
@@ -126,8 +156,6 @@ def _limit(tolerance: ToleranceTable, row: Row, rows: Sequence[Row], known: Coll
             and other["state"] == row["state"]
         ]
         limits.append(max(tolerance.rival_floor, tolerance.rival_factor * min(rivals)))
-    if not limits:
-        raise InputError(f"tolerance {tolerance.name!r} has no bound: give nrmse or rival_factor")
     return min(limits)
 
 
@@ -141,28 +169,11 @@ def _limit_text(tolerance: ToleranceTable) -> str:
     return " and ".join(parts)
 
 
-def admissibility(study: Study, model: ReferenceModel, reference: States, generation: Generation) -> list[Row]:
-    """Physical admissibility of each method's held-out states, and of the reference itself."""
-    check = model.admissibility()
-    figures: list[Row] = []
-    sources: dict[str, States] = {"reference": reference, **generation.states}
-    for value in study.states.held_out:
-        for method, states in sources.items():
-            fields = {name: states.field(name).values[states.index(value)] for name in study.fields}
-            figures += [
-                {"state": value, "method": method, "figure": figure, "value": number}
-                for figure, number in check(value, fields).items()
-            ]
-    return figures
-
-
-def best_rival(rows: Sequence[Row], rivals: Collection[str] = RIVALS) -> str:
+def best_rival(rows: Sequence[Row], rivals: Collection[str]) -> str:
     """The rival with the least mean NRMSE over all held-out figures."""
-
-    present = {row["method"] for row in rows}
 
     def mean(method: str) -> float:
         figures = [row["nrmse"] for row in rows if row["method"] == method and row["split"] != "known"]
         return sum(figures) / len(figures)
 
-    return min((rival for rival in rivals if rival in present), key=mean)
+    return min(rivals, key=mean)

@@ -1,17 +1,18 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.generate import Networks
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States, labels_on_points
-from cmgai_fem.study.field_file import CalibrationTable, FieldTable, PinnTable, Study
-from cmgai_fem.study.fields import generate_for, request_of
-from cmgai_fem.study.generation import Request, derive, generate, measured
+from cmgai_fem.study.field_file import CalibrationTable, FieldStudy, FieldTable, PinnTable, StatesTable
+from cmgai_fem.study.generation import Generation, derive, generate_fields, measured
 
 KNOWN = [100.0, 250.0, 400.0, 550.0, 700.0]
 HELD_OUT = [325.0, 775.0]
@@ -32,7 +33,7 @@ def reference(poisoned: bool = False) -> States:
     return States.of(labels_on_points(X[:, None]), Coordinate("temperature", "degC"), values, fields)
 
 
-STUDY = Study(
+STUDY = FieldStudy(
     name="synthetic",
     title="Synthetic",
     coordinate={"name": "temperature", "unit": "degC"},
@@ -41,6 +42,14 @@ STUDY = Study(
     fields={"stress": {"components": True, "derived": ["von_mises"]}},
     calibration=CalibrationTable(dampings=[], pseudo_times=[]),
 )
+SCALAR = STUDY.model_copy(
+    update={"fields": {"xx": FieldTable()}, "states": StatesTable(known=KNOWN, interpolation=[325.0])}
+)
+
+
+def generated(states: States, study: FieldStudy = STUDY, checkpoints: Path | None = None) -> Generation:
+    networks = Networks(settings=TrainingSettings(**study.pinn.training), checkpoints=checkpoints)
+    return generate_fields(states.at(KNOWN), study, networks, silent)
 
 
 def silent(_: str) -> None:
@@ -56,21 +65,20 @@ def counted(monkeypatch) -> list[int]:
             trained.append(problem.states.labels.count)
         return solve(problem, method, **options)
 
-    monkeypatch.setattr("cmgai_fem.generation.solve", spy)
+    monkeypatch.setattr("cmgai_fem.solve.solve", spy)
     return trained
 
 
 def test_the_study_file_says_how_the_networks_are_trained(monkeypatch):
     trained = counted(monkeypatch)
-    known = reference().at(KNOWN)
-    scalar = replace(known, fields={"xx": Field(known.field("stress").values[..., :1], "Pa", ("",))})
-    asked = Request({"xx": FieldTable()}, (325.0,), calibration=STUDY.calibration)
+    whole = reference()
+    scalar = replace(whole, fields={"xx": Field(whole.field("stress").values[..., :1], "Pa", ("",))})
     table = PinnTable(encoding="fourier", hidden=[4], frequencies=2)
-    one = generate(scalar, replace(asked, training=TrainingSettings(**table.training)), silent)
+    one = generated(scalar, SCALAR.model_copy(update={"pinn": table}))
     # Each field by itself, on all of its labels.
     assert set(trained) == {len(X)}
     trained.clear()
-    modes = generate(scalar, asked, silent)
+    modes = generated(scalar, SCALAR)
     assert set(trained) == {len(KNOWN)}
     made, expected = (found.states["pinn"].field("xx").values for found in (one, modes))
     assert made == pytest.approx(expected, abs=2e-3 * np.ptp(expected))
@@ -85,13 +93,11 @@ def test_training_keys_change_the_hash_and_their_absence_does_not():
 
 
 def test_a_killed_study_goes_on_with_its_trainings(monkeypatch, tmp_path):
-    whole = generate_for(STUDY, reference(), "cpu", silent)
-    request = request_of(STUDY, "cpu", tmp_path / "training")
-    known = reference().at(KNOWN)
-    generate(known, request, silent)
+    whole = generated(reference())
+    generated(reference(), checkpoints=tmp_path / "training")
     kept = {path: path.read_bytes() for path in (tmp_path / "training").iterdir()}
     assert kept
-    again = generate(known, request, silent)
+    again = generated(reference(), checkpoints=tmp_path / "training")
     assert {path: path.read_bytes() for path in (tmp_path / "training").iterdir()} == kept
     for states in (again.states, whole.states):
         np.testing.assert_array_equal(
@@ -101,17 +107,18 @@ def test_a_killed_study_goes_on_with_its_trainings(monkeypatch, tmp_path):
 
 def test_poison_in_the_held_out_states_changes_nothing():
     """NaN planted in every held-out state: were one of them read, some generated field would show it."""
-    clean, poisoned = (generate_for(STUDY, reference(poison), "cpu", silent) for poison in (False, True))
+    clean, poisoned = (generated(reference(poison)) for poison in (False, True))
     assert clean.states.keys() == poisoned.states.keys()
     for method, states in clean.states.items():
         made = states.field("stress").values
         assert np.all(np.isfinite(made))
         assert np.array_equal(made, poisoned.states[method].field("stress").values), method
-    assert clean.calibrations == poisoned.calibrations
+    calibrations = [[generator.calibration for *_, generator in found.sides()] for found in (clean, poisoned)]
+    assert calibrations[0] == calibrations[1] and len(calibrations[0]) == 2
 
 
 def test_both_transports_generate_a_smooth_field_and_agree():
-    generation = generate_for(STUDY, reference(), "cpu", silent)
+    generation = generated(reference())
     for value in HELD_OUT:
         truth = stress(value)
         made = {m: generation.states[m].field("stress").values[generation.states[m].index(value)] for m in METHODS}
@@ -125,9 +132,8 @@ def test_both_transports_generate_a_smooth_field_and_agree():
 
 
 def test_von_mises_comes_from_the_generated_components_of_every_method():
-    known = reference().at(KNOWN)
-    request = Request(STUDY.fields, (325.0,), calibration=CalibrationTable(dampings=[], pseudo_times=[]))
-    for states in generate(known, request, silent).states.values():
+    inside = STUDY.model_copy(update={"states": SCALAR.states})
+    for states in generated(reference(), inside).states.values():
         components = states.field("stress").values
         assert states.field("von_mises").values[..., 0] == pytest.approx(von_mises(components), rel=1e-14)
 

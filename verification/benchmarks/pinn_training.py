@@ -24,9 +24,9 @@ from cmgai_fem.fem.solver import solve_fem
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.pinn.networks import TimeFeatures
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Array, Coordinate
-from cmgai_fem.study.field_file import load_study
-from cmgai_fem.study.file import find_study
+from cmgai_fem.states.states import Array
+from cmgai_fem.study.field_file import FieldStudy
+from cmgai_fem.study.file import find_study, read_study, validated
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 
@@ -67,12 +67,14 @@ def study_task(*overrides: str) -> Task:
     Args:
         overrides: of the study file's keys, "table.key=value".
     """
-    study = load_study(find_study("thermal-stress"), overrides)
-    coordinate = Coordinate(study.coordinate.name, study.coordinate.unit)
-    model = load_model(study.kind, study.parameters)
+    path = find_study("thermal-stress")
+    study = validated(FieldStudy, path, read_study(path, overrides))
+    values = [point[0] for point in sorted(study.states.known)]
+    model = load_model(study.kind, study.parameters(study.states.known[0]))
     with tempfile.TemporaryDirectory() as folder:
-        known, _ = solve_reference(model, coordinate, sorted(study.states.known), 1, Path(folder), lambda _: None)
-    problem, between = Problem(known.only("stress"), force=Least(ORDER)), sorted(study.states.interpolation)
+        known, _ = solve_reference(model, study.axes.each[0], values, 1, Path(folder), lambda _: None)
+    problem = Problem(known.only("stress"), force=Least(ORDER))
+    between = [point[0] for point in sorted(study.states.interpolation)]
     elements = solve_fem(problem)
     return Task(problem, between, np.array([elements.at(value) for value in between]))
 

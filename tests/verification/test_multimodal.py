@@ -1,0 +1,151 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.study.file import find_study, read_study, studies_folder, validated
+from cmgai_fem.study.pipelines import study_module
+from cmgai_fem.study.run import Options, run_study
+
+STUDY = studies_folder() / "multimodal"
+pipeline, law_comparison = study_module(STUDY, "pipeline"), study_module(STUDY, "law_comparison")
+PROBLEMS = study_module(STUDY, "problems").PROBLEMS
+strongest_within_error = study_module(STUDY, "fits").strongest_within_error
+
+TINY = """
+name = "tiny"
+title = "A tiny study"
+
+[full]
+seeds = 2
+samples = { pitchfork = [120] }
+steps = 60
+hidden = [12, 12]
+penalty_weights = [0.1, 1.0]
+conditions = 4
+draws_1d = 200
+draws = 40
+test_samples = 100
+workers = 1
+
+[[tolerances]]
+case = "pitchfork"
+samples = 120
+method = "mixture, priors"
+measure = "W1"
+at_most = 10.0
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A study file of one's own, beside the study's modules, somewhere else."""
+    folder = tmp_path / "tiny"
+    shutil.copytree(STUDY, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "study.toml").write_text(TINY)
+    return folder / "study.toml"
+
+
+def shipped(*overrides: str, quick: bool = False):
+    path = find_study("multimodal")
+    return validated(pipeline.Study, path, read_study(path, overrides, quick))
+
+
+def test_the_shipped_study_file_is_valid_and_states_the_targets():
+    study, quick = shipped(), shipped(quick=True)
+    assert set(study.full.samples) == set(PROBLEMS) == set(quick.full.samples)
+    assert all({60, 500, 5000} <= set(sizes) for sizes in study.full.samples.values())
+    assert any(tolerance.measure == "W1" and tolerance.at_most == 0.02 for tolerance in study.tolerances)
+    assert all(len(sizes) == 1 for sizes in quick.full.samples.values()) and quick.full.workers == 1
+    assert {tolerance.samples for tolerance in quick.tolerances} == {300}
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("full.samples.pitchfork=[60]", "tolerance 1 .* no samples 2000 where it looks, but 60"),
+        ("full.samples={duffing=[60]}", "no case 'pitchfork' where it looks, but 'strip_fields'"),
+        ("full.fields.unseen=[140.0]", "tolerance 5 .* no case 'strip_fields'"),
+        ("full.samples.wave=[60]", "no problem 'wave'; there are pitchfork"),
+        ("full.samples.pitchfork=[]", "full.samples.pitchfork: .*at least 1 item"),
+        ("full.steps=0", "full.steps: .*greater than or equal to 1"),
+    ],
+)
+def test_what_fits_no_figure_is_refused_before_anything_is_trained(override, problem, tmp_path):
+    with pytest.raises(InputError, match=problem):
+        run_study("multimodal", Options(out=tmp_path / "out", overrides=[override]), lambda line: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_true_samples_are_judged_to_be_near_the_law():
+    problem = PROBLEMS["pitchfork"]
+    plan = shipped("full.conditions=4", "full.draws_1d=200", "full.draws=40", "full.test_samples=100").full
+    reference = pipeline.make_reference(problem, plan, np.random.default_rng(0))
+    truth, one_sided, hilltop = (
+        law_comparison.judge(problem, reference, [change(values) for values in reference.fresh])
+        for change in (np.copy, np.abs, np.zeros_like)
+    )
+    assert truth["W1"] < 0.06 and truth["lost modes"] == 0.0 and truth["trapped share"] < 0.01
+    assert one_sided["lost modes"] == 2.0 and one_sided["share error"] == pytest.approx(0.38, abs=0.06)
+    assert hilltop["trapped share"] == 1.0 and hilltop["W1"] > 5.0 * truth["W1"]
+    assert set(truth) == set(law_comparison.law_measures(problem, reference.conditions))
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_measures_are_planned_as_they_are_measured(name):
+    """One early condition, where no mode is apart, and ten."""
+    problem, rng = PROBLEMS[name], np.random.default_rng(1)
+    for count in (1, 10):
+        conditions = problem.test_conditions(count)
+        laws = [problem.conditional(at, 60, rng) for at in conditions]
+        reference = law_comparison.Reference(conditions, laws, laws, conditions, np.stack([law[0] for law in laws]))
+        measured = law_comparison.judge(problem, reference, laws)
+        assert set(measured) == set(law_comparison.law_measures(problem, conditions))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_run_by_path_writes_its_folder_and_succeeds_where_all_tolerances_hold(tiny, tmp_path, workers):
+    pytest.importorskip("torchcfm")
+    pytest.importorskip("torchdiffeq")
+    state = torch.get_rng_state()
+    lines: list[object] = []
+    options = Options(out=tmp_path / "out", seed=4, overrides=[f"full.workers={workers}"])
+    found, folder = run_study(str(tiny), options, lines.append)
+    assert found.passed and folder == tmp_path / "out"
+    assert torch.equal(state, torch.get_rng_state())
+    assert sum(str(line).startswith("pitchfork: 120 samples") for line in lines) == 4
+    with (folder / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    methods = {row["method"] for row in rows}
+    assert methods == {
+        "fresh samples", "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
+    }  # fmt: skip
+    measured = {(row["case"], int(row["samples"]), row["method"], row["measure"]) for row in rows}
+    assert measured == set(validated(pipeline.Study, tiny, read_study(tiny)).full.quantities())
+    sizes = {row["method"]: float(row["value"]) for row in rows if row["measure"] == "parameters"}
+    assert sizes["flow matching"] == pytest.approx(sizes["mixture"], rel=0.1)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["provenance"]["seed"] == 4 and len(record["tolerances"]) == 1
+    page = (folder / "report.html").read_text()
+    assert "data:image/png;base64," in page and "the stated tolerance holds" in page
+
+
+def test_strongest_prior_within_one_error_is_taken():
+    rng = np.random.default_rng(0)
+    best = torch.tensor(rng.normal(size=200))
+    wobble = torch.tensor(rng.normal(size=200)) * 0.5
+    wobble = wobble - wobble.mean()
+    clearly_worse = best - 1.0 + wobble
+    assert strongest_within_error(torch.stack([best, best + wobble - 0.001, clearly_worse])) == 1
+    assert strongest_within_error(torch.stack([best, clearly_worse, clearly_worse])) == 0
+
+
+@pytest.mark.slow
+def test_quick_study_holds_its_tolerances(tmp_path):
+    pytest.importorskip("torchcfm")
+    pytest.importorskip("torchdiffeq")
+    assert run_study("multimodal", Options(out=tmp_path, quick=True), lambda line: None)[0].passed

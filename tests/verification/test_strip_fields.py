@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import torch
+
+from cmgai_fem.distributions.mixture_density import Mixture
+from cmgai_fem.distributions.optimal_transport import Gaussian
+from cmgai_fem.distributions.training import Budget
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+
+STUDY = studies_folder() / "multimodal"
+fields_study, known_states = (study_module(STUDY, name) for name in ("fields_study", "known_state_methods"))
+FieldsPlan = fields_study.FieldsPlan
+judge_fields, run_monte_carlo, study_fields = (
+    fields_study.judge_fields, fields_study.run_monte_carlo, fields_study.study_fields
+)  # fmt: skip
+Clouds, transport_cloud = known_states.Clouds, known_states.transport_cloud
+interpolate_normals, normal_law = known_states.interpolate_normals, known_states.normal_law
+Setup = study_module(STUDY, "fits").Setup
+GAUGE_ERRORS, StripFields = (
+    getattr(study_module(STUDY, "problems.strip_fields"), name) for name in ("GAUGE_ERRORS", "StripFields")
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return StripFields(unseen=(92.5, 140.0))
+
+
+@pytest.fixture(scope="module")
+def truth(problem):
+    return run_monte_carlo(problem, 30, np.random.default_rng(8))
+
+
+def test_specimens_are_drawn_at_known_pulls_alone(problem):
+    x, u, heat = problem.sample(20, np.random.default_rng(1))
+    assert sorted(x[:, 0]) == sorted(list(problem.known) * 4)
+    assert not set(problem.unseen) & set(x[:, 0]) and u.shape == (20, 6) and set(heat) == {0, 1}
+    apart = problem.modes(x, u)
+    np.testing.assert_array_equal(apart[apart >= 0], heat[apart >= 0])
+
+
+def test_modes_are_orthonormal_and_fields_come_back(problem):
+    volumes = problem.strip.volumes
+    for modes in (problem.basis.plastic, problem.basis.residual):
+        gram = np.einsum("iPc,jPc,P->ij", modes.shapes, modes.shapes, volumes / volumes.sum())
+        np.testing.assert_allclose(gram, np.eye(3), atol=1e-10)
+    coefficients = np.array([[0.5, -0.2, 0.1, 3.0, 1.0, -0.5]])
+    plastic, residual = problem.basis.fields(coefficients)
+    np.testing.assert_allclose(problem.basis.coefficients(volumes, plastic[0], residual[0]), coefficients[0], atol=1e-9)
+
+
+def test_coefficients_describe_the_solved_fields_and_are_tied_by_equilibrium(problem):
+    """What three modes leave out is small, and so is the mismatch of a solved field; an untied field's is not."""
+    pulls = [105.0, 125.0]
+    response = problem.respond(pulls, 250.0, 5000.0)
+    clean = problem.read(pulls, response, None)
+    plastic, residual = problem.basis.fields(clean)
+    np.testing.assert_allclose(plastic, response.plastic_strain, atol=0.2 * np.abs(response.plastic_strain).max())
+    found = np.stack([problem.stress(pull, field[None])[0] for pull, field in zip(pulls, residual, strict=True)])
+    volumes = problem.strip.volumes
+    missed = np.einsum("sPc,P->", (found - response.stress) ** 2, volumes) / np.einsum(
+        "sPc,P->", response.stress**2, volumes
+    )
+    assert np.sqrt(missed) < 0.01
+    x = np.array(pulls)[:, None]
+    assert (problem.residual(x, clean) < 1.0).all()
+    apart = clean.copy()
+    apart[:, 3] += 5.0
+    assert (problem.residual(x, apart) > 2.0).all()
+
+
+def test_priors_are_zero_where_stress_and_strain_belong_together(problem):
+    plastic = torch.tensor([[[0.4, 0.1, 0.0], [1.0, -0.1, 0.1]]], dtype=torch.float64)
+    basis = problem.basis
+    tied = torch.tensor(basis.offset) + plastic @ torch.tensor(basis.tie).mT
+    means = torch.cat([plastic, tied], dim=-1)
+    off = means.clone()
+    off[..., 3] += 2.0
+    x = torch.tensor([[100.0]], dtype=torch.float64)
+    (equilibrium,) = problem.priors()
+    assert len(problem.regime_priors()) == 3
+
+    def penalty(at: torch.Tensor) -> list[float]:
+        mixture = Mixture(torch.zeros(1, 2, dtype=torch.float64), at, torch.ones_like(at))
+        return equilibrium.penalty(x, mixture, lambda axis, order=1: pytest.fail("no slope is needed"))[0].tolist()
+
+    assert penalty(means) == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert penalty(off) == pytest.approx([4.0 / 3.0, 4.0 / 3.0])
+
+
+def test_fresh_specimens_are_nearer_the_truth_than_those_of_another_pull(problem, truth):
+    fresh = judge_fields(problem, truth, [0], truth.reference.fresh[:1])
+    other = judge_fields(problem, truth, [0], truth.reference.fresh[1:])
+    for measure in ("W1", "W2", "W2 plastic 1", "95 % plastic strain"):
+        assert fresh[measure] < 0.3 * other[measure]
+    assert truth.fields.shape[:3] == (2, 2, 3) and (np.diff(truth.fields, axis=2) >= 0.0).all()
+    np.testing.assert_array_equal(truth.reference.only([1]).x, np.full((30, 1), 140.0))
+
+
+def test_clouds_that_drift_at_constant_speed_are_carried_exactly():
+    rng = np.random.default_rng(2)
+    cloud, drift = rng.normal(size=(40, 2)), np.array([0.3, -0.1])
+    states = np.array([0.0, 1.0, 2.0, 4.0])
+    clouds = Clouds(states, [rng.permutation(cloud + s * drift) for s in states])
+    found = transport_cloud(clouds, [3.0, 5.0], np.ones(2))
+    for s, moved in zip((3.0, 5.0), found, strict=True):
+        expected = cloud + s * drift
+        order = np.lexsort(moved.T), np.lexsort(expected.T)
+        np.testing.assert_allclose(moved[order[0]], expected[order[1]], atol=1e-6)
+
+
+def test_normals_between_states_are_mccanns():
+    first, last = Gaussian(np.zeros(2), np.eye(2)), Gaussian(np.array([2.0, 0.0]), np.diag([9.0, 1.0]))
+    middle = interpolate_normals(np.array([0.0, 1.0]), [first, last], 0.5)
+    np.testing.assert_allclose(middle.mean, [1.0, 0.0])
+    np.testing.assert_allclose(middle.covariance, np.diag([4.0, 1.0]))
+    beyond = interpolate_normals(np.array([0.0, 1.0]), [first, last], 1.5)
+    np.testing.assert_allclose(beyond.covariance, np.diag([16.0, 1.0]))
+    sampled = normal_law(np.random.default_rng(0).normal(size=(4000, 2)) * [3.0, 0.1])
+    np.testing.assert_allclose(np.sqrt(np.diag(sampled.covariance)), [3.0, 0.1], rtol=0.05)
+
+
+def test_gauge_errors_are_small_beside_the_scatter(truth):
+    assert (truth.reference.laws[0].std(axis=0) > 1.2 * GAUGE_ERRORS).all()
+
+
+def test_study_measures_every_method_inside_and_outside():
+    pytest.importorskip("torchcfm")
+    pytest.importorskip("torchdiffeq")
+    plan = FieldsPlan(samples=[40], specimens=20, known=[70.0, 85.0, 100.0, 115.0], unseen=[92.5, 125.0])
+    found = study_fields(plan, Setup((3,), (8, 8), Budget(20), (0.1, 1.0), torch.device("cpu")))
+    assert {row.case for row in found.rows} == {"strip_fields", "strip_fields, outside"}
+    assert {row.method for row in found.rows} == {
+        "fresh samples", "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching",
+        "normal per state", "CM-GAI",
+    }  # fmt: skip
+    assert all(np.isfinite(row.value) for row in found.rows)
+    assert {row.quantity for row in found.rows} == set(plan.quantities())
+    assert len(found.tables) == 6 and set(found.figures) == {"strip_fields", "strip_laws"}
+    assert len(found.figures["strip_fields"].axes) == 3 * 9
