@@ -23,7 +23,7 @@ from cmgai_fem.study.generation import Generation, derive, generate_fields
 from cmgai_fem.study.paraview import write_paraview
 from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.study.sections import make_sections
-from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_tolerances, compare, judge, state_key
+from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_ranges, check_tolerances, compare, judge, state_key
 from cmgai_fem.writing import write_table
 
 Study = FieldStudy
@@ -43,6 +43,8 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     if tools.device != "cpu" and len(study.axes) > 1:
         raise InputError(f"--device {tools.device}: the small networks of several coordinates train on the CPU")
     reference, solved = solve_states(study, tools.ranks, tools.folder / "reference", tools.say)
+    reference = derive(reference, study.fields)
+    check_ranges(study, reference)
     checkpoints = tools.folder / "training"
     if checkpoints.is_dir():
         tools.say("the trainings of an interrupted run go on where they were")
@@ -53,7 +55,6 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     ablated = ablate(reference, networks, generation, tools.ablate, tools.say)
     if ablated:
         write_table(tools.folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
-    reference = derive(reference, study.fields)
     rows = compare(study, reference, generation)
     verdicts = [judge(tolerance, rows, rivals) for tolerance in study.tolerances]
     figures = admissibility(study, reference, generation)
