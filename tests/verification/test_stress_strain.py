@@ -122,7 +122,7 @@ def test_one_case_from_file_to_page(tmp_path: Path) -> None:
     overrides = [
         "tests.points=12", "tests.repeats=2", "measured=none.csv",
         'cases=[{material="steel_4340", split="temperature", temperatures=[300.0, 400.0, 500.0, 600.0], rates=[1.0], '
-        "held_out=[[700.0, 1.0]]}]",
+        "held_out=[[700.0, 1.0], [250.0, 1.0], [720.0, 1.0]]}]",
     ]  # fmt: skip
     found, folder = run_study(str(FOLDER), Options(tmp_path, seed=3, overrides=overrides), lambda line: None)
     run = json.loads((folder / "run.json").read_text())
@@ -130,15 +130,18 @@ def test_one_case_from_file_to_page(tmp_path: Path) -> None:
     assert run["notes"][-1] == "measured points: no file none.csv, their table is left out"
     assert [section.title for section in found.sections] == ["steel 4340 temperature", "Bands of 95 %", "Notes"]
     table = found.sections[0].tables[0]
-    errors = {row["method"]: row["nrmse"] for row in found.rows if row["against"] == "reference"}
-    assert ("FEM transport", f"{100 * errors['fem']:.2f}") in table.rows
+    assert table.columns[1:] == ("700 K, 1 /s", "250 K, 1 /s", "720 K, 1 /s")
+    errors = {row["temperature"]: row["nrmse"] for row in found.rows if row["method"] == "fem"}
+    assert ("FEM transport", *(f"{100 * errors[value]:.2f}" for value in (700.0, 250.0, 720.0))) in table.rows
     assert {table.rows[row][0] for row in table.marked} == {
         "FEM transport", "PINN transport", "PINN transport against FEM"
     }  # fmt: skip
     assert "http:" not in (page := (folder / "report.html").read_text())
     assert "https:" not in page
     generated = list(csv.DictReader((folder / "generated.csv").read_text().splitlines()))
-    assert {(row["method"], float(row["temperature"])) for row in generated} == {("fem", 700.0), ("pinn", 700.0)}
+    assert {(row["method"], float(row["temperature"])) for row in generated} == {
+        (method, value) for method in ("fem", "pinn") for value in (700.0, 250.0, 720.0)
+    }
 
 
 def test_ranks_mean_nothing_here() -> None:

@@ -134,16 +134,19 @@ def _generate(case: CaseTable, table: CurveTests, solvers: Mapping[str, Solver],
     layout = StateLayout.of(curves)
     # The state of the case, by its values of the coordinates that the curves are carried along.
     asked = {state if corner else (state[table.axis(case.split)],): state for state in case.asked}
-    made = _Generation(curves, {}, _rivals(curves, asked), {})
+    generators, calibration = {}, {}
     for group in layout.alike(list(asked)):
         generator = layout.generator(group, layout.trials(group), curves.hardens)
-        made.calibration.update(generator.describe())
+        calibration |= generator.describe()
+        generators |= dict.fromkeys(group, generator)
         for line in generator.lines():
             report(line)
-        for method, solver in solvers.items():
-            for state in group:
-                made.generated[method, asked[state]] = generator.at(state, solver)
-    return made
+    generated = {
+        (method, state): generators[place].at(place, solver)
+        for method, solver in solvers.items()
+        for place, state in asked.items()
+    }
+    return _Generation(curves, generated, _rivals(curves, asked), calibration)
 
 
 def _rivals(curves: MeanCurves, asked: Mapping[tuple[float, ...], State]) -> dict[tuple[str, State], Array]:
