@@ -22,9 +22,9 @@ from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.rivals import RIVALS
+from cmgai_fem.rivals import RIVALS, Rival
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, States
+from cmgai_fem.states.states import Array, IntArray, States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
@@ -305,7 +305,6 @@ def compete(problem: Problem, points: Array, names: Sequence[str]) -> Rivalry:
     labels, components = known.shape[1:]
     snapshots, volumes = known.reshape(len(known), -1), np.repeat(states.labels.weights, components)
     seen = sample(problem)
-    few, shares = seen.known.values.reshape(len(known), -1), np.repeat(shares_of(seen), components)
     fields: dict[str, Array] = {}
     errors: dict[str, dict[bool, float]] = {}
     seconds: dict[str, float] = {}
@@ -322,14 +321,25 @@ def compete(problem: Problem, points: Array, names: Sequence[str]) -> Rivalry:
                 trials = None
             else:
                 trials = trials_for(states, np.array(group))
-                wrong = rival.left_out(states.values, few, np.repeat(seen.states.labels.weights, components), trials)
-                errors[name][inside] = float(np.sqrt(np.sum(wrong**2 @ shares) / len(trials)))
+                errors[name][inside] = _left_out_error(rival, seen, trials)
             predict = rival.fit(states.values, snapshots, volumes, trials)
             made[rows] = predict(np.array(group)).reshape(len(group), labels, components)
         for row, point in enumerate(points):
             made[row] = problem.admissible.project(point, made[row], states.values, known)
         fields[name], seconds[name] = made, time.perf_counter() - start
     return Rivalry(fields, errors, seconds)
+
+
+def _left_out_error(rival: Rival, problem: Problem, trials: IntArray) -> float:
+    """Root mean square error of a rival at states left out, projected on the bounds, relative to the known range."""
+    known, values, labels = problem.known.values, problem.states.values, problem.states.labels
+    snapshots, volumes = known.reshape(len(known), -1), np.repeat(labels.weights, known.shape[2])
+    wrong = rival.left_out(values, snapshots, volumes, trials).reshape(len(trials), *known.shape[1:])
+    for place, row in enumerate(trials if problem.admissible.bounds and np.all(np.isfinite(wrong)) else ()):
+        stay = np.delete(np.arange(len(known)), row)
+        made = problem.admissible.project(values[row], known[row] + wrong[place], values[stay], known[stay])
+        wrong[place] = made - known[row]
+    return float(np.sqrt(np.einsum("tlc,l->", wrong**2, shares_of(problem)) / len(trials)))
 
 
 def _row(points: Array, point: Array) -> int:
