@@ -1,5 +1,7 @@
 """One door to both discretisations, and networks that learn unit states once for all fields."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def test_unit_states_are_trained_once_for_a_choice(monkeypatch: pytest.MonkeyPat
         seen.append(problem.field)
         return solve(problem, method, **options)
 
-    monkeypatch.setattr("cmgai_fem.solve.solve", counting)
+    monkeypatch.setattr(sys.modules[Solver.__module__], "solve", counting)
     solver = Solver("pinn")
     for labels in (3, 8):
         solver(Problem(states(labels), force=Least(0)))

@@ -21,12 +21,17 @@ from cmgai_fem.transport.solution import Solution
 Solve = Callable[[Problem], Solution]
 # Up to this many candidates the generated fields are projected on what is admissible before they are compared.
 PROJECTED = 1000
+# Ranges whose squares are numbers.
+SMALLEST = 1e-150
 
 
 def shares_of(problem: Problem) -> Array:
     """(L,) share of each label in the mean of squared errors, relative to the known range; components count alike."""
     known, weights = problem.known.values, problem.states.labels.weights
-    return np.asarray(weights / weights.sum() / known.shape[2] / (float(np.ptp(known)) or 1.0) ** 2)
+    span = float(np.ptp(known)) or 1.0
+    if not SMALLEST < span < 1.0 / SMALLEST:
+        raise InputError(f"field {problem.field!r}: its known range, {span:g}, has no square: give it in another unit")
+    return np.asarray(weights / weights.sum() / known.shape[2] / span**2)
 
 
 @dataclass(frozen=True)

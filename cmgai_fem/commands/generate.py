@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.trials import sides
-from cmgai_fem.commands.inputs import Inputs, joined
+from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import fingerprint, finished, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
@@ -21,10 +21,10 @@ from cmgai_fem.generate import Generated, Generator, Networks
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.states import Array
+from cmgai_fem.study.field_file import Point, state_text
 
 # Rivals that seek what they choose anew for every state that is left out: minutes where all others take a second.
 SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
-Point = tuple[float, ...]
 Report = Callable[[str], None]
 
 
@@ -157,7 +157,7 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
 
 def describe_states(states: FileStates, report: Report) -> None:
     """Lines that say what was read and mapped."""
-    listed = ", ".join(joined(value) for value in states.values)
+    listed = ", ".join(state_text(value) for value in states.values)
     report(f"{len(states)} states at {states.coordinates.label()} = {listed}; {states.labels.count} labels")
     for name, mapping in states.mapped.items():
         report(f"mapped to the label mesh of {states.template.name if states.template else ''}: {name}: {mapping}")
@@ -197,7 +197,7 @@ def output_paths(out: Path, targets: Sequence[Point]) -> list[Path]:
         raise InputError("say at which state to generate: --at VALUE")
     for target in targets:
         if not np.all(np.isfinite(target)):
-            raise InputError(f"--at {joined(target)}: not a finite number")
+            raise InputError(f"--at {state_text(target)}: not a finite number")
     if len(targets) > 1 and "{value}" not in out.name:
         raise InputError(f"{len(targets)} states go to several files: put {{value}} into the name given to --out")
     paths = [out.with_name(out.name.replace("{value}", value_text(target))) for target in targets]

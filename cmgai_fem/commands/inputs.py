@@ -3,23 +3,20 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic import Field as Default
+from pydantic import ValidationError, model_validator
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.states.axes import NAMED_KINDS
-from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable
+from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
-from cmgai_fem.transport.laws import Membrane
-
-Point = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,7 @@ class Inputs:
         monotone: coordinates along which the field never decreases.
         ordered: the field never decreases from one component to the next.
         mass_axes: orders of axes, e.g. "yx", in which to try carrying the field as mass.
-        stiffnesses: of the membrane law to try.
-        dampings: to try.
-        pseudo_times: maps to try beside the linear one, names of `NAMED_KINDS`.
+        calibration: what may be chosen beside the order of the force, as in a study.
     """
 
     paths: tuple[Path, ...]
@@ -52,9 +47,7 @@ class Inputs:
     monotone: tuple[str, ...] = ()
     ordered: bool = False
     mass_axes: tuple[str, ...] = ()
-    stiffnesses: tuple[float, ...] = ()
-    dampings: tuple[float, ...] = Search.dampings
-    pseudo_times: tuple[str, ...] = tuple(NAMED_KINDS)
+    calibration: CalibrationTable = attribute(default_factory=CalibrationTable)
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
@@ -68,9 +61,6 @@ class Inputs:
         for axes in self.mass_axes:
             if not axes or len(set(axes)) < len(axes) or set(axes) - set("xyz"):
                 raise InputError(f"mass {printable(axes)!r}: give axes in some order, e.g. x, xy or yx")
-        for kind in self.pseudo_times:
-            if kind not in NAMED_KINDS:
-                raise InputError(f"pseudo-time {printable(kind)!r} is unknown; there are: {', '.join(NAMED_KINDS)}")
 
     @property
     def bounds(self) -> Admissible:
@@ -82,12 +72,7 @@ class Inputs:
     @property
     def search(self) -> Search:
         """What may be chosen beside the order of the force."""
-        return Search(
-            dampings=tuple(damping for damping in self.dampings if damping != 0.0),
-            laws=tuple(Membrane(stiffness) for stiffness in self.stiffnesses),
-            kinds=tuple(NAMED_KINDS[kind] for kind in self.pseudo_times),
-            mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in self.mass_axes),
-        )
+        return self.calibration.search(self.mass_axes)
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
@@ -110,13 +95,8 @@ class Inputs:
             if len(target) != len(self.coordinates):
                 count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
                 wanted = "the states have one coordinate" if count == 1 else f"give {count} values, for"
-                raise InputError(f"--at {joined(target)}: {wanted} {names}")
+                raise InputError(f"--at {state_text(target)}: {wanted} {names}")
         return [tuple(target) for target in at]
-
-
-def joined(target: Sequence[float]) -> str:
-    """A state as the command line writes it, e.g. "325:3"."""
-    return ":".join(f"{part:g}" for part in target)
 
 
 def point(text: str, option: str) -> Point:
@@ -150,7 +130,11 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
             raise InputError("--monotone: say in which coordinates: --monotone-in NAME")
         monotone = coordinates
     values = given.get("values")
-    kinds = tuple(given.get("pseudo-time", NAMED_KINDS))
+    chosen = {
+        key: [item for item in given[option] if item != "linear"]
+        for key, option in (("stiffnesses", "stiffness"), ("dampings", "damping"), ("pseudo_times", "pseudo-time"))
+        if option in given
+    }
     return Inputs(
         tuple(paths),
         given["field"],
@@ -162,9 +146,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         monotone,
         "ordered" in given,
         tuple(given.get("mass", ())),
-        tuple(given.get("stiffness", ())),
-        tuple(given.get("damping", Search.dampings)),
-        tuple(kind for kind in kinds if kind != "linear"),
+        CalibrationTable(**chosen),
     )
 
 
@@ -182,15 +164,11 @@ def single_file(paths: Sequence[Path], what: str) -> Path:
     return paths[0]
 
 
-def _point(value: Any) -> Any:
-    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 class StateTable(Table):
     """`[[states]]`: one snapshot and its state: a number, or a list of one a coordinate."""
 
     file: str
-    value: Annotated[list[float], BeforeValidator(_point)]
+    value: Point
 
 
 class StatesFile(Table):
@@ -248,15 +226,13 @@ class StatesFile(Table):
             self.field,
             self.names,
             tuple(self.units) if self.coordinate is None else (self.coordinate.unit,),
-            tuple(tuple(state.value) for state in self.states),
+            tuple(state.value for state in self.states),
             None,
             self.lower,
             rising,
             self.ordered,
             tuple(self.mass_axes),
-            tuple(self.calibration.stiffnesses),
-            tuple(self.calibration.dampings),
-            tuple(self.calibration.pseudo_times),
+            self.calibration,
         )
 
 

@@ -18,7 +18,7 @@ from cmgai_fem.commands.generate import (
     output_paths,
     write_answer,
 )
-from cmgai_fem.commands.inputs import Inputs, Point
+from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
@@ -26,6 +26,7 @@ from cmgai_fem.files.sensors import observe, read_sensors
 from cmgai_fem.files.trust import printable
 from cmgai_fem.generate import Generator, Networks, make_generator
 from cmgai_fem.states.states import Array
+from cmgai_fem.study.field_file import Point
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
 

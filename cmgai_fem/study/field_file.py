@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
+from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
+from cmgai_fem.states.axes import NAMED_KINDS
 from cmgai_fem.states.states import Array, Coordinate, Coordinates
 from cmgai_fem.study.file import Split, StudyFile, Table
+from cmgai_fem.transport.laws import Membrane
 
 
 def _point(value: Any) -> tuple[float, ...]:
@@ -89,6 +92,15 @@ class CalibrationTable(Table):
     dampings: list[float] = Field(default=[1.0, 4.0])
     stiffnesses: list[float] = Field(default_factory=list)
     pseudo_times: list[Literal["log", "square_root", "square"]] = Field(default=["log", "square_root", "square"])
+
+    def search(self, mass_axes: Sequence[str] = ()) -> Search:
+        """What calibration may choose; mass along orders of axes, e.g. "yx", besides."""
+        return Search(
+            dampings=tuple(damping for damping in self.dampings if damping != 0.0),
+            laws=tuple(Membrane(stiffness) for stiffness in self.stiffnesses),
+            kinds=tuple(NAMED_KINDS[kind] for kind in self.pseudo_times),
+            mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in mass_axes),
+        )
 
 
 class PinnTable(Table):

@@ -20,9 +20,6 @@ from cmgai_fem.states.states import Array, Field, States
 from cmgai_fem.study.field_file import FieldStudy, FieldTable
 from cmgai_fem.study.file import Split
 from cmgai_fem.transport.feature_space import Admissible
-from cmgai_fem.transport.laws import Membrane
-
-PSEUDO_TIMES = {"log": ("log", 1.0), "square_root": ("power", 0.5), "square": ("power", 2.0)}
 
 
 @dataclass(frozen=True)
@@ -104,13 +101,7 @@ def bounds_of(study: FieldStudy, name: str) -> Admissible:
 
 def search_of(study: FieldStudy, name: str) -> Search:
     """What may be chosen of a field's transport."""
-    choice = study.calibration
-    return Search(
-        dampings=tuple(choice.dampings),
-        laws=tuple(Membrane(stiffness) for stiffness in choice.stiffnesses),
-        kinds=tuple(PSEUDO_TIMES[kind] for kind in choice.pseudo_times),
-        mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in study.fields[name].mass_axes),
-    )
+    return study.calibration.search(study.fields[name].mass_axes)
 
 
 def derive(states: States, fields: Mapping[str, FieldTable]) -> States:

@@ -13,7 +13,8 @@ import pytest
 import pyvista
 from bodies import block, stress_at, write_state
 
-from cmgai_fem.commands.generate import compare, generate
+from cmgai_fem.commands.compare import compare
+from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.inputs import Inputs, load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.readers import read_snapshots
@@ -35,7 +36,7 @@ def read(path):
 
 
 def run(paths, at=250.0, field="stress", out="out.vtu", **options):
-    inputs = Inputs(tuple(paths), field, "temperature", **{"values_from": r"T=(-?[\d.eE+]+?)\.vtu", **options})
+    inputs = Inputs(tuple(paths), field, ("temperature",), **{"values_from": r"T=(-?[\d.eE+]+?)\.vtu", **options})
     return generate(inputs, [at], paths[0].parent / out, report=lambda line: None)
 
 
@@ -251,7 +252,7 @@ def test_field_of_text(tmp_path):
     for value in (1, 2):
         np.savez(tmp_path / f"T={value}.npz", **{"points": np.eye(3), "point_data/stress": np.array(["a", "b", "c"])})
     with pytest.raises(InputError, match="not numbers"):
-        run([tmp_path / "T=1.npz", tmp_path / "T=2.npz"], values=(1.0, 2.0), values_from=None)
+        run([tmp_path / "T=1.npz", tmp_path / "T=2.npz"], values=((1.0,), (2.0,)), values_from=None)
 
 
 def test_one_snapshot(tmp_path):
@@ -261,17 +262,17 @@ def test_one_snapshot(tmp_path):
 
 def test_duplicate_values(good):
     with pytest.raises(InputError, match="both have temperature = 5: keep one"):
-        run([good / "T=100.vtu", good / "T=700.vtu"], values=(5.0, 5.0), values_from=None)
+        run([good / "T=100.vtu", good / "T=700.vtu"], values=((5.0,), (5.0,)), values_from=None)
 
 
 def test_wrong_number_of_values(good):
     with pytest.raises(InputError, match="3 values of temperature for 2 snapshots"):
-        run([good / "T=100.vtu", good / "T=700.vtu"], values=(1.0, 2.0, 3.0), values_from=None)
+        run([good / "T=100.vtu", good / "T=700.vtu"], values=((1.0,), (2.0,), (3.0,)), values_from=None)
 
 
 def test_value_that_is_not_finite(good):
     with pytest.raises(InputError, match="no finite number"):
-        run([good / "T=100.vtu", good / "T=700.vtu"], values=(1.0, float("nan")), values_from=None)
+        run([good / "T=100.vtu", good / "T=700.vtu"], values=((1.0,), (float("nan"),)), values_from=None)
 
 
 def test_target_that_is_not_finite(good):
@@ -366,7 +367,7 @@ def test_output_that_cannot_be_written(tmp_path, out, match):
 
 
 def test_several_states_into_one_file(good, tmp_path):
-    inputs = Inputs((good / "T=100.vtu", good / "T=700.vtu"), "stress", "temperature", values_from=r"T=(\d+)")
+    inputs = Inputs((good / "T=100.vtu", good / "T=700.vtu"), "stress", ("temperature",), values_from=r"T=(\d+)")
     with pytest.raises(InputError, match=r"put \{value\} into the name"):
         generate(inputs, [1.0, 2.0], tmp_path / "o.vtu")
     with pytest.raises(InputError, match="say at which state"):

@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 from bodies import VALUES, block, write_states
 
-from cmgai_fem.calibration.answers import make_generator
+from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.commands.complete import complete, suggest_places
-from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.commands.sensors import complete_state
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.sensors import Sensor, observe, read_sensors
+from cmgai_fem.generate import Networks, make_generator
+from cmgai_fem.transport.problem import Problem
 
 UNSEEN = 800.0
 
@@ -28,6 +30,12 @@ def smooth(points, value):
     return 1e6 * stress, 20.0 + value * (1.0 - y) * np.exp(-0.2 * s * x)
 
 
+def transport(states, name, points):
+    """The calibrated transport of one field to some states."""
+    places = states.coordinates.points(points)
+    return make_generator(Problem(states.only(name)), places, {"fem": Networks().solver("fem")}, Search())
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sensors")
@@ -38,7 +46,7 @@ def study(tmp_path_factory):
         grid.save(folder / f"T={value:g}.vtu")
         files.append(folder / f"T={value:g}.vtu")
     states = read_states(files, field=["stress", "temperature"], coordinate="state", values_from=r"T=(\d+)")
-    generators = {name: make_generator(states, name, [UNSEEN]) for name in states.fields}
+    generators = {name: transport(states, name, [UNSEEN]) for name in states.fields}
     return states, generators, files
 
 
@@ -97,7 +105,7 @@ def test_contradicting_sensors_are_refused(study):
 def test_thermocouples_tell_the_state_value(study, value):
     states, _, _ = study
     search = (50.0, 900.0)
-    generators = {"temperature": make_generator(states, "temperature", list(search))}
+    generators = {"temperature": transport(states, "temperature", list(search))}
     _, truth = smooth(states.labels.points, value)
     sensors = [Sensor(line, line * 4, "temperature", "", truth[line * 4], 0.5) for line in range(10)]
     estimate = estimate_value(generators, observe(states, sensors), search)
@@ -107,7 +115,7 @@ def test_thermocouples_tell_the_state_value(study, value):
 
 def test_a_value_outside_the_search_is_refused(study):
     states, _, _ = study
-    generators = {"temperature": make_generator(states, "temperature", [200.0, 300.0])}
+    generators = {"temperature": transport(states, "temperature", [200.0, 300.0])}
     sensors = [Sensor(2, 0, "temperature", "", 5000.0, 0.5)]
     with pytest.raises(InputError, match="an end of the search"):
         estimate_value(generators, observe(states, sensors), (200.0, 300.0))
@@ -131,10 +139,8 @@ def test_generate_from_thermocouples_alone(study, tmp_path):
         x, y, z = block().points[node]
         lines.append(f"{x}, {y}, {z}, temperature, {truth[node]}, 0.5")
     (tmp_path / "thermocouples.csv").write_text("\n".join(lines))
-    inputs = Inputs(tuple(files), "stress", "state", values_from=r"T=(\d+)")
-    (out,) = generate(
-        inputs, [], tmp_path / "out.vtu", sensors=tmp_path / "thermocouples.csv", report=lambda line: None
-    )
+    inputs = Inputs(tuple(files), "stress", ("state",), values_from=r"T=(\d+)")
+    out = complete_state(inputs, [], tmp_path / "out.vtu", tmp_path / "thermocouples.csv", report=lambda line: None)
     facts = read_provenance(out)
     assert abs(facts["value"] - 325.0) < 2.0
     assert facts["misfit"][1] <= 1.0
@@ -171,6 +177,6 @@ def test_malformed_tables(study, tmp_path, text, match):
 def test_two_states_are_too_few_for_sensors(tmp_path):
     files = write_states(tmp_path, values=(100.0, 700.0))
     (tmp_path / "s.csv").write_text("node,component,value,tolerance\n1,xx,2,1\n")
-    inputs = Inputs(tuple(files), "stress", "temperature", values_from=r"T=(\d+)")
+    inputs = Inputs(tuple(files), "stress", ("temperature",), values_from=r"T=(\d+)")
     with pytest.raises(InputError, match="at least three known states"):
-        generate(inputs, [250.0], tmp_path / "o.vtu", sensors=tmp_path / "s.csv", report=lambda line: None)
+        complete_state(inputs, [250.0], tmp_path / "o.vtu", tmp_path / "s.csv", report=lambda line: None)

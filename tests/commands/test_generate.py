@@ -1,29 +1,29 @@
-"""Generating from files: the exact polynomial comes back, whatever the format, place or mesh."""
-
-import json
+"""Generating from files along one coordinate: the exact polynomial comes back, whatever the format, place or mesh."""
 
 import numpy as np
 import pytest
 import pyvista
 from bodies import VALUES, block, stress_at, write_state, write_states
 
-from cmgai_fem import transport
-from cmgai_fem.calibration.answers import coverage, make_generator
-from cmgai_fem.commands.generate import compare, generate, generate_from_model
+from cmgai_fem.calibration.estimate import coverage
+from cmgai_fem.commands.compare import compare
+from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.info import info
 from cmgai_fem.commands.inputs import Inputs, load_states_file
 from cmgai_fem.commands.provenance import read_provenance
-from cmgai_fem.errors import InputError
 from cmgai_fem.files import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import WRITERS, write_grid
+from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.solve import solve
+from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.problem import Problem
 
 PATTERN = r"T=(\d+)"
 
 
 def inputs_of(files, **options):
-    return Inputs(tuple(files), "stress", "temperature", "degC", values_from=PATTERN, **options)
+    return Inputs(tuple(files), "stress", ("temperature",), ("degC",), values_from=PATTERN, **options)
 
 
 SUFFIXES = [suffix for suffix in WRITERS if suffix != ".vtp"]
@@ -77,7 +77,7 @@ def test_surface_of_polygons(tmp_path):
 def test_python_in_five_lines(tmp_path):
     files = write_states(tmp_path)
     states = read_states(files, field="stress", coordinate="temperature", values_from=PATTERN)
-    solution = solve(transport.Problem(states, force=transport.Least(3)), method="fem")
+    solution = solve(Problem(states, force=Least(3)), method="fem")
     stress = solution.at(325)
     np.testing.assert_allclose(stress, stress_at(states.labels.points, 325.0), atol=1e-6)
     assert np.array_equal(states.grid(stress=stress)["stress"], stress)
@@ -102,7 +102,7 @@ def test_collection_holds_all_states(tmp_path):
     text = f'<VTKFile type="Collection"><Collection>{"".join(lines)}</Collection></VTKFile>'
     (tmp_path / "all.pvd").write_text(text)
     states = read_states(tmp_path / "all.pvd", field="stress")
-    assert list(states.values) == list(VALUES)
+    assert list(states.scalars) == list(VALUES)
 
 
 def test_states_file(tmp_path):
@@ -158,9 +158,9 @@ def test_error_estimate_covers_a_held_out_state(tmp_path):
         grid.save(tmp_path / f"T={value:g}.vtu")
         files.append(tmp_path / f"T={value:g}.vtu")
     states = read_states(files, field="stress", values_from=PATTERN)
-    generator = make_generator(states, "stress", [325.0])
-    error = generator.solution.at(325.0) - np.exp(x * 325.0 / 500.0)
-    assert coverage(error, generator.left_out.spread, states.labels.weights) > 0.95
+    made = generate_fields(states, 325.0)
+    error = made.at(325.0) - np.exp(x * 325.0 / 500.0)
+    assert coverage(error, made.error(325.0), states.labels.weights) > 0.95
     assert np.abs(error).max() > 0.0
 
 
@@ -187,45 +187,6 @@ def test_resume_keeps_what_is_finished(tmp_path):
     write_state(files[0], 110.0)
     generate(inputs_of(files), [175.0, 325.0], out, resume=True, report=lambda line: None)
     assert first.stat().st_mtime_ns > before
-
-
-@pytest.mark.parametrize("method", ["fem", pytest.param("pinn", marks=pytest.mark.slow)])
-def test_model_file_answers_like_its_generator(tmp_path, method):
-    files = write_states(tmp_path)
-    model = tmp_path / "model.safetensors"
-    options = {"method": method, "save_model": model, "report": lambda line: None}
-    (out,) = generate(inputs_of(files), [325.0], tmp_path / "a.vtu", **options)
-    (again,) = generate_from_model(model, [325.0], tmp_path / "b.vtu", report=lambda line: None)
-    one, other = read_snapshots(out)[0].grid, read_snapshots(again)[0].grid
-    np.testing.assert_allclose(one["stress"], other["stress"], rtol=1e-12, atol=1e-6)
-    np.testing.assert_array_equal(one["stress_error_estimate"], other["stress_error_estimate"])
-    with pytest.raises(InputError, match="outside what this model answers"):
-        generate_from_model(model, [900.0], tmp_path / "b.vtu", report=lambda line: None)
-
-
-def test_damaged_or_foreign_models_are_refused(tmp_path):
-    files = write_states(tmp_path, values=(100.0, 700.0))
-    model = tmp_path / "model.safetensors"
-    generate(inputs_of(files), [325.0], tmp_path / "a.vtu", save_model=model, report=lambda line: None)
-    facts, content = json.loads(model.with_suffix(".json").read_text()), model.read_bytes()
-
-    def refused(match):
-        with pytest.raises(InputError, match=match):
-            generate_from_model(model, [325.0], tmp_path / "b.vtu", report=lambda line: None)
-
-    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    refused("damaged")
-    model.write_bytes(content[: len(content) // 2])
-    refused("damaged")
-    model.write_bytes(content)
-    model.with_suffix(".json").write_text(json.dumps(facts | {"version": 99}))
-    refused("version 99")
-    model.with_suffix(".json").write_text("{")
-    refused("not JSON")
-    model.with_suffix(".json").write_text(json.dumps({key: facts[key] for key in ("format", "version", "sha256")}))
-    refused("damaged model")
-    model.with_suffix(".json").unlink()
-    refused("no such file")
 
 
 def test_info_shows_names_as_plain_text(tmp_path):
