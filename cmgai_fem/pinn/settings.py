@@ -43,7 +43,7 @@ class TrainingSettings:
     hidden: tuple[int, ...] = (8,)
     blocks: int = 5
     labels: int = 200
-    points: int = 16
+    points: int = 32
     window: float = 0.5
     horizon: float = 3.0
     penalty: float = 1e-2
