@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -59,19 +59,10 @@ def verify(
     set_
         Override of a study file's key, e.g. --set mesh.size=0.004; may be repeated.
     """
-    if study not in OWN_RUNNERS:
-        from cmgai_fem.commands.verify import verify as run
-        from cmgai_fem.study.run import Options
+    from cmgai_fem.commands.verify import verify as run
+    from cmgai_fem.study.run import Options
 
-        return run(study, Options(out, ranks, device, seed, quick, tuple(ablate or ()), tuple(set_ or ())))
-    folder = out or Path("results") / Path(study).stem
-    _check_device(device)
-    seed = seed or 0
-    if set_:
-        raise InputError(f"--set {set_[0]!r}: the study {study!r} has no keys to override")
-    if ablate:
-        raise InputError(f"--ablate {ablate[0]}: the study {study!r} calibrates no field; the field studies do")
-    return OWN_RUNNERS[study](folder, quick, device, seed)
+    return run(study, Options(out, ranks, device, seed, quick, tuple(ablate or ()), tuple(set_ or ())))
 
 
 @app.command
@@ -185,13 +176,14 @@ def generate(
     if method == "fem":
         refuse(of_networks, "finite elements have no networks; --method pinn has")
     if inputs[0].suffix.lower() == ".csv":
-        from cmgai_fem.material_level.curve_solver import CurveSolver
-        from cmgai_fem.material_level.generate import generate_curves
+        from cmgai_fem.commands.curves import generate_from_table
+        from cmgai_fem.solve import Solver
 
         table = single_file(inputs, "a table of curves")
         because = f"{table} is a table of stress-strain tests, which holds all that this would say"
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
-        generate_curves(table, coordinate or ["state"], points, out, _say, hardening, CurveSolver(method, seed or 0))
+        solver = Solver(method, {"seed": seed or 0} if method == "pinn" else {})
+        generate_from_table(table, coordinate or ["state"], points, out, _say, hardening, solver)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
@@ -257,26 +249,6 @@ def doctor() -> int:
     findings = examine()
     show_findings(findings)
     return 1 if any(finding.works is False for finding in findings) else 0
-
-
-def _verify_curves(folder: Path, quick: bool, device: str, seed: int) -> int:
-    from cmgai_fem.material_level.study import run_stress_strain
-
-    return run_stress_strain(folder, device, seed, _say)
-
-
-# Studies whose data are no sweep of a reference model, by name.
-OWN_RUNNERS: dict[str, Callable[[Path, bool, str, int], int]] = {
-    "stress-strain": _verify_curves,
-}
-
-
-def _check_device(device: str) -> None:
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu")
 
 
 def _say(line: str) -> None:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cmgai_fem.calibration.calibrate import Calibration, calibrate, sample
+from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
-from cmgai_fem.calibration.left_out import shares_of
-from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
+from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.rivals import RIVALS, Rival
+from cmgai_fem.rivals import RIVALS
+from cmgai_fem.rivals.rivalry import Rivalry, compete
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, IntArray, States
+from cmgai_fem.states.states import Array, States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
@@ -108,24 +108,6 @@ class Generator:
         side = "between" if self.inside else "beyond"
         made, methods = self.calibration or "straight", ", ".join(self.solutions)
         return f"Generator({self.problem.field} {side} the known states: {made}; {methods})"
-
-
-@dataclass(frozen=True)
-class Rivalry:
-    """What the simple methods make of the same states with the same rights.
-
-    Args:
-        fields: (T, L, n) generated fields by name of the rival, projected on the same bounds.
-        errors: left-out errors by name, relative to the known range, over the same states left out; for each side.
-        seconds: wall time by name [s].
-    """
-
-    fields: Mapping[str, Array]
-    errors: Mapping[str, Mapping[bool, float]]
-    seconds: Mapping[str, float]
-
-    def __repr__(self) -> str:
-        return f"Rivalry({', '.join(self.fields) or 'none'})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -297,50 +279,3 @@ def make_generator(
         report(f"{where}: {name} solved in {seconds[name]:.1f} s")
     estimate = estimate_errors(problem, calibration, fem)
     return Generator(problem, points, inside, calibration, estimate, solutions, seconds)
-
-
-def compete(problem: Problem, points: Array, names: Sequence[str]) -> Rivalry:
-    """The rivals' fields and left-out errors: same known states, same states left out, same bounds."""
-    states, known = problem.states, problem.known.values
-    labels, components = known.shape[1:]
-    snapshots, volumes = known.reshape(len(known), -1), np.repeat(states.labels.weights, components)
-    seen = sample(problem)
-    fields: dict[str, Array] = {}
-    errors: dict[str, dict[bool, float]] = {}
-    seconds: dict[str, float] = {}
-    for name in names:
-        rival = RIVALS[name]
-        if not rival.admits(states.values):
-            continue
-        start = time.perf_counter()
-        made = np.empty((len(points), *known.shape[1:]))
-        errors[name] = {}
-        for group in sides(states, list(points)):
-            inside, rows = inside_hull(states.values, group[0]), [_row(points, point) for point in group]
-            if len(states) < states.values.shape[1] + 2:
-                trials = None
-            else:
-                trials = trials_for(states, np.array(group))
-                errors[name][inside] = _left_out_error(rival, seen, trials)
-            predict = rival.fit(states.values, snapshots, volumes, trials)
-            made[rows] = predict(np.array(group)).reshape(len(group), labels, components)
-        for row, point in enumerate(points):
-            made[row] = problem.admissible.project(point, made[row], states.values, known)
-        fields[name], seconds[name] = made, time.perf_counter() - start
-    return Rivalry(fields, errors, seconds)
-
-
-def _left_out_error(rival: Rival, problem: Problem, trials: IntArray) -> float:
-    """Root mean square error of a rival at states left out, projected on the bounds, relative to the known range."""
-    known, values, labels = problem.known.values, problem.states.values, problem.states.labels
-    snapshots, volumes = known.reshape(len(known), -1), np.repeat(labels.weights, known.shape[2])
-    wrong = rival.left_out(values, snapshots, volumes, trials).reshape(len(trials), *known.shape[1:])
-    for place, row in enumerate(trials if problem.admissible.bounds and np.all(np.isfinite(wrong)) else ()):
-        stay = np.delete(np.arange(len(known)), row)
-        made = problem.admissible.project(values[row], known[row] + wrong[place], values[stay], known[stay])
-        wrong[place] = made - known[row]
-    return float(np.sqrt(np.einsum("tlc,l->", wrong**2, shares_of(problem)) / len(trials)))
-
-
-def _row(points: Array, point: Array) -> int:
-    return int(np.flatnonzero(np.all(points == point, axis=1))[0])

@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import sys
 from importlib import metadata
 from typing import Any
 
@@ -31,3 +32,8 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -14,15 +14,15 @@ PACKAGE = Path(cmgai_fem.__file__).parent
 ROOT = PACKAGE.parent
 # From the bottom up; what stands in one line may import each other's files, but no circle of files.
 FLOORS = (
-    ("errors", "quadrature", "machine", "dolfinx_environment", "writing"),
-    ("states", "metrics", "picture"),
+    ("errors", "machine", "dolfinx_environment", "writing"),
+    ("states", "metrics", "quadrature"),
     ("motions",),
     ("transport", "features", "mechanics"),
     ("fem", "pinn"),
     ("solve",),
     ("calibration",),
     ("rivals", "distributions"),
-    ("generate", "curves", "files"),
+    ("generate", "curves", "files", "picture"),
     ("study",),
     ("commands",),
     ("cli",),

@@ -28,7 +28,7 @@ Step = Callable[[Array, Array, Array, float, float], tuple[Array, Array, Array]]
 
 
 @dataclass(frozen=True)
-class History:
+class MarchHistory:
     """What a march passed through.
 
     Args:
@@ -68,7 +68,7 @@ class ForwardMarch:
         internal = InternalForce(space, law) if law.stiffness > 0.0 else None
         return cls(to_scipy(space.mass), internal, damping)
 
-    def midpoint(self, displacement: Array, velocity: Array, times: Array, force: Force | None = None) -> History:
+    def midpoint(self, displacement: Array, velocity: Array, times: Array, force: Force | None = None) -> MarchHistory:
         """March by the implicit midpoint rule, second order.
 
         Args:
@@ -103,7 +103,7 @@ class ForwardMarch:
         times: Array,
         force: Force | None = None,
         spectral_radius: float = 0.9,
-    ) -> History:
+    ) -> MarchHistory:
         """March by the generalised-alpha method, second order.
 
         Args:
@@ -154,7 +154,7 @@ class ForwardMarch:
         stored = self.internal.energy(displacement) if self.internal else 0.0
         return 0.5 * float(velocity @ (self.mass @ velocity)) + stored
 
-    def _march(self, u: Array, v: Array, a: Array, times: Array, step: Step) -> History:
+    def _march(self, u: Array, v: Array, a: Array, times: Array, step: Step) -> MarchHistory:
         if times.ndim != 1 or not np.all(np.diff(times) > 0.0):
             raise InputError("the forward march needs increasing pseudo-times")
         displacement, velocity = [u], [v]
@@ -162,7 +162,7 @@ class ForwardMarch:
             u, v, a = step(u, v, a, float(s), float(times[index + 1] - s))
             displacement.append(u)
             velocity.append(v)
-        return History(times, np.array(displacement), np.array(velocity))
+        return MarchHistory(times, np.array(displacement), np.array(velocity))
 
     def _newton(
         self, guess: Array, inertia: Callable[[Array], Array], lead: float, places: tuple[float, float]

@@ -1,4 +1,4 @@
-"""Checkpoint and restart of explicit runs, on any number of ranks.
+"""MarchCheckpoint and restart of explicit runs, on any number of ranks.
 
 Nodal arrays are stored in the mesh file's order of nodes and point arrays in its order of cells, so a run may go on
 with another number of ranks. The file is written beside its place, flushed to the disk and renamed: whenever a run is
@@ -21,7 +21,7 @@ from cmgai_fem.writing import whole_file
 SCALARS = ("time", "steps", "last_step", "stable_step", "wall_work", "initial_energy", "largest_drift")
 
 
-class Checkpoint:
+class MarchCheckpoint:
     """Saves and restores one run. Collective over the run's communicator.
 
     Args:

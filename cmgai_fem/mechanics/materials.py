@@ -96,7 +96,7 @@ def austenitic_steel() -> Material:
     )
 
 
-class JohnsonCook(BaseModel):
+class JohnsonCookTable(BaseModel):
     """Johnson-Cook hardening; the defaults are OFHC copper (stresses in Pa, temperatures in K).
 
     Source: Johnson and Cook, 7th Int. Symp. on Ballistics (1983) 541-547.
@@ -117,7 +117,7 @@ class JohnsonCook(BaseModel):
         return JohnsonCookHardening(**self.model_dump(exclude={"law"}))
 
 
-class Linear(BaseModel):
+class LinearTable(BaseModel):
     """Linear hardening (stresses in Pa)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -130,7 +130,7 @@ class Linear(BaseModel):
         return LinearHardening(self.yield_stress, self.modulus)
 
 
-class Voce(BaseModel):
+class VoceTable(BaseModel):
     """Saturating hardening (stresses in Pa)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -165,7 +165,7 @@ class RodMaterial(BaseModel):
     specific_heat: float = Field(default=383.0, gt=0.0)
     taylor_quinney: float = Field(default=0.9, ge=0.0, le=1.0)
     initial_temperature: float = Field(default=293.0, gt=0.0)
-    hardening: Annotated[JohnsonCook | Linear | Voce, Field(discriminator="law")] = JohnsonCook()
+    hardening: Annotated[JohnsonCookTable | LinearTable | VoceTable, Field(discriminator="law")] = JohnsonCookTable()
 
     def build(self) -> Metal:
         """The metal of the constitutive update."""

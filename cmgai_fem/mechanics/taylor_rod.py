@@ -14,7 +14,7 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.mechanics.checkpoint import Checkpoint
+from cmgai_fem.mechanics.checkpoint import MarchCheckpoint
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.kinematics import Kinematics
@@ -123,7 +123,7 @@ class RodModel(ReferenceModel):
         body = self.mesh.read(comm, self.dimension)
         run = self.start(body, velocity)
         gather, scalar = NodeGather(run.kinematics.space), NodeGather(run.kinematics.space.sub(0).collapse()[0])
-        checkpoint = Checkpoint(Path(self.checkpoint_folder) / f"impact_{velocity:g}.npz", run)
+        checkpoint = MarchCheckpoint(Path(self.checkpoint_folder) / f"impact_{velocity:g}.npz", run)
         keeping = bool(self.checkpoint_folder)
         snapshots = _restore_snapshots(checkpoint) if keeping else []
         for index, time in enumerate(times[len(snapshots) :], start=len(snapshots)):
@@ -238,7 +238,7 @@ class TaylorRodTime(RodModel):
         return States.of(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
 
 
-def _restore_snapshots(checkpoint: Checkpoint) -> list[Snapshot]:
+def _restore_snapshots(checkpoint: MarchCheckpoint) -> list[Snapshot]:
     """Set the run to its checkpoint if there is one, and give the snapshots that were taken before it."""
     checkpoint.restore()
     snapshots: list[Snapshot] = []

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from cmgai_fem.study.generation import Generation, derive, generate_fields
 from cmgai_fem.study.paraview import write_paraview
 from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.study.sections import make_sections
-from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_tolerances, compare, judge, state_key
+from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_ranges, check_tolerances, compare, judge, state_key
 from cmgai_fem.writing import write_table
 
 Study = FieldStudy
@@ -42,6 +43,8 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     if tools.device != "cpu" and len(study.axes) > 1:
         raise InputError(f"--device {tools.device}: the small networks of several coordinates train on the CPU")
     reference, solved = solve_states(study, tools.ranks, tools.folder / "reference", tools.say)
+    reference = derive(reference, study.fields)
+    check_ranges(study, reference)
     checkpoints = tools.folder / "training"
     if checkpoints.is_dir():
         tools.say("the trainings of an interrupted run go on where they were")
@@ -52,7 +55,6 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     ablated = ablate(reference, networks, generation, tools.ablate, tools.say)
     if ablated:
         write_table(tools.folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
-    reference = derive(reference, study.fields)
     rows = compare(study, reference, generation)
     verdicts = [judge(tolerance, rows, rivals) for tolerance in study.tolerances]
     figures = admissibility(study, reference, generation)
@@ -91,23 +93,31 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
         groups.setdefault(point[1:], []).append(point)
     # All parameters are checked before the first run.
     models = {rest: load_model(study.kind, study.parameters(group[0])) for rest, group in groups.items()}
-    found: dict[Point, tuple[States, int]] = {}
-    infos: list[dict[str, Any]] = []
-    for number, (rest, group) in enumerate(sorted(groups.items())):
-        progress, place = report, folder
-        if len(groups) > 1:
+    runs = sorted(groups.items())
+
+    def solve(number: int) -> tuple[States, dict[str, Any]]:
+        rest, group = runs[number]
+        progress, place, own = report, folder, ranks
+        if len(runs) > 1:
+            # Many runs are solved side by side, one rank each: small meshes gain little by being shared.
             label = study.axes.label(group[0]).partition(", ")[2]
-            report(f"reference run {number + 1}/{len(groups)}: {label}, {len(group)} states")
-            progress, place = _silent, folder / f"run_{number:02d}"
-        values = [point[0] for point in group]
-        states, info = solve_reference(models[rest], study.axes.each[0], values, ranks, place, progress)
-        found |= {point: (states, row) for row, point in enumerate(group)}
-        infos.append(info)
+            report(f"reference run {number + 1}/{len(runs)}: {label}, {len(group)} states")
+            progress, place, own = _silent, folder / f"run_{number:02d}", 1
+        return solve_reference(models[rest], study.axes.each[0], [point[0] for point in group], own, place, progress)
+
+    with ThreadPoolExecutor(ranks if len(runs) > 1 else 1) as pool:
+        solved = list(pool.map(solve, range(len(runs))))
+    found = {
+        point: (states, row)
+        for (states, _), (_, group) in zip(solved, runs, strict=True)
+        for row, point in enumerate(group)
+    }
+    (states, first), infos = solved[0], [info for _, info in solved]
     fields = {
         name: replace(one, values=np.array([found[point][0].field(name).values[found[point][1]] for point in points]))
         for name, one in states.fields.items()
     }
-    total = infos[0] | {"runs": len(infos), "seconds": sum(info["seconds"] for info in infos)}
+    total = first | {"ranks": ranks, "runs": len(infos), "seconds": sum(info["seconds"] for info in infos)}
     return States(states.labels, study.axes, np.array(points), fields), total
 
 
@@ -128,11 +138,10 @@ def by_model[F](study: FieldStudy, prepare: Callable[[ReferenceModel], F]) -> Ca
 
 
 def admit(study: FieldStudy, generation: Generation) -> Generation:
-    """Both transports' states, projected on what the reference model's physics admits; rivals stay as they are."""
+    """Every method's states, the rivals' too, projected on what the reference model's physics admits."""
     admitted = dict(generation.states)
     projections = by_model(study, lambda model: model.projection())
-    for method in METHODS:
-        states = admitted[method]
+    for method, states in generation.states.items():
         rows = [
             projections(point)(
                 point[0], {name: states.field(name).values[states.index(point)] for name in study.fields}

@@ -3,8 +3,7 @@
 Nothing in this module has held-out data in its hands: it takes the known states and the states that are asked for.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +13,8 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.generate import Generated, Generator, Networks, Report, generate
 from cmgai_fem.metrics import von_mises
-from cmgai_fem.rivals import RIVALS, rivals_for
+from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Array, Field, States
 from cmgai_fem.study.field_file import FieldStudy, FieldTable
@@ -81,11 +81,10 @@ def generate_fields(known: States, study: FieldStudy, networks: Networks, report
             values = np.array([found.at(point, method) for point in study.points])
             fields.setdefault(method, {})[name] = replace(known.field(name), values=values)
             seconds[method, name] = sum(generator.seconds[method] for generator in found.generators)
-        for rival in rivals_for(known.values):
-            start = time.perf_counter()
-            values = run_rival(rival, found, study.points)
+        rivalry = compete(found.generators[0].problem, np.array(study.points), rivals_for(known.values), left_out=False)
+        for rival, values in rivalry.fields.items():
             fields.setdefault(rival, {})[name] = replace(known.field(name), values=values)
-            seconds[rival, name] = time.perf_counter() - start
+            seconds[rival, name] = rivalry.seconds[rival]
     states = {
         method: derive(States(known.labels, study.axes, np.array(study.points), each), study.fields)
         for method, each in fields.items()
@@ -103,19 +102,6 @@ def bounds_of(study: FieldStudy, name: str) -> Admissible:
 def search_of(study: FieldStudy, name: str) -> Search:
     """What may be chosen of a field's transport."""
     return study.calibration.search(study.fields[name].mass_axes)
-
-
-def run_rival(rival: str, found: Generated, points: Sequence[Sequence[float]]) -> Array:
-    """States (T, L, n) of a generated field by a rival, which may leave out the same states as the transport."""
-    known = found.states.field(found.field).values
-    weights = np.repeat(found.states.labels.weights, known.shape[2])
-    made = np.empty((len(points), *known.shape[1:]))
-    for generator in found.generators:
-        rows = [row for row, point in enumerate(points) if found.generator(point) is generator]
-        trials = None if generator.calibration is None else np.array(generator.calibration.rows)
-        predict = RIVALS[rival].fit(found.states.values, known.reshape(len(known), -1), weights, trials)
-        made[rows] = predict(np.array(points)[rows]).reshape(len(rows), *known.shape[1:])
-    return made
 
 
 def derive(states: States, fields: Mapping[str, FieldTable]) -> States:

@@ -20,9 +20,7 @@ def unstructured_grid(labels: Labels) -> pyvista.UnstructuredGrid:
     return pyvista.UnstructuredGrid({VTK_CELLS[kind]: np.asarray(block) for kind, block in cells.items()}, points)
 
 
-def write_paraview(
-    folder: Path, name: str, generated: Mapping[str, States], reference: States | None = None
-) -> Path:
+def write_paraview(folder: Path, name: str, generated: Mapping[str, States], reference: States | None = None) -> Path:
     """Write one .vtu for every state that any set holds, and the .pvd collection that orders them.
 
     Arrays are called `<field>_<method>` and, where the reference holds the state and the field, `<field>_reference`

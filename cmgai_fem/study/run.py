@@ -1,14 +1,12 @@
 """One run of a study: its file -> its pipeline -> verdicts -> one folder and one page."""
 
-import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.machine import machine_facts
+from cmgai_fem.machine import cores, machine_facts
 from cmgai_fem.study.file import find_study, read_study, validated
 from cmgai_fem.study.findings import Findings
 from cmgai_fem.study.page import write_page
@@ -102,4 +100,4 @@ def _tables(tables: Sequence[object]) -> list[dict[str, object]]:
 
 def default_ranks() -> int:
     """MPI processes that reference solves take when none are asked for: the cores there are, four at most."""
-    return min(4, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+    return min(4, cores())

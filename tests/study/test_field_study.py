@@ -95,6 +95,26 @@ def test_a_study_leaves_a_results_folder(tmp_path, small, capsys):
     assert fem.index([450.0, 5.0]) == 10
 
 
+def test_a_state_without_a_range_may_be_known_and_not_held_out(tmp_path, small, monkeypatch, capsys):
+    def flat(state):
+        def solved(study, ranks, folder, report):
+            states = exact_states(study)
+            states.field("stress").values[states.index(state)] = 0.0
+            return states, {"ranks": ranks}
+
+        return solved
+
+    text = TEXT.replace("rival_factor = 1.0\n", "nrmse = 100.0\n")
+    for state, code in (((100.0, 2.0), 0), ((750.0, 5.0), 2)):
+        monkeypatch.setattr(pipeline, "solve_states", flat(state))
+        out = tmp_path / f"results {code}"
+        assert run("verify", str(write(tmp_path, text)), "--out", str(out)) == code
+    said = capsys.readouterr().err
+    assert "von_mises is constant at temperature = 750 degC, load = 5 kN" in said
+    rows = (tmp_path / "results 0" / "metrics.csv").read_text(encoding="utf-8")
+    assert "stress,700:2,known" in rows and "stress,100:2,known" not in rows
+
+
 def test_a_tolerance_that_breaks_ends_with_exit_code_1(tmp_path, small, capsys):
     path = write(tmp_path, TEXT.replace("rival_factor = 1.0", "nrmse = 1e-9"))
     assert run("verify", str(path), "--out", str(tmp_path / "results")) == 1

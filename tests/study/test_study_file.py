@@ -3,6 +3,7 @@
 import pytest
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.mechanics.reference import load_model
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.file import find_study, read_study, studies_folder, validated
@@ -218,6 +219,8 @@ def test_every_shipped_field_study_is_valid(name, quick):
     study = load(find_study(name), quick=quick)
     assert study.name == name
     check_tolerances(study, rivals_for(study.known_values))
+    for point in study.points:
+        load_model(study.kind, study.parameters(point))
     assert (study.hash == load(find_study(name)).hash) != quick
 
 

@@ -10,15 +10,18 @@ tests and scatter are those of the study. Nothing in the package was chosen by t
 import sys
 from collections.abc import Callable
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.material_level.flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
-from cmgai_fem.material_level.study_cases import run_case
-from cmgai_fem.material_level.study_data import Material
-from cmgai_fem.material_level.study_tables import CaseTable, load_stress_strain
-from cmgai_fem.study.file import find_study
+from cmgai_fem.study.file import read_study, validated
+from cmgai_fem.study.pipelines import study_module
 
+FOLDER = Path(__file__).parent
+flow_stress, truth, cases = (study_module(FOLDER, name) for name in ("flow_stress", "truth", "cases"))
+JohnsonCook, ZerilliArmstrong = flow_stress.JohnsonCook, flow_stress.ZerilliArmstrong
+MechanicalThreshold = flow_stress.MechanicalThreshold
+STUDY = validated(study_module(FOLDER, "tables").StressStrainStudy, FOLDER, read_study(FOLDER / "study.toml"))
 MPA, GPA = 1e6, 1e9
 METHODS = ("fem", "fpca_gpr", "pod_gpr", "linear", "natural_spline", "pchip")
 Draw = Callable[[float, float], float]
@@ -63,11 +66,13 @@ MODELS = {
 }
 
 
-def errors_of(material: Material, cases: list[CaseTable], seed: int) -> dict[str, dict[str, list[float]]]:
+def errors_of(material: truth.Material, seed: int) -> dict[str, dict[str, list[float]]]:
     """NRMSE at the held-out curves by split and method."""
-    tests, found = load_stress_strain(find_study("stress-strain")).tests, {}
-    for case in cases:
-        rows = run_case(case, tests, "cpu", seed, lambda _: None, material=material, methods=("fem",)).rows
+    found = {}
+    for case in STUDY.cases:
+        if case.plastic != material.plastic:
+            continue
+        rows = cases.run_case(case, STUDY.tests, "cpu", seed, lambda _: None, material=material, methods=("fem",)).rows
         found[case.split] = {m: [row["nrmse"] for row in rows if row["method"] == m] for m in METHODS}
     return found
 
@@ -97,15 +102,15 @@ def show(title: str, errors: dict[str, list[list[float]]]) -> None:
 
 def main(count: int, seed: int) -> None:
     """Draw the metals, generate, print the tables."""
-    study, random = load_stress_strain(find_study("stress-strain")), np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     splits: dict[str, dict[str, list[list[float]]]] = {}
     print(f"{count} metals of each of {len(MODELS)} models, seed {seed}")
     for name, model in MODELS.items():
-        total = name == "mechanical threshold"
-        cases = [case for case in study.cases if case.plastic != total]
+        plastic = name != "mechanical threshold"
         for number in range(count):
-            material = Material(f"{name} {number}", model(lambda a, b: float(random.uniform(a, b))), plastic=not total)
-            for split, found in errors_of(material, cases, seed + number).items():
+            drawn = model(lambda a, b: float(random.uniform(a, b)))
+            material = truth.Material(f"{name} {number}", drawn, plastic=plastic)
+            for split, found in errors_of(material, seed + number).items():
                 for method, errors in found.items():
                     splits.setdefault(split, {m: [] for m in METHODS})[method].append(errors)
             print(f"{material.name}: done", file=sys.stderr, flush=True)

@@ -1,0 +1,182 @@
+"""`cmgai-fem generate`: curves at unseen states from a user's own table of tests."""
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cmgai_fem
+from cmgai_fem.curves.generate import JudgedCurve, generate_curves
+from cmgai_fem.curves.mean import mean_curves
+from cmgai_fem.curves.motion import EXACT, State
+from cmgai_fem.curves.table import CurveTests
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.curve_table import read_curves
+from cmgai_fem.machine import versions
+from cmgai_fem.solve import Solver
+from cmgai_fem.writing import write_json, write_table
+
+Report = Callable[[str], None]
+
+
+def generate_from_table(
+    table: Path,
+    coordinates: Sequence[str],
+    at: Sequence[Sequence[float]],
+    out: Path,
+    report: Report,
+    hardening: bool | None = None,
+    solver: Solver = EXACT,
+) -> None:
+    """Generate curves along one coordinate or over two and write them, and beside them where they come from.
+
+    Everything that is reported, above all what was resampled, merged or left out, also stands in
+    `<out>.provenance.json`.
+
+    Args:
+        table: CSV file of the tests.
+        coordinates: "temperature", "strain_rate" or both, in any order.
+        at: states to generate, a value for each of `coordinates`, in SI units [K and 1/s].
+        out: CSV file to write, complete or not at all.
+        report: takes lines of progress.
+        hardening: whether generated curves must harden; as the known curves do if None.
+        solver: by which method the motions are solved.
+
+    Raises:
+        InputError: the table or a value cannot be used.
+    """
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        report(line)
+
+    tests = read_curves(table)
+    for note in tests.notes:
+        say(f"{table.name}: {note}")
+    with _naming(table):
+        known = select(tests, coordinates)
+    targets = states_asked(known, coordinates, at)
+    with _naming(table):
+        mean = mean_curves(known)
+        for note in mean.notes:
+            say(f"{table.name}: {note}")
+        generated = generate_curves(mean, targets, say, hardening, solver)
+    for made in generated.values():
+        if made.remark:
+            say(made.remark)
+    write_curves(out, known, generated)
+    _write_provenance(out, table, known, generated, solver, lines)
+    report(f"{len(generated)} curves in {out}")
+
+
+@contextmanager
+def _naming(table: Path) -> Iterator[None]:
+    """Put the table's name in front of what is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{table}: {error}") from error
+
+
+def select(curves: CurveTests, coordinates: Sequence[str]) -> CurveTests:
+    """The table with the coordinates asked for.
+
+    Raises:
+        InputError: one that the table lacks, one given twice, or one alone where the other changes too.
+    """
+    for name in coordinates:
+        curves.axis(name)
+    if len(set(coordinates)) < len(coordinates):
+        raise InputError(f"--coordinate {coordinates[0]} was given twice")
+    if len(coordinates) == len(curves.coordinates) > 1:
+        return curves
+    for other, coordinate in enumerate(curves.coordinates):
+        values = np.unique(curves.values()[:, other])
+        if coordinate.name not in coordinates and len(values) > 1:
+            shown = ", ".join(f"{value:g}" for value in values[:5]) + (", ..." if len(values) > 5 else "")
+            raise InputError(
+                f"column {coordinate.name} takes {len(values)} values ({shown}): write "
+                f"--coordinate {coordinates[0]} --coordinate {coordinate.name} and a value of both, "
+                f"--at A:B, or keep the tests of one of them"
+            )
+    return curves.along(coordinates[0])
+
+
+def states_asked(known: CurveTests, coordinates: Sequence[str], at: Sequence[Sequence[float]]) -> list[State]:
+    """States asked for, in the table's order of the coordinates.
+
+    Raises:
+        InputError: none, a number that is missing, not finite or not positive, or a state asked for twice.
+    """
+    count = len(coordinates)
+    if not at:
+        raise InputError(f"give at least one state to generate, e.g. --at {'620' if count == 1 else '620:1000'}")
+    order = [list(coordinates).index(coordinate.name) for coordinate in known.coordinates]
+    states = []
+    for point in at:
+        text = ":".join(f"{value:g}" for value in point)
+        if len(point) != count:
+            raise InputError(f"--at {text}: give {count} value{'s' * (count > 1)}, for {', '.join(coordinates)}")
+        state = tuple(float(point[place]) for place in order)
+        for coordinate, value in zip(known.coordinates, state, strict=True):
+            if not np.isfinite(value):
+                raise InputError(f"--at {text}: not a finite number")
+            if value <= 0.0:
+                raise InputError(f"--at {text}: {coordinate.label(value)} is not positive; values are in SI units")
+        if state in states:
+            raise InputError(f"--at {text} was given twice")
+        states.append(state)
+    return states
+
+
+def write_curves(path: Path, known: CurveTests, generated: Mapping[State, JudgedCurve]) -> None:
+    """Write generated curves: mean, standard error of the mean and scatter of a test, in SI units."""
+    heads = [f"{coordinate.name} [{coordinate.unit}]" for coordinate in known.coordinates]
+    strain = "plastic_strain" if known.plastic else "strain"
+    columns = [*heads, strain, "stress [Pa]", "standard_error [Pa]", "scatter [Pa]", "trusted"]
+    rows = [
+        dict(zip(columns, [*(f"{value:g}" for value in state), *(f"{number:.6g}" for number in point),
+                           "yes" if made.curve.trusted else "no"], strict=True))
+        for state, made in generated.items()
+        for point in zip(made.curve.strain, made.curve.stress, made.curve.error, made.curve.scatter, strict=True)
+    ]  # fmt: skip
+    write_table(path, rows, columns)
+
+
+def _write_provenance(
+    out: Path,
+    table: Path,
+    known: CurveTests,
+    generated: Mapping[State, JudgedCurve],
+    solver: Solver,
+    lines: Sequence[str],
+) -> None:
+    one = len(known.coordinates) == 1
+
+    def plain(values: Sequence[Any]) -> Any:
+        return values[0] if one else list(values)
+
+    write_json(
+        out.with_name(f"{out.stem}.provenance.json"),
+        {
+            "program": f"cmgai-fem {cmgai_fem.__version__}",
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "table": table.name,
+            "coordinate": plain([coordinate.name for coordinate in known.coordinates]),
+            "unit": plain([coordinate.unit for coordinate in known.coordinates]),
+            "method": solver.method,
+            "seed": solver.options.get("seed", 0),
+            "known": [plain(state.coordinates) for state in known.states],
+            "generated": [
+                {"value": plain(state), "trusted": bool(made.curve.trusted)}
+                | ({} if made.reached is None else {"tested_as_far": made.reached})
+                for state, made in generated.items()
+            ],
+            "said": list(lines),
+            "versions": versions(),
+        },
+    )

@@ -1,0 +1,96 @@
+"""The rivals beside a transport: the same known states, the same states left out, the same bounds."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from cmgai_fem.calibration.calibrate import sample
+from cmgai_fem.calibration.left_out import shares_of
+from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
+from cmgai_fem.machine import cores
+from cmgai_fem.rivals import RIVALS
+from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.transport.problem import Problem
+
+
+@dataclass(frozen=True)
+class Rivalry:
+    """What the simple methods make of the same states with the same rights.
+
+    Args:
+        fields: (T, L, n) generated fields by name of the rival, projected on the same bounds.
+        errors: left-out errors by name, relative to the known range, over the same states left out; for each side of
+            the known states, True between them.
+        seconds: wall time by name [s].
+    """
+
+    fields: Mapping[str, Array]
+    errors: Mapping[str, Mapping[bool, float]]
+    seconds: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return f"Rivalry({', '.join(self.fields) or 'none'})"
+
+
+def compete(problem: Problem, points: Array, names: Sequence[str], left_out: bool = True) -> Rivalry:
+    """Generate states by rivals.
+
+    Args:
+        problem: the known states and the bounds of the field.
+        points: (T, m) states asked for.
+        names: of `RIVALS`; those that do not admit the states are left out.
+        left_out: measure what each rival gets wrong of the states that are left out, too.
+    """
+    states, known = problem.states, problem.known.values
+    groups = [np.array(group) for group in sides(states, list(points))]
+    admitted = [name for name in names if RIVALS[name].admits(states.values)]
+    tasks = [(name, group) for name in admitted for group in groups]
+    # Tuning over several coordinates takes its time, and each rival is tuned by itself.
+    workers = min(cores(), len(tasks)) if states.values.shape[1] > 1 else 1
+    found = Parallel(n_jobs=max(workers, 1))(delayed(_one)(problem, name, group, left_out) for name, group in tasks)
+    fields = {name: np.empty((len(points), *known.shape[1:])) for name in admitted}
+    errors: dict[str, dict[bool, float]] = {name: {} for name in admitted}
+    seconds = dict.fromkeys(admitted, 0.0)
+    for (name, group), (made, error, spent) in zip(tasks, found, strict=True):
+        fields[name][_rows(points, group)] = made
+        seconds[name] += spent
+        if error is not None:
+            errors[name][inside_hull(states.values, group[0])] = error
+    return Rivalry(fields, errors, seconds)
+
+
+def _one(problem: Problem, name: str, group: Array, left_out: bool) -> tuple[Array, float | None, float]:
+    """Fields of one rival on one side, its left-out error if there is one, and the wall time."""
+    start = time.perf_counter()
+    states, known, rival = problem.states, problem.known.values, RIVALS[name]
+    trials = trials_for(states, group) if len(states) > states.values.shape[1] + 1 else None
+    error = _left_out_error(problem, name, trials) if left_out and trials is not None else None
+    volumes = np.repeat(states.labels.weights, known.shape[2])
+    made = rival.fit(states.values, known.reshape(len(known), -1), volumes, trials)(group)
+    fields = made.reshape(len(group), *known.shape[1:])
+    admitted = [
+        problem.admissible.project(point, field, states.values, known)
+        for point, field in zip(group, fields, strict=True)
+    ]
+    return np.array(admitted), error, time.perf_counter() - start
+
+
+def _left_out_error(problem: Problem, name: str, trials: IntArray) -> float:
+    """Root mean square over the left-out states and the volume, relative to the known range, within the bounds."""
+    seen = sample(problem)
+    known, values, bounds = seen.known.values, seen.states.values, seen.admissible
+    volumes = np.repeat(seen.states.labels.weights, known.shape[2])
+    flat = RIVALS[name].left_out(values, known.reshape(len(known), -1), volumes, trials)
+    wrong = flat.reshape(len(trials), *known.shape[1:])
+    for place, row in enumerate(trials if bounds.bounds and np.all(np.isfinite(wrong)) else ()):
+        stay = np.delete(np.arange(len(known)), row)
+        wrong[place] = bounds.project(values[row], known[row] + wrong[place], values[stay], known[stay]) - known[row]
+    return float(np.sqrt(np.einsum("tlc,l->", wrong**2, shares_of(seen)) / len(trials)))
+
+
+def _rows(points: Array, group: Array) -> list[int]:
+    """Rows of the points of a group."""
+    return [int(np.flatnonzero(np.all(points == point, axis=1))[0]) for point in group]

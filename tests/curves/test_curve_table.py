@@ -1,0 +1,167 @@
+"""The reader of curve tables: units, repeats, notes, and one clear line for every malformed file."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmgai_fem.cli import main
+from cmgai_fem.commands.curves import generate_from_table
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.curve_table import read_curves
+
+MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.csv"))
+# Files whose fault is no single row's.
+WITHOUT_ROW = {"empty.csv", "header_only.csv", "two_states.csv", "latin_one.csv"}
+# Files whose fault is no single column's.
+WITHOUT_COLUMN = {"empty.csv", "header_only.csv", "latin_one.csv", "semicolons.csv"}
+
+
+def test_there_are_at_least_twenty_malformed_files() -> None:
+    assert len(MALFORMED) >= 20
+
+
+@pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
+def test_malformed_file_is_one_clear_line(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "generated.csv"
+    with pytest.raises(InputError) as caught:
+        generate_from_table(path, ["temperature"], [(450.0,)], out, lambda line: None)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    assert path.name in WITHOUT_ROW or re.search(r"row \d+", message)
+    assert path.name in WITHOUT_COLUMN or "column" in message
+    assert not out.exists()
+
+
+def test_row_of_the_fault_is_the_row_in_the_file() -> None:
+    path = next(path for path in MALFORMED if path.name == "text_in_number.csv")
+    line = next(number for number, text in enumerate(path.read_text().splitlines(), 1) if "3o7" in text)
+    with pytest.raises(InputError, match=f"row {line}, column 'stress"):
+        read_curves(path)
+
+
+def write(path: Path, header: str, rows: list[str]) -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def table(path: Path, header: str = "temperature [degC],strain [%],stress [ksi]") -> Path:
+    rows = [f"{t},{e},{0 if e == 0 else 50 - 0.01 * t + e}" for t in (20, 100, 200) for e in (3, 0, 1, 2, 4)]
+    return write(path, header, rows)
+
+
+def test_units_become_si_and_strains_increase(tmp_path: Path) -> None:
+    curves = read_curves(table(tmp_path / "t.csv"))
+    assert [state.coordinates[0] for state in curves.states] == pytest.approx([293.15, 373.15, 473.15])
+    test = curves.states[0].tests[0]
+    np.testing.assert_allclose(test.strain, [0.0, 0.01, 0.02, 0.03, 0.04])
+    np.testing.assert_allclose(test.stress[1], (50 - 0.2 + 1) * 6894757.0)
+    assert not curves.plastic
+
+
+def test_comments_blank_lines_and_unused_columns_are_noted(tmp_path: Path) -> None:
+    rows = ["# measured in May", ""]
+    rows += [f"{r},{e},{300 + 10 * e},x" for r in (0.1, 1, 10) for e in (0.0, 0.1, 0.2, 0.3)]
+    path = write(tmp_path / "t.csv", "strain_rate [1/s],plastic_strain,stress [MPa],operator", rows)
+    curves = read_curves(path)
+    assert curves.plastic
+    assert len(curves) == 3
+    assert "column 'operator' is not used" in curves.notes
+
+
+def test_strain_that_starts_anew_is_a_repeat(tmp_path: Path) -> None:
+    strains = (0.0, 0.1, 0.2, 0.3)
+    rows = [f"{t},{e},{300 + e}" for t in (300, 400, 500) for _ in range(2) for e in strains]
+    curves = read_curves(write(tmp_path / "t.csv", "temperature [K],plastic_strain,stress [MPa]", rows))
+    assert [len(state.tests) for state in curves.states] == [2, 2, 2]
+    assert sum("2 tests kept as repeats" in note for note in curves.notes) == 3
+
+
+def test_states_in_separate_blocks_are_repeats_too(tmp_path: Path) -> None:
+    strains = (0.0, 0.1, 0.2, 0.3)
+    rows = [f"{t},{e},{300 + e}" for _ in range(2) for t in (300, 400, 500) for e in strains]
+    curves = read_curves(write(tmp_path / "t.csv", "temperature [K],plastic_strain,stress [MPa]", rows))
+    assert [len(state.tests) for state in curves.states] == [2, 2, 2]
+
+
+def test_column_test_tells_interleaved_repeats_apart(tmp_path: Path) -> None:
+    strains = (0.0, 0.1, 0.2, 0.3)
+    rows = [f"{t},{name},{e},{300 + e}" for t in (300, 400, 500) for e in strains for name in "ab"]
+    curves = read_curves(write(tmp_path / "t.csv", "temperature [K],test,plastic_strain,stress [MPa]", rows))
+    assert [len(state.tests) for state in curves.states] == [2, 2, 2]
+
+
+def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
+    out = tmp_path / "generated.csv"
+    lines: list[str] = []
+    generate_from_table(table(tmp_path / "t.csv"), ["temperature"], [(320.0,), (500.0,)], out, lines.append)
+    text = out.read_text().splitlines()
+    assert text[0].startswith("temperature [K],strain,stress [Pa]")
+    assert {row.split(",")[0] for row in text[1:]} == {"320", "500"}
+    first = text[1].split(",")
+    assert float(first[1]) == 0.0
+    assert float(first[2]) == 0.0
+    beside = json.loads((tmp_path / "generated.provenance.json").read_text())
+    assert (beside["table"], beside["coordinate"], beside["unit"]) == ("t.csv", "temperature", "K")
+    assert [entry["value"] for entry in beside["generated"]] == [320.0, 500.0]
+    # Everything that was said while the curves were made, but for the closing line, stands there too.
+    assert beside["said"] == lines[:-1]
+
+
+def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        read_curves(tmp_path / "nothing.csv")
+    with pytest.raises(InputError, match="no state coordinate 'pressure'"):
+        generate_from_table(table(tmp_path / "t.csv"), ["pressure"], [(1.0,)], tmp_path / "o.csv", lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--lower", "0"], "--lower: leave it out; "),
+        (["--field", "stress"], "--field: leave it out; "),
+        (["--resume"], "--resume: leave it out; "),
+    ],
+)
+def test_an_option_that_a_table_of_tests_does_not_take_is_refused(tmp_path: Path, capsys, option, message) -> None:
+    path, out = table(tmp_path / "t.csv"), tmp_path / "o.csv"
+    with pytest.raises(SystemExit) as ended:
+        main(["generate", str(path), "--coordinate", "temperature", "--at", "320", "--out", str(out), *option])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_networks_generate_the_curve_of_the_finite_elements(tmp_path: Path, capsys) -> None:
+    path, curves = table(tmp_path / "t.csv"), {}
+    for method in ("fem", "pinn"):
+        out = tmp_path / f"{method}.csv"
+        arguments = ["--coordinate", "temperature", "--at", "320", "--method", method, "--out", str(out)]
+        with pytest.raises(SystemExit) as ended:
+            main(["generate", str(path), *arguments])
+        assert ended.value.code == 0, capsys.readouterr().err
+        curves[method] = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=2)
+        assert json.loads(out.with_name(f"{method}.provenance.json").read_text())["method"] == method
+    assert curves["pinn"] == pytest.approx(curves["fem"], rel=1e-3)
+
+
+def test_the_user_says_whether_a_curve_hardens(tmp_path: Path, capsys) -> None:
+    strain = np.linspace(0.0, 0.2, 9)
+    rows = [
+        f"{temperature},{point:g},{400.0 - 0.2 * temperature - 300.0 * point:g}"
+        for temperature in (300.0, 350.0, 400.0)
+        for point in strain
+    ]
+    path = write(tmp_path / "soft.csv", "temperature [K],plastic_strain,stress [MPa]", rows)
+    ends = {}
+    for option in ("--hardening", "--no-hardening"):
+        out = tmp_path / "o.csv"
+        with pytest.raises(SystemExit):
+            main(["generate", str(path), "--coordinate", "temperature", "--at", "375", option, "--out", str(out)])
+        stress = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=2)
+        ends[option] = stress[-1] - stress[0]
+    assert ends["--hardening"] >= 0.0
+    assert ends["--no-hardening"] < -40e6
