@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.motions.nested import Nested
+from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.states import Array, Field, States, labels_on_points
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
@@ -35,7 +37,7 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
         from cmgai_fem.fem.solver import solve_fem
 
         return solve_fem(problem, **options)
-    if method == "pinn" and isinstance(problem.force, Least):
+    if method == "pinn" and not isinstance(problem.force, Scattered | Nested):
         from cmgai_fem.pinn.solver import solve_pinn
 
         return solve_pinn(problem, **options)
@@ -77,8 +79,8 @@ class Solver:
 
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""
-        if self.method == "pinn" and not isinstance(problem.force, Least):
-            return {name: value for name, value in self.options.items() if name in ("seed", "threads")}
+        if self.method == "pinn" and isinstance(problem.force, Scattered | Nested):
+            return {name: value for name, value in self.options.items() if name in ("seed", "device", "threads")}
         return self.options
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.errors import InputError
 from cmgai_fem.generate import Networks, Report
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
@@ -40,8 +39,6 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     rivals = rivals_for(study.known_values)
     check_tolerances(study, rivals)
     check_parts(study, tools.ablate)
-    if tools.device != "cpu" and len(study.axes) > 1:
-        raise InputError(f"--device {tools.device}: the small networks of several coordinates train on the CPU")
     reference, solved = solve_states(study, tools.ranks, tools.folder / "reference", tools.say)
     reference = derive(reference, study.fields)
     check_ranges(study, reference)

@@ -163,3 +163,10 @@ def test_another_order_of_a_motion() -> None:
     assert of_order(soft, 0) == Scattered(0, tension=4.0, softness=0.1)
     assert of_order(soft, -1) == Scattered(-1)
     assert of_order(Nested((Line(1, 4.0), Line(0))), 2) == Nested((Line(2, 4.0), Line(2)))
+
+
+def test_forces_that_calibration_does_not_try_are_solved_by_networks(reference: States, monkeypatch) -> None:
+    monkeypatch.setattr("cmgai_fem.study.ablation.FORCES", ("free",))
+    rows = rows_of(reference, ["force"])
+    assert [row.choice for row in rows if row.part == "force"][1:] == ["free"]
+    assert rows[-1].note == "" and rows[-1].left_out is None and 0.0 < rows[-1].mean < 1.0
