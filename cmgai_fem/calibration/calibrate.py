@@ -125,6 +125,8 @@ def calibrate(
         InputError: too few states, or over several coordinates states on one line.
         ConvergenceError: no choice can answer for the states that are left out.
     """
+    if not isinstance(problem, Problem):
+        raise InputError(f"calibrate takes a Problem, not {type(problem).__name__}")
     search, solve, states = search or Search(), solve or Solver(), problem.states
     points = states.coordinates.points(targets)
     rows = trials_for(states, points) if trials is None else trials

@@ -210,6 +210,9 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
             raise InputError(
                 f"{printable(str(path))}: damaged model: {printable(key)} holds numbers that are not finite"
             )
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.abs(arrays["states/known"]).sum()):
+            raise InputError("the known states have no finite range")
     states = _states(path, facts, arrays)
     bounds = facts["bounds"]
     rises = tuple(map(bool, bounds["monotone"])) if isinstance(bounds["monotone"], list) else bool(bounds["monotone"])
@@ -221,8 +224,6 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
         reach=None if reach is None else (float(reach[0]), float(reach[1])),
         admissible=Admissible(lower, rises, bool(bounds["ordered"])),
     )
-    if not np.isfinite(problem.scaling.scale):
-        raise InputError("the known states have no finite range")
     shares = arrays["shares"]
     members = []
     for index, member in enumerate(facts["members"]):

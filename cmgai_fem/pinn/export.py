@@ -112,7 +112,8 @@ def _unpack_trained(arrays: Arrays) -> TrainedCurve:
         arrays["kinks"],
         powers,
         arrays["mean"],
-        arrays["mix"],
+        # As it lay in memory when it was made: the last digits of a product depend on that.
+        np.asfortranarray(arrays["mix"]),
         arrays.get("breaks", np.zeros(0)),
     )
     hidden = tuple(int(width) for width in arrays["hidden"])

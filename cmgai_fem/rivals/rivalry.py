@@ -31,6 +31,9 @@ class Rivalry:
     errors: Mapping[str, Mapping[bool, float]]
     seconds: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        return f"Rivalry({', '.join(self.fields) or 'none'})"
+
 
 def compete(problem: Problem, points: Array, names: Sequence[str], left_out: bool = True) -> Rivalry:
     """Generate states by rivals.
@@ -76,12 +79,16 @@ def _one(problem: Problem, name: str, group: Array, left_out: bool) -> tuple[Arr
 
 
 def _left_out_error(problem: Problem, name: str, trials: IntArray) -> float:
-    """Root mean square over the left-out states and the volume, relative to the known range."""
+    """Root mean square over the left-out states and the volume, relative to the known range, within the bounds."""
     seen = sample(problem)
-    known = seen.known.values
-    volumes, shares = (np.repeat(part, known.shape[2]) for part in (seen.states.labels.weights, shares_of(seen)))
-    wrong = RIVALS[name].left_out(seen.states.values, known.reshape(len(known), -1), volumes, trials)
-    return float(np.sqrt(np.sum(wrong**2 @ shares) / len(trials)))
+    known, values, bounds = seen.known.values, seen.states.values, seen.admissible
+    volumes = np.repeat(seen.states.labels.weights, known.shape[2])
+    flat = RIVALS[name].left_out(values, known.reshape(len(known), -1), volumes, trials)
+    wrong = flat.reshape(len(trials), *known.shape[1:])
+    for place, row in enumerate(trials if bounds.bounds and np.all(np.isfinite(wrong)) else ()):
+        stay = np.delete(np.arange(len(known)), row)
+        wrong[place] = bounds.project(values[row], known[row] + wrong[place], values[stay], known[stay]) - known[row]
+    return float(np.sqrt(np.einsum("tlc,l->", wrong**2, shares_of(seen)) / len(trials)))
 
 
 def _rows(points: Array, group: Array) -> list[int]:

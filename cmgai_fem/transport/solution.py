@@ -35,6 +35,10 @@ class ModalPath:
     shapes: Array
     amplitudes: Callable[[float, int], Array]
 
+    def __post_init__(self) -> None:
+        # The last digits of a sum over modes depend on how they lie in memory: one way, read from a file or not.
+        object.__setattr__(self, "shapes", np.ascontiguousarray(self.shapes))
+
     def __call__(self, s: float, derivative: int = 0) -> Array:
         """Features (L, n) at `s`, or their derivative in s."""
         moved = np.tensordot(self.amplitudes(s, derivative), self.shapes, axes=1)

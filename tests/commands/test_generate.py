@@ -189,6 +189,42 @@ def test_resume_keeps_what_is_finished(tmp_path):
     assert first.stat().st_mtime_ns > before
 
 
+def test_left_out_errors_stand_beside_those_of_the_rivals(tmp_path, monkeypatch):
+    monkeypatch.setattr("cmgai_fem.commands.generate.rivals_for", lambda values: ["linear", "polynomial", "pod_gpr"])
+    files, lines = write_states(tmp_path), []
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", report=lines.append)
+    start = lines.index("left-out errors between the known states, % of the known range:")
+    table = dict(line.split() for line in lines[start + 1 : start + 4])
+    assert set(table) == {"cmgai-fem", "polynomial", "linear"}
+    assert float(table["polynomial"]) < 1e-10 < 1.0 < float(table["linear"])
+    assert lines[start + 1 : start + 4] == sorted(lines[start + 1 : start + 4], key=lambda line: float(line.split()[1]))
+    assert "pod_gpr" in lines[start + 4] and "--rivals" in lines[start + 4]
+    assert "stress_by_linear" not in read_snapshots(out)[0].grid.point_data
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", rivals=True, report=lines.append)
+    grid = read_snapshots(out)[0].grid
+    straight = 0.5 * (stress_at(grid.points, 250.0) + stress_at(grid.points, 400.0))
+    np.testing.assert_allclose(grid["stress_by_linear"], straight, atol=1e-6)
+    assert "stress_by_pod_gpr" in grid.point_data
+    assert any(line.split()[:1] == ["pod_gpr"] for line in lines)
+
+
+def test_bounds_hold_for_the_rivals_too(tmp_path):
+    files = []
+    for value in VALUES:
+        grid = block()
+        grid["strain"] = np.maximum(0.0, np.asarray(grid.points)[:, 0] * value / 400.0 - 1.0)
+        grid.save(tmp_path / f"T={value:g}.vtu")
+        files.append(tmp_path / f"T={value:g}.vtu")
+    inputs = Inputs(tuple(files), "strain", ("temperature",), values_from=PATTERN, lower=0.0, monotone=("temperature",))
+    (out,) = generate(inputs, [325.0], tmp_path / "out.vtu", rivals=True, report=lambda line: None)
+    grid = read_snapshots(out)[0].grid
+    arrays = [name for name in grid.point_data if name.startswith("strain_by_")]
+    assert len(arrays) > 7
+    below, above = read_snapshots(files[1])[0].grid["strain"], read_snapshots(files[2])[0].grid["strain"]
+    for name in ["strain", *arrays]:
+        assert np.all(grid[name] >= below) and np.all(grid[name] <= above)
+
+
 def test_info_shows_names_as_plain_text(tmp_path):
     grid = block(1)
     grid.point_data["[red]evil[/red]\x1b[2J"] = np.ones(grid.n_points)

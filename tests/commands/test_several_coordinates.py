@@ -145,6 +145,54 @@ def test_files_that_hold_their_own_values(tmp_path):
     assert grid.n_points == block().n_points
 
 
+@pytest.fixture(scope="module")
+def thermocouples(files, tmp_path_factory) -> tuple[list[str], Path]:
+    """The files with a second field, and a table of it at a state that is not among them."""
+    folder, paths = tmp_path_factory.mktemp("sensors"), []
+    for state in STATES:
+        grid = block().copy()
+        grid.point_data["stress"] = stress_at(grid.points, state)
+        grid.point_data["heat"] = heat_at(grid.points, state)
+        paths.append(str(folder / f"T={state[0]:g}_F={state[1]:g}.vtu"))
+        write_grid(Path(paths[-1]), grid, {})
+    truth, lines = heat_at(block().points, (325.0, 3.0)), ["node, field, value, tolerance"]
+    lines += [f"{node}, heat, {truth[node]}, 0.01" for node in (0, 5, 11, 20, 33, 44)]
+    (folder / "heat.csv").write_text("\n".join(lines), encoding="utf-8")
+    return paths, folder / "heat.csv"
+
+
+def heat_at(points: np.ndarray, state: tuple[float, ...]) -> np.ndarray:
+    t, f = state[0] / 700.0, state[1] / 8.0
+    x, y, _ = np.asarray(points, dtype=float).T
+    return 100.0 * (t * (1.0 + x) + f * (2.0 - y) + 0.2 * t**2 * y)
+
+
+def test_sensors_tell_a_state_of_two_coordinates(thermocouples, tmp_path, capsys):
+    paths, table = thermocouples
+    out = tmp_path / "out.vtu"
+    names = ["--values-from", r"T=([0-9.]+)_F=([0-9.]+)\.vtu", "--sensors", str(table), "--out", str(out)]
+    assert run("generate", *paths, *two(*names)) == 0
+    facts = read_provenance(out)
+    assert facts["value"] == pytest.approx([325.0, 3.0], rel=2e-3)
+    assert len(facts["value_deviation"]) == 2
+    assert facts["misfit"][1] <= 1.0
+    assert "the sensors fit best at temperature = 325" in capsys.readouterr().out
+    truth = stress_at(block().points, (325.0, 3.0))
+    assert np.abs(generated(out) - truth).max() < 0.01 * np.ptp(truth)
+    assert run("generate", *paths, *two(*names, "--at", "325:3")) == 0
+    assert read_provenance(out)["value"] == [325.0, 3.0]
+    np.testing.assert_allclose(generated(out), truth, rtol=1e-4)
+
+
+def test_one_sensor_cannot_tell_two_coordinates(thermocouples, tmp_path, capsys):
+    paths, table = thermocouples
+    (tmp_path / "one.csv").write_text("\n".join(table.read_text(encoding="utf-8").splitlines()[:2]), encoding="utf-8")
+    names = ["--values-from", r"T=([0-9.]+)_F=([0-9.]+)\.vtu", "--sensors", str(tmp_path / "one.csv")]
+    assert run("generate", *paths, *two(*names, "--out", str(tmp_path / "o.vtu"))) == 2
+    said = capsys.readouterr().err
+    assert "they cannot tell its value" in said or "an end of the search" in said
+
+
 def test_states_may_be_negative(files, tmp_path):
     out = tmp_path / "out.vtu"
     some = [files[0], files[1], files[4]]
@@ -179,6 +227,14 @@ def test_three_states_of_two_coordinates_are_a_plane(files, tmp_path, capsys):
         (["--values", POINTS, "--unit", "K", "--at", "325:3"], "1 units for 2 state coordinates"),
         (["--values", POINTS, "--at", "325:3", "--sensors", "x.csv"], "x.csv: no such file"),
         (["--coordinate", "a", "--coordinate", "b", "--values", POINTS, "--at", "1:2"], "one, two or three"),
+        (["--values", POINTS, "--at", "325:3", "--device", "cpu"], "--device: leave it out"),
+        (["--values", POINTS, "--at", "325:3", "--seed", "1"], "--seed: leave it out"),
+        (["--values", POINTS, "--at", "325:3", "--mass", "xx"], "mass 'xx': give axes in some order"),
+        (["--values", POINTS, "--at", "325:3", "--mass", "x"], "tried along one state coordinate"),
+        (["--values", POINTS, "--at", "325:3", "--stiffness", "1"], "tried along one state coordinate"),
+        (["--values", POINTS, "--at", "325:3", "--pseudo-time", "cube"], "cube"),
+        (["--values", POINTS, "--at", "325:3", "--ablate", "law"], "--ablate"),
+        (["--values", POINTS, "--at", "325:3", "--sensors", "x.csv", "--rivals"], "--rivals: leave it out"),
     ],
 )
 def test_malformed_requests_get_one_line(files, tmp_path, more, text, capsys):

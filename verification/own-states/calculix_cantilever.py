@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.commands.generate import compare, generate
+from cmgai_fem.commands.compare import compare
+from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.errors import CmgaiError
 
@@ -78,7 +79,7 @@ def run(folder: Path, divisions: int = 4) -> float:
     """
     known = tuple(solve(folder, hot, divisions) for hot in KNOWN)
     reference = solve(folder, UNSEEN, divisions)
-    inputs = Inputs(known, "STRESS", "temperature", "degC", values_from=r"T=(\d+)")
+    inputs = Inputs(known, "STRESS", ("temperature",), ("degC",), values_from=r"T=(\d+)")
     (generated,) = generate(inputs, [UNSEEN], folder / "generated.vtu")
     return compare(generated, reference, "STRESS").nrmse
 

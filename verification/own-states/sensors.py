@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cmgai_fem.calibration.answers import coverage, make_generator
+from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.commands.complete import complete, suggest_places
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.files import read_states
 from cmgai_fem.files.sensors import Sensor, observe
-from cmgai_fem.states.states import Array
+from cmgai_fem.generate import Generator, Networks, make_generator
+from cmgai_fem.states.states import Array, States
+from cmgai_fem.transport.problem import Problem
 
 KNOWN = (100.0, 250.0, 400.0, 550.0, 700.0)
 COUNT, TOLERANCE, SEED = 10, 1000.0, 0
@@ -27,7 +30,7 @@ def run(path: Path, unseen: float) -> dict[str, float]:
     everything = read_states(path, field="stress", coordinate="temperature", unit="degC")
     truth = everything.field("stress").values[everything.index(unseen)]
     states = everything.at(KNOWN)
-    generator = make_generator(states, "stress", [unseen])
+    generator = transport(states.only("stress"), [[unseen]])
     generators = {"stress": generator}
     random = np.random.default_rng(SEED)
     components = states.field("stress").components
@@ -39,21 +42,25 @@ def run(path: Path, unseen: float) -> dict[str, float]:
     ]
     observations = observe(states, sensors)
     completion = complete(generators, unseen, observations)
-    span = states.values[-1] - states.values[0]
-    search = (float(states.values[0] - 0.5 * span), float(states.values[-1] + 0.5 * span))
-    wide = {"stress": make_generator(states, "stress", list(search))}
-    estimate = estimate_value(wide, observations, search)
+    low, high = states.scalars[[0, -1]]
+    box = (low - 0.5 * (high - low), high + 0.5 * (high - low))
+    estimate = estimate_value({"stress": transport(states.only("stress"), [[end] for end in box])}, observations, box)
     weights = states.labels.weights
-    spread = generator.left_out.spread if generator.left_out else np.zeros_like(truth)
+    spread = generator.estimate.spread if generator.estimate else np.zeros_like(truth)
     return {
         "error as generated [Pa]": _rms(generator.solution.at(unseen) - truth, weights),
         "error with sensors [Pa]": _rms(completion.fields["stress"] - truth, weights),
         "largest sensor misfit before [tolerances]": completion.before,
         "largest sensor misfit after [tolerances]": completion.after,
-        "temperature found [degC]": estimate.value,
-        "its standard deviation [degC]": estimate.deviation,
+        "temperature found [degC]": float(estimate.value[0]),
+        "its standard deviation [degC]": float(estimate.deviation[0]),
         "coverage of the error estimate": coverage(generator.solution.at(unseen) - truth, spread, weights),
     }
+
+
+def transport(states: States, points: list[list[float]]) -> Generator:
+    """The calibrated transport to some states."""
+    return make_generator(Problem(states), np.array(points), {"fem": Networks().solver("fem")}, Search())
 
 
 def _rms(error: Array, weights: Array) -> float:
