@@ -19,8 +19,6 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
 
 Solve = Callable[[Problem], Solution]
-# Up to this many candidates the generated fields are projected on what is admissible before they are compared.
-PROJECTED = 1000
 # Ranges whose squares are numbers.
 SMALLEST = 1e-150
 
@@ -56,14 +54,13 @@ class LeftOut:
     def sizes(self, candidates: Sequence[Candidate]) -> dict[Candidate, float]:
         """Root mean square error of each candidate, relative to the known range; infinite where it cannot be solved."""
         gram, shares = self.gram(), shares_of(self.problem)
-        bounded = self.problem.admissible.bounds and len(candidates) <= PROJECTED
         found: dict[Candidate, float] = {}
         others = [candidate for candidate in candidates if not self._linear(candidate)]
         refitted = self._refitted(others) if others else {}
         for candidate in candidates:
             if not self._linear(candidate):
                 errors = refitted[candidate]
-            elif bounded:
+            elif self._bounded:
                 errors = self._projected(candidate)
             else:
                 left_out = self._map(candidate)
@@ -79,6 +76,15 @@ class LeftOut:
         linear = {candidate: self._projected(candidate) for candidate in candidates if self._linear(candidate)}
         others = [candidate for candidate in candidates if not self._linear(candidate)]
         return linear | (self._refitted(others) if others else {})
+
+    @property
+    def _bounded(self) -> bool:
+        """Whether choices are compared by the admissible fields that they make.
+
+        Over several coordinates they are compared as generated: the bounds hold along some directions alone, and where
+        they cut off what a choice gets wrong, they tell choices apart by their luck.
+        """
+        return self.problem.admissible.bounds and len(self.problem.states.coordinates) == 1
 
     def _linear(self, candidate: Candidate) -> bool:
         """Whether the errors are a fixed combination of the states; of soft states along a line they are found anew."""
@@ -98,7 +104,7 @@ class LeftOut:
             return None
         known, states = self.problem.known.values, self.problem.states
         errors = np.tensordot(left_out, known, axes=1)
-        if self.problem.admissible.bounds:
+        if self._bounded:
             for place, row in enumerate(self.rows):
                 stay = np.delete(np.arange(len(known)), row)
                 made = self.problem.admissible.project(
