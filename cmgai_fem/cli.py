@@ -83,6 +83,7 @@ def generate(
         ),
     ] = None,
     values_from: str | None = None,
+    volumes: str | None = None,
     lower: float | None = None,
     monotone: bool = False,
     monotone_in: Annotated[list[str] | None, Repeated] = None,
@@ -121,6 +122,9 @@ def generate(
         Unit of the state coordinate; one for each of several.
     values_from
         Regular expression that finds the state value in the file names, e.g. 'T=([0-9.]+)'; one group a coordinate.
+    volumes
+        Field of the files that holds the volume of each label, for bodies that the mesh does not tell the volumes of
+        (axial symmetry, shells of varying thickness); by default those of the cells.
     lower
         Least admissible value of the field, e.g. 0 for a plastic strain.
     monotone
@@ -157,7 +161,7 @@ def generate(
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
     of_states: dict[str, object] = {
-        "field": field, "unit": unit, "values": values, "values-from": values_from, "lower": lower,
+        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
         "damping": damping, "pseudo-time": pseudo_time,
     }  # fmt: skip

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 # What `generate` hands on to `read_states`.
-READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points")
+READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes")
 
 
 def silent(line: str) -> None:

@@ -35,6 +35,7 @@ class Inputs:
         ordered: the field never decreases from one component to the next.
         mass_axes: orders of axes, e.g. "yx", in which to try carrying the field as mass.
         calibration: what may be chosen beside the order of the force, as in a study.
+        volumes: field of the files that holds the volume of each label; none: those of the cells.
     """
 
     paths: tuple[Path, ...]
@@ -48,6 +49,7 @@ class Inputs:
     ordered: bool = False
     mass_axes: tuple[str, ...] = ()
     calibration: CalibrationTable = attribute(default_factory=CalibrationTable)
+    volumes: str = ""
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
@@ -83,6 +85,7 @@ class Inputs:
             unit=self.units,
             values=self.values,
             values_from=self.values_from,
+            volumes=self.volumes,
         )
 
     def targets(self, at: Sequence[Point]) -> list[Point]:
@@ -147,6 +150,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         "ordered" in given,
         tuple(given.get("mass", ())),
         CalibrationTable(**chosen),
+        given.get("volumes", ""),
     )
 
 
@@ -185,6 +189,7 @@ class StatesFile(Table):
         ordered: the field never decreases from one component to the next.
         mass_axes: orders of axes in which to try carrying the field as mass.
         calibration: what may be chosen, as a study has it.
+        volumes: field of the files that holds the volume of each label; none: those of the cells.
     """
 
     field: str
@@ -197,6 +202,7 @@ class StatesFile(Table):
     ordered: bool = False
     mass_axes: list[str] = Default(default_factory=list)
     calibration: CalibrationTable = CalibrationTable()
+    volumes: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> "StatesFile":
@@ -233,6 +239,7 @@ class StatesFile(Table):
             self.ordered,
             tuple(self.mass_axes),
             self.calibration,
+            self.volumes,
         )
 
 

@@ -22,7 +22,7 @@ from cmgai_fem.files.snapshot import (
 )
 from cmgai_fem.files.sources import Source, as_sources, snapshots_of
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, IntArray, States
+from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, IntArray, Labels, States
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6
@@ -86,6 +86,7 @@ def read_states(
     values_from: str | None = None,
     field_unit: str = "",
     points: ArrayLike | None = None,
+    volumes: str = "",
 ) -> FileStates:
     """Read the snapshots of one body as the states of a transport problem.
 
@@ -101,6 +102,8 @@ def read_states(
             is one coordinate their time, tell the value.
         field_unit: unit of the field, for messages and axes.
         points: (L, g) places of the labels of arrays [m]; without them the labels lie one after the other.
+        volumes: name of a field with the volume that each label stands for, where the mesh does not tell it (axial
+            symmetry, shells); those of the cells by default.
 
     Returns:
         The states on one label mesh, along one coordinate in increasing order.
@@ -119,7 +122,7 @@ def read_states(
     if not read.snapshots:
         raise InputError("no states to read: give one file a state")
     found = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from)
-    return read.states(axes, found, field_unit)
+    return read.states(axes, found, field_unit, volumes)
 
 
 def _coordinates(names: str | Sequence[str], units: str | Sequence[str]) -> Coordinates:
@@ -165,7 +168,7 @@ class _Gathered:
         self.arrays.append(fields)
         self.own_values.append(values)
 
-    def states(self, coordinates: Coordinates, values: Array, unit: str) -> FileStates:
+    def states(self, coordinates: Coordinates, values: Array, unit: str, volumes: str) -> FileStates:
         """The states at (K, m) values, with everything mapped to the finest mesh there is."""
         self._check_apart(coordinates, values)
         order = np.argsort(values[:, 0], kind="stable") if values.shape[1] == 1 else np.arange(len(values))
@@ -181,7 +184,7 @@ class _Gathered:
             for name in self.names
         }
         return FileStates(
-            labels_of(label, self.location),
+            self._labels(label, volumes),
             coordinates,
             values[order],
             fields,
@@ -191,6 +194,15 @@ class _Gathered:
             mapped,
             frozenset(self.varying - set(self.names)),
         )
+
+    def _labels(self, label: Snapshot, volumes: str) -> Labels:
+        labels = labels_of(label, self.location)
+        if not volumes:
+            return labels
+        own = field_values(label, volumes, self.location)
+        if own.shape[1] != 1:
+            raise InputError(f"{label.name}: volumes {printable(volumes)!r}: one number a label, not {own.shape[1]}")
+        return replace(labels, weights=own[:, 0])
 
     def _check_apart(self, coordinates: Coordinates, values: Array) -> None:
         for right, value in enumerate(values):

@@ -84,3 +84,26 @@ def test_a_collection_of_grids_is_not_one():
     blocks = pyvista.MultiBlock([block(), block()])
     with pytest.raises(InputError, match="not one mesh"):
         read_states([blocks, blocks], field="u", values=[0.0, 1.0])
+
+
+def test_volumes_of_the_labels_may_be_told_by_a_field(tmp_path):
+    """Axial symmetry: a label stands for a ring, and the plane mesh does not tell its volume."""
+    import pyvista
+
+    paths = []
+    for value in (1.0, 2.0):
+        grid = pyvista.ImageData(dimensions=(3, 4, 1)).cast_to_unstructured_grid()
+        grid.point_data["u"] = value * grid.points[:, 0]
+        grid.point_data["ring"] = 2.0 * np.pi * (grid.points[:, 0] + 0.5)
+        grid.point_data["zero"] = np.zeros(12)
+        grid.point_data["pair"] = np.ones((12, 2))
+        paths.append(tmp_path / f"{value:g}.vtu")
+        grid.save(paths[-1])
+    states = read_states(paths, field="u", values=[1.0, 2.0], volumes="ring")
+    np.testing.assert_allclose(states.labels.weights, 2.0 * np.pi * (states.labels.points[:, 0] + 0.5))
+    with pytest.raises(InputError, match="stands for a volume of 0"):
+        read_states(paths, field="u", values=[1.0, 2.0], volumes="zero")
+    with pytest.raises(InputError, match="one number a label, not 2"):
+        read_states(paths, field="u", values=[1.0, 2.0], volumes="pair")
+    with pytest.raises(InputError, match="ring2"):
+        read_states(paths, field="u", values=[1.0, 2.0], volumes="ring2")
