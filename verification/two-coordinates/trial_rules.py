@@ -7,9 +7,11 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import ConvexHull
 
-from cmgai_fem.calibration.space import calibrate_space, inside_hull
+from cmgai_fem.calibration.calibrate import calibrate
+from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.solve import Solver
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
-from cmgai_fem.transport.space import SpaceProblem
+from cmgai_fem.transport.problem import Problem
 
 SEED, DESIGNS = 11, 4
 X = np.linspace(0.0, 1.0, 200)
@@ -35,6 +37,7 @@ def fields(points, number):
 
 
 def main():
+    solve = Solver()
     rng = np.random.default_rng(SEED)
     errors = {}
     for _ in range(DESIGNS):
@@ -53,9 +56,9 @@ def main():
         for where, asked in (("inside", inside), ("outside", outside)):
             truth = fields(np.array(asked), number)
             rules = {"no corners": np.setdiff1d(everyone, corners), "corners": corners, "all": everyone}
-            problem, targets = SpaceProblem(states), [LOW + SPAN * point for point in asked]
+            problem, targets = Problem(states), [LOW + SPAN * point for point in asked]
             for rule, rows in rules.items():
-                solution = calibrate_space(problem, targets, local=True, trials=rows).solve(problem)
+                solution = calibrate(problem, targets, trials=rows, local=True).solve(problem, solve)
                 made = np.array([solution.at(target) for target in targets])
                 errors.setdefault((where, rule), []).append(mean_error(made, truth, known))
             plain = RBFInterpolator(points, known[:, :, 0])(np.array(asked))[:, :, None]
