@@ -168,7 +168,7 @@ def test_bad_problems_are_one_clear_line():
     with pytest.raises(InputError, match="known force goes with"):
         replace(problem(law, 3, order=1), known_force=QuadraticPull(np.zeros(9)))
     scalar = States.of(
-        states.labels, states.coordinate, states.values, {"x": Field(states.fields["x"].values[:, :, :1], "m", ("",))}
+        states.labels, states.coordinates, states.values, {"x": Field(states.fields["x"].values[:, :, :1], "m", ("",))}
     )
     with pytest.raises(InputError, match="use the law 'membrane'"):
         solve(Problem(scalar, law=law), "fem")
@@ -185,9 +185,9 @@ def test_a_motion_that_needs_a_force_is_no_answer_of_order_minus_one():
     states = problem(make_law("neo_hookean", 0.05), 5).states
     x, y = states.labels.points.T
     moved = [
-        np.column_stack([x * (1 + 0.3 * s) + 0.2 * s * y, y * (1 - 0.2 * s) + 0.1 * s * s * x]) for s in states.values
+        np.column_stack([x * (1 + 0.3 * s) + 0.2 * s * y, y * (1 - 0.2 * s) + 0.1 * s * s * x]) for s in states.scalars
     ]
     field = Field(np.stack(moved), "m", ("x", "y"))
-    stiff = States.of(states.labels, states.coordinate, states.values, {"x": field})
+    stiff = States.of(states.labels, states.coordinates, states.values, {"x": field})
     with pytest.raises(ConvergenceError, match="free of force"):
         solve(Problem(stiff, law=make_law("st_venant_kirchhoff", 1.0), force=Least(-1)), "fem")

@@ -38,6 +38,7 @@ def scattered(count: int, dimension: int, seed: int = 0) -> np.ndarray:
 )
 def test_networks_find_the_least_force(dimension, choice):
     nodes, places = scattered(9, dimension), scattered(12, dimension, 1)
+    nodes = np.sort(nodes, axis=0) if dimension == 1 else nodes
     problem = Problem(unit_states(nodes), force=choice)
     exact, trained = solve(problem), solve(problem, "pinn", seed=0)
     difference = trained.motion.weights(places) - exact.motion.weights(places)
@@ -93,7 +94,7 @@ def test_the_energy_of_the_exact_motion_is_its_bending(tension):
     """Directions, quadrature and Green's functions together give the quadratic form of the kernel."""
     nodes, choice = scattered(9, 2), Scattered(1, tension=tension)
     training = SpaceTraining.of(nodes, choice)
-    spline = choice.smoother(nodes)
+    spline = choice.through(nodes)
     blows = spline.bending * training.size ** (2 * training.highest - 2)
     combined = training.combination.T @ blows
     points, weights = fuzzy_cells(training.nodes)

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def counted(monkeypatch) -> list[int]:
             trained.append(problem.states.labels.count)
         return solve(problem, method, **options)
 
-    monkeypatch.setattr("cmgai_fem.solve.solve", spy)
+    monkeypatch.setattr(sys.modules[solve.__module__], "solve", spy)
     return trained
 
 
