@@ -256,9 +256,23 @@ def _known(states: Any, field: str, reading: Mapping[str, Any]) -> States:
 
 
 def make_generator(
-    problem: Problem, points: Array, solvers: Mapping[str, Solver], search: Search, report: Report = silent
+    problem: Problem,
+    points: Array,
+    solvers: Mapping[str, Solver],
+    search: Search,
+    report: Report = silent,
+    local: bool = True,
 ) -> Generator:
-    """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them."""
+    """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them.
+
+    Args:
+        problem: the known states and the bounds of the field.
+        points: (T, m) states asked for.
+        solvers: by method.
+        search: what may be chosen beside the order of the force.
+        report: takes lines of progress.
+        local: let the weights of the superposition vary over the body.
+    """
     states = problem.states
     inside = bool(inside_hull(states.values, points[0]))
     problem = problem.with_reach(*points)
@@ -269,7 +283,7 @@ def make_generator(
         made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
         return Generator(problem, points, inside, None, None, made)
     fem = Solver()
-    calibration = calibrate(problem, points, search=search, solve=fem, local=True)
+    calibration = calibrate(problem, points, search=search, solve=fem, local=local)
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
     solutions, seconds = {}, {}
     for name, solver in solvers.items():

@@ -118,7 +118,8 @@ class _Makers:
         known = next(iter(self._problems.values())).states.values
         ordered = np.array(sorted(points, key=lambda point: inside_hull(known, point)))
         return {
-            name: make_generator(problem, ordered, self._solvers, self._searches[name])
+            # What sensors correct lies in the span of the known states, which weights that vary over the body leave.
+            name: make_generator(problem, ordered, self._solvers, self._searches[name], local=False)
             for name, problem in self._problems.items()
         }
 

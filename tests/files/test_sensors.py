@@ -33,7 +33,7 @@ def smooth(points, value):
 def transport(states, name, points):
     """The calibrated transport of one field to some states."""
     places = states.coordinates.points(points)
-    return make_generator(Problem(states.only(name)), places, {"fem": Networks().solver("fem")}, Search())
+    return make_generator(Problem(states.only(name)), places, {"fem": Networks().solver("fem")}, Search(), local=False)
 
 
 @pytest.fixture(scope="module")

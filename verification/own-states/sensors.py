@@ -60,7 +60,7 @@ def run(path: Path, unseen: float) -> dict[str, float]:
 
 def transport(states: States, points: list[list[float]]) -> Generator:
     """The calibrated transport to some states."""
-    return make_generator(Problem(states), np.array(points), {"fem": Networks().solver("fem")}, Search())
+    return make_generator(Problem(states), np.array(points), {"fem": Networks().solver("fem")}, Search(), local=False)
 
 
 def _rms(error: Array, weights: Array) -> float:
