@@ -118,7 +118,12 @@ class StiffeningSpring:
 
 
 @pytest.mark.parametrize(
-    ("name", "damping", "method"), [("none", 0.5, "fem"), ("membrane", 0.0, "fem"), ("none", 0.0, "pinn")]
+    ("name", "damping", "method"),
+    [
+        ("none", 0.5, "fem"),
+        ("membrane", 0.0, "fem"),
+        pytest.param("none", 0.0, "pinn", marks=pytest.mark.slow),
+    ],
 )
 def test_a_known_force_acts_in_the_replay(name, damping, method):
     law = make_law(name) if name == "none" else make_law(name, 0.002)

@@ -29,7 +29,7 @@ def solve(model: TaylorRod | TaylorRodTime, values: list[float]) -> States:
 
 def test_states_over_velocity() -> None:
     states = solve(velocity_model(PARAMETERS), [130.0, 230.0])
-    assert states.coordinate.label(130.0) == "velocity = 130 m/s"
+    assert states.coordinates.label(130.0) == "velocity = 130 m/s"
     assert states.labels.points.shape == (39, 2)
     assert set(states.labels.cells) == {"quad"}
     assert states.labels.weights.sum() == pytest.approx(np.pi * 3.2e-3**2 * 32.4e-3, rel=1e-9)

@@ -42,7 +42,7 @@ def test_von_mises_of_uniaxial_and_shear_stress() -> None:
 
 def test_the_reference_is_admissible(solved: States) -> None:
     check = MODEL.admissibility()
-    for index, value in enumerate(solved):
+    for index, value in enumerate(solved.scalars):
         figures = check(value, fields_at(solved, index))
         assert figures["yield_violation"] < 1e-9
         assert figures["negative_plastic_strain"] == 0.0

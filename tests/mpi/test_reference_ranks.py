@@ -37,7 +37,7 @@ def test_two_ranks_equal_one(runs: dict[int, tuple[States, dict[str, Any], list[
 
 def test_the_run_is_reported(runs: dict[int, tuple[States, dict[str, Any], list[str]]]) -> None:
     states, summary, lines = runs[2]
-    assert states.coordinate == TEMPERATURE
+    assert states.coordinates.each == (TEMPERATURE,)
     assert summary["ranks"] == 2
     assert summary["seconds"] > 0.0 and summary["peak_memory_mb"] > 0.0
     assert len(lines) == 2 and "775 degC" in lines[1]
@@ -52,7 +52,7 @@ def test_physics_of_the_solution(runs: dict[int, tuple[States, dict[str, Any], l
         temperature[:, y < 1e-9] < temperature[:, y > 0.04 - 1e-9].min(1)[:, None]
     )
     residual = load_model("thermal-stress", SMALL).admissibility()
-    for state, value in enumerate(states):
+    for state, value in enumerate(states.scalars):
         figure = residual(value, {"stress": states.field("stress").values[state]})["equilibrium_residual"]
         assert 0.0 < figure < 0.1
 
