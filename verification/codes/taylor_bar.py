@@ -3,7 +3,7 @@
 import numpy as np
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.materials import Linear, RodMaterial
+from cmgai_fem.mechanics.materials import LinearTable, RodMaterial
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.taylor_rod import RodModel, TaylorRodTime
 from cmgai_fem.study.findings import Figure
@@ -14,7 +14,7 @@ COPPER = RodMaterial(
     poissons_ratio=0.35,
     density=8930.0,
     taylor_quinney=0.0,
-    hardening=Linear(law="linear", yield_stress=400e6, modulus=100e6),
+    hardening=LinearTable(law="linear", yield_stress=400e6, modulus=100e6),
 )
 RADIUS_SOURCE = "Foulk et al. (2021) 7.22 converged; Simo (1992) and Zienkiewicz et al. (1998) 7.11-7.12"
 LENGTH_SOURCE = "published 21.42-21.48"
