@@ -20,7 +20,7 @@ class TrainingSettings:
         hidden: widths of the hidden layers of both networks.
         blocks: blocks of the Krylov space of modes under a law with stiffness; 1 is the states alone.
         labels: the most labels that a force of the state is integrated over.
-        points: Gauss points between two known states, and in a window beyond them.
+        points: Gauss points between two known states, and in a window beyond them; more are taken where these fail.
         window: longest window beyond the known states, in periods of the fastest motion.
         horizon: periods of the fastest motion over the whole span from which windows are used.
         penalty: weight of the force's restriction against the momentum residual within one round; the rounds of the
@@ -43,7 +43,7 @@ class TrainingSettings:
     hidden: tuple[int, ...] = (8,)
     blocks: int = 5
     labels: int = 200
-    points: int = 32
+    points: int = 16
     window: float = 0.5
     horizon: float = 3.0
     penalty: float = 1e-2
