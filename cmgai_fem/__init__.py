@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from cmgai_fem.metrics import nrmse
     from cmgai_fem.rivals import RIVALS
     from cmgai_fem.solve import solve
-    from cmgai_fem.states.states import Coordinate, Field, Labels, States
+    from cmgai_fem.states.labels import Labels
+    from cmgai_fem.states.states import Coordinate, Field, States
     from cmgai_fem.study.file import StudyFile as Study
     from cmgai_fem.study.run import run_study
     from cmgai_fem.transport.feature_space import Admissible
@@ -36,7 +37,7 @@ _LAZY = {
     "Coordinate": "cmgai_fem.states.states",
     "Field": "cmgai_fem.states.states",
     "Generated": "cmgai_fem.generate",
-    "Labels": "cmgai_fem.states.states",
+    "Labels": "cmgai_fem.states.labels",
     "Problem": "cmgai_fem.transport.problem",
     "RIVALS": "cmgai_fem.rivals",
     "Search": "cmgai_fem.calibration.candidates",

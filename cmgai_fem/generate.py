@@ -24,7 +24,8 @@ from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS
 from cmgai_fem.rivals.rivalry import Rivalry, compete
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

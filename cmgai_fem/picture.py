@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from cmgai_fem.states.states import Array, Labels
+from cmgai_fem.states.labels import Array, Labels
 
 # Area of a marker that lets the labels of a plane body touch, in points squared, for one label.
 COVER = 4e4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 def gauss_on_pieces(breaks: Array, points: int) -> tuple[Array, Array]:

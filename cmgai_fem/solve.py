@@ -9,7 +9,8 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
-from cmgai_fem.states.states import Array, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Field, States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem

@@ -5,7 +5,7 @@ import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import field_error, plastic_strain_violation, von_mises
-from cmgai_fem.states.states import labels_on_mesh
+from cmgai_fem.states.labels import labels_on_mesh
 
 
 def test_field_error_by_hand():

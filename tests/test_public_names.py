@@ -11,7 +11,7 @@ import pyvista
 import cmgai_fem
 from cmgai_fem import RIVALS, Coordinate, Field, Labels, Problem, Search, States, calibrate, generate, nrmse, solve
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import labels_on_points
+from cmgai_fem.states.labels import labels_on_points
 
 X = np.linspace(0.0, 1.0, 12)
 KNOWN = (0.0, 0.4, 0.7, 1.0)

@@ -9,7 +9,8 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import Solver, solve
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.forces import Least, Potential
 from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Problem

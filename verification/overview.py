@@ -15,7 +15,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Labels, States
+from cmgai_fem.states.labels import Labels
+from cmgai_fem.states.states import States
 from cmgai_fem.study.charts import METHOD_NAMES, method_colour
 from cmgai_fem.study.pictures import (
     ERROR_COLOURS,

@@ -24,7 +24,8 @@ from cmgai_fem.calibration.trials import trials_for
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, Field, IntArray, Labels, States
+from cmgai_fem.states.labels import Array, IntArray, Labels
+from cmgai_fem.states.states import Field, States
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Superposition
 

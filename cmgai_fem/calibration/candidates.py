@@ -14,7 +14,8 @@ from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.axes import Kind, kind_text
-from cmgai_fem.states.states import Array, IntArray, States
+from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.states import States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Law, NoLaw
 from cmgai_fem.transport.problem import Problem, soften

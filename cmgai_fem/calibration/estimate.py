@@ -14,7 +14,7 @@ import numpy as np
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.left_out import LeftOut, Solve
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
 
 

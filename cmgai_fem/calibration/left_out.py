@@ -13,7 +13,7 @@ import numpy as np
 from cmgai_fem.calibration.candidates import Candidate, transformed
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.states.axes import PseudoTime
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution

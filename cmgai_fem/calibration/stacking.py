@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from cmgai_fem.states.states import Array, IntArray, Labels
+from cmgai_fem.states.labels import Array, IntArray, Labels
 
 LEAST_WEIGHT = 0.02  # members below this mean weight are dropped and the rest fitted anew
 NEIGHBOURS = 128  # labels in a neighbourhood

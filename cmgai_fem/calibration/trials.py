@@ -8,7 +8,8 @@ from scipy.spatial import ConvexHull
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
-from cmgai_fem.states.states import Array, IntArray, States
+from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.states import States
 
 # Rounding of a hull's faces.
 ROUNDING = 1e-9

@@ -20,7 +20,7 @@ from cmgai_fem.files.writers import check_writable, write_grid
 from cmgai_fem.generate import Generated, Generator, Networks
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.rivals import rivals_for
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point, state_text
 
 # Rivals that seek what they choose anew for every state that is left out: minutes where all others take a second.

@@ -16,7 +16,7 @@ from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import PROVENANCE, WITHOUT_TEXT
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 
 PROVENANCE_FORMAT = 1

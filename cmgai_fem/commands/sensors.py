@@ -25,7 +25,7 @@ from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.sensors import observe, read_sensors
 from cmgai_fem.files.trust import printable
 from cmgai_fem.generate import Generator, Networks, make_generator
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem

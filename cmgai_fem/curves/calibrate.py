@@ -16,7 +16,7 @@ from cmgai_fem.calibration.stacking import stack_globally
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import CurveMotion
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 DRAWS = 100
 # A choice with a smaller share is left out: it costs a solve and moves little.

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinate
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate
 
 STRESS_UNIT = 1e8
 POWERS = (0.0, 0.5, 1.0)

@@ -13,7 +13,7 @@ from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.ways import Way
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Left-out error beyond which a generated curve is not to be trusted: that of the paper's own benchmark.
 TRUSTED = 0.04

@@ -14,7 +14,8 @@ from scipy.optimize import minimize_scalar
 
 from cmgai_fem.curves.table import CurveState, CurveTests
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, BoolArray, Coordinates, IntArray
+from cmgai_fem.states.labels import Array, BoolArray, IntArray
+from cmgai_fem.states.states import Coordinates
 
 # Up to this many different strains in all tests, the strains themselves are the labels.
 FEW_STRAINS = 12

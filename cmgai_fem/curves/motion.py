@@ -17,7 +17,8 @@ from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.motions.softness import explained_factor, explained_softness
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, Field, IntArray, States, labels_on_points
+from cmgai_fem.states.labels import Array, IntArray, labels_on_points
+from cmgai_fem.states.states import Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution

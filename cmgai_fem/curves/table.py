@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinates
 
 
 @dataclass(frozen=True)

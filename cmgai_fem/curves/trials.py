@@ -16,7 +16,7 @@ from cmgai_fem.curves.motion import State
 from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Values of a grid's coordinate that must stay: fewer do not show whether the motion bends.
 LEAST_VALUES = 3

@@ -13,7 +13,7 @@ import ot
 from scipy import linalg
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 EXACT_LIMIT = 5_000  # points a cloud up to which the exact plan is the default; its memory grows with the square
 

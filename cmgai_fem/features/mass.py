@@ -18,7 +18,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator, RegularGridInterpolator, griddata
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.states.states import Array, Field, IntArray, Labels, States, labels_on_points
+from cmgai_fem.states.labels import Array, IntArray, Labels, labels_on_points
+from cmgai_fem.states.states import Field, States
 
 FINE = 8  # points a grid cell at which the cumulative mass is inverted
 

@@ -7,7 +7,7 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalCurve, SplineAmplitudes
 from cmgai_fem.motions.state_splines import StateElements
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.solution import ModalPath, Solution
 
 

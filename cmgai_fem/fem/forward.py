@@ -17,7 +17,7 @@ from scipy.sparse import linalg as sparse_linalg
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import LabelSpace
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import to_scipy
 from cmgai_fem.transport.forces import KnownForce
 from cmgai_fem.transport.laws import Law

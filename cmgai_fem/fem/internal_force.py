@@ -15,7 +15,7 @@ from petsc4py import PETSc
 
 from cmgai_fem.fem.spaces import FAST, LabelSpace
 from cmgai_fem.fem.ufl_ops import stored_energy
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.laws import Law
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import linalg
 
 from cmgai_fem.fem.spaces import LabelSpace, products, shifted
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.laws import Law
 
 

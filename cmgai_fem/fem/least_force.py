@@ -20,7 +20,7 @@ from scipy import linalg
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.spaces import Columns, products, sum_over
 from cmgai_fem.motions.state_splines import StateElements
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import KnownForce
 from cmgai_fem.transport.problem import Problem
 

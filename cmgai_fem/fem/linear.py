@@ -15,7 +15,7 @@ from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpairs
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
 from cmgai_fem.fem.spaces import LabelSpace, products
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import eigenmodes_below, felt, slow_limit
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import ModalPath, Solution

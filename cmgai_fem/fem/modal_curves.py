@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import BSpline
 
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 

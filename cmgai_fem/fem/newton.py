@@ -15,7 +15,7 @@ from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.fem.least_force import LeastForce, Linearisation, RestOperator
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 NEWTON_STEPS = 60
 INNER_STEPS = 400

@@ -22,7 +22,7 @@ from cmgai_fem.fem.modal_curves import SplineAmplitudes
 from cmgai_fem.fem.newton import Progress, minimise
 from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.density import SIMPLICES, jacobians
 from cmgai_fem.transport.eigenmodes import to_petsc
 from cmgai_fem.transport.forces import Least

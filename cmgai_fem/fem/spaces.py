@@ -16,7 +16,7 @@ from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.ufl_ops import stored_energy
-from cmgai_fem.states.states import Array, BoolArray, Labels
+from cmgai_fem.states.labels import Array, BoolArray, Labels
 from cmgai_fem.transport.eigenmodes import factor_with_mumps
 from cmgai_fem.transport.laws import Law
 

@@ -15,7 +15,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.meshio_grids import make_grid
 from cmgai_fem.files.snapshot import Snapshot
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import NODES_PER_CELL, Array, IntArray
+from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
 
 KINDS = {
     1: "hexahedron", 2: "wedge", 3: "tetra", 4: "hexahedron20", 5: "wedge15", 6: "tetra10", 7: "triangle",

@@ -17,7 +17,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.meshio_grids import make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import COMPONENTS, Grid, Snapshot, as_unstructured
-from cmgai_fem.states.states import NODES_PER_CELL, Array, IntArray
+from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
 
 FAMILIES = {
     "SPHERE": "vertex", "CIRCLE": "vertex", "BAR": "line", "BEAM": "line", "TRUSS": "line", "EDGE": "line",

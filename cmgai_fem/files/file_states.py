@@ -22,7 +22,8 @@ from cmgai_fem.files.snapshot import (
 )
 from cmgai_fem.files.sources import Source, as_sources, snapshots_of
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, IntArray, Labels, States
+from cmgai_fem.states.labels import Array, IntArray, Labels
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6

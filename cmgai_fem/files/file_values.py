@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.snapshot import Snapshot
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 def value_text(value: ArrayLike) -> str:

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.snapshot import Snapshot, as_unstructured, bare_mesh, cell_volumes
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # What two meshes of one geometry may differ by: the volume, and the distance of any node of one from the other, the
 # latter relative to the size of the body and never less than what a facet cuts off a curve.

@@ -13,7 +13,7 @@ from cmgai_fem.motions.scattered import MappedMotion, Scattered
 from cmgai_fem.motions.simplices import StateSimplices
 from cmgai_fem.solve import UnitMotion, carried, unit_problem
 from cmgai_fem.states.axes import kind_text, make_kind
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem

@@ -8,7 +8,7 @@ import pyvista
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.snapshot import CELL_NAMES, Grid, as_unstructured
-from cmgai_fem.states.states import NODES_PER_CELL, VTK_CELLS, Array, IntArray
+from cmgai_fem.states.labels import NODES_PER_CELL, VTK_CELLS, Array, IntArray
 
 # meshio names these two cell kinds but leaves their dimension out of its table.
 for missing in ("wedge15", "pyramid13"):

@@ -25,7 +25,8 @@ from cmgai_fem.files.member import keep_member, read_member
 from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid, find_location, labels_of
 from cmgai_fem.files.trust import check_memory, check_readable, printable
 from cmgai_fem.files.writers import check_folder, write_file
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate, Coordinates, Field
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Superposition

@@ -13,7 +13,8 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.meshio_grids import embedded, make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
-from cmgai_fem.states.states import VTK_CELLS, States
+from cmgai_fem.states.labels import VTK_CELLS
+from cmgai_fem.states.states import States
 
 
 def read_npz(path: Path) -> list[Snapshot]:

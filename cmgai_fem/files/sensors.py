@@ -14,7 +14,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.snapshot import as_unstructured, find_location
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 COLUMNS = ("x", "y", "z", "node", "field", "component", "value", "tolerance")
 # A sensor may sit this far outside the mesh, relative to the size of the body: half the wall that a probe is stuck to.

@@ -9,10 +9,9 @@ import pyvista
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import (
+from cmgai_fem.states.labels import (
     NODES_PER_CELL,
     SIZE_NAMES,
-    SYMMETRIC_TENSOR,
     VTK_CELLS,
     VTK_DIMENSION,
     Array,
@@ -20,6 +19,7 @@ from cmgai_fem.states.states import (
     Labels,
     unit_size,
 )
+from cmgai_fem.states.states import SYMMETRIC_TENSOR
 
 type Grid = pyvista.UnstructuredGrid | pyvista.PolyData
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.readers import read_snapshots, snapshot_of
 from cmgai_fem.files.snapshot import Snapshot, check_grid
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 type Source = str | Path | pyvista.DataSet | ArrayLike
 """A file, a grid, or the values (L,) or (L, n) of one state."""

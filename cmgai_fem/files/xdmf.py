@@ -22,7 +22,7 @@ from cmgai_fem.files import trust
 from cmgai_fem.files.meshio_grids import embedded, make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.states import NODES_PER_CELL, Array, IntArray
+from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
 
 KINDS = {name.lower(): kind for name, kind in xdmf_to_meshio_type.items()}
 # The way from VTK's order of a symmetric tensor to XDMF's, which is also the way back.

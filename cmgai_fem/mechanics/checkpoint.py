@@ -15,7 +15,7 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.explicit import ExplicitDynamics
 from cmgai_fem.mechanics.plasticity import PointState
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.writing import whole_file
 
 SCALARS = ("time", "steps", "last_step", "stable_step", "wall_work", "initial_energy", "largest_drift")

@@ -14,7 +14,7 @@ from dolfinx.fem import petsc as fem_petsc
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.meshing import Body, NodeGather
 from cmgai_fem.mechanics.thermoelastic import strain, thermoelastic_stress
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 class EquilibriumCheck:

@@ -15,7 +15,7 @@ from mpi4py import MPI
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.plasticity import PointModel, PointState
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 # Points whose state and work arrays stay in a core's cache together.
 BLOCK_POINTS = 5000

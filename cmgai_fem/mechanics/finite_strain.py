@@ -4,7 +4,7 @@ import numpy as np
 
 from cmgai_fem.mechanics import tensors
 from cmgai_fem.mechanics.plasticity import PointModel, PointState, check_jacobian
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 class FiniteStrainJ2(PointModel):

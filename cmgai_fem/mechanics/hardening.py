@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # (plastic strain, plastic strain rate [1/s]) -> flow stress [Pa], its slope in strain [Pa], its slope in rate [Pa s].
 Curve = Callable[[Array, Array], tuple[Array, Array, Array]]

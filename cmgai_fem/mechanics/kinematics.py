@@ -16,7 +16,7 @@ from dolfinx import fem, la, mesh
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.tensors import BLOCK, FULL, Layout
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 
 class Rule:

@@ -18,7 +18,7 @@ from mpi4py import MPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, IntArray, Labels, labels_on_mesh
+from cmgai_fem.states.labels import Array, IntArray, Labels, labels_on_mesh
 
 # gmsh's element types of first order -> meshio's cell names.
 CELL_NAMES = {1: "line", 2: "triangle", 3: "quad", 4: "tetra", 5: "hexahedron"}

@@ -13,7 +13,7 @@ import numpy as np
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics import tensors
 from cmgai_fem.mechanics.hardening import HardeningLaw
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.hardening import HardeningLaw
 from cmgai_fem.mechanics.meshing import compile_form
 from cmgai_fem.mechanics.small_strain import return_stress
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 DIRECT = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 # From the test function to the linear form of the loads.

@@ -18,7 +18,7 @@ from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.meshing import NodeGather, compile_form
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 class NodalProjection:

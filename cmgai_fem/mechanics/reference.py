@@ -21,7 +21,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate, Coordinates, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI

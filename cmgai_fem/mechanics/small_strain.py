@@ -6,7 +6,7 @@ import numpy as np
 
 from cmgai_fem.mechanics.hardening import HardeningLaw
 from cmgai_fem.mechanics.plasticity import PointModel, PointState
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 TINY = 1e-300
 

@@ -22,7 +22,8 @@ from cmgai_fem.mechanics.materials import RodMaterial
 from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.metrics import plastic_strain_violation
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, Labels, States
+from cmgai_fem.states.labels import Array, Labels
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 
 Snapshot = dict[str, Array]
 MICROSECOND = 1e-6

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 Pair = tuple[int, int]
 Table = tuple[tuple[Pair, ...], ...]

@@ -16,7 +16,8 @@ from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Array, Coordinate, Field, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 class Motion(Protocol):

@@ -12,7 +12,7 @@ from math import comb, factorial, gamma, pi
 import numpy as np
 from scipy import special
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Below this argument the rest of a series is summed, with so many terms; above it is a difference.
 NEAR, TERMS = 2.0, 24

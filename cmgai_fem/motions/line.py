@@ -16,7 +16,7 @@ from scipy.interpolate import BSpline
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.states.axes import Kind, PseudoTime, kind_text, make_kind
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # A state whose share in the energy is below this part of the mean cannot be left out by the quadratic form.
 LEAST_SHARE = 1e-12

@@ -9,7 +9,8 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.line import Line
-from cmgai_fem.states.states import Array, Coordinates, IntArray
+from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.states import Coordinates
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from scipy import linalg
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.green import green_function
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Singular values of the polynomials at the states below this share of the largest: the states do not tell them apart.
 UNISOLVENT = 1e-9

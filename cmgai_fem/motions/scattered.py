@@ -11,7 +11,8 @@ from cmgai_fem.motions.base import ExactMotion, Motion
 from cmgai_fem.motions.polyharmonic import PolyharmonicSpline
 from cmgai_fem.motions.simplices import StateSimplices
 from cmgai_fem.states.axes import Kind, StateAxes, kind_text, make_kind
-from cmgai_fem.states.states import Array, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinates
 
 
 @dataclass(frozen=True)

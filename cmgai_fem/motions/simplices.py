@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 from scipy.spatial import Delaunay, QhullError
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 # Barycentric coordinates above minus this are inside, rounding included.
 ROUNDING = 1e-9

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cmgai_fem.motions.polyharmonic import PolyharmonicSpline
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Softness at which the energy no longer tells: hard, and the regression by motions without energy (in scaled data).
 HARDEST, SOFTEST = 1e-4, 1e3

@@ -18,7 +18,7 @@ from scipy.interpolate import BSpline
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.quadrature import gauss_on_pieces
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import felt, slow_limit
 from cmgai_fem.transport.feature_space import Modes
 from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes

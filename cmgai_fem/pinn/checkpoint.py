@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 import cmgai_fem
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.writing import whole_file
 

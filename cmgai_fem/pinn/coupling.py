@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cmgai_fem.pinn.bases import ModalBasis
 from cmgai_fem.pinn.torch_ops import OPERATIONS
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Autonomous, Free, KnownForce, Potential
 from cmgai_fem.transport.label_mesh import LabelMesh
 from cmgai_fem.transport.laws import Law

@@ -17,7 +17,7 @@ from scipy.interpolate import BSpline, make_interp_spline
 from torch import Tensor
 
 from cmgai_fem.pinn.networks import Network, TimeFeatures
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cmgai_fem.pinn.curves import (
     ZeroCurve,
 )
 from cmgai_fem.pinn.networks import Network, TimeFeatures
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.solution import ModalPath, Solution
 
 Arrays = dict[str, Array]

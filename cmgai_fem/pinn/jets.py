@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 def tanh_jet(jet: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 Residual = Callable[[Tensor], Tensor]
 

@@ -21,7 +21,7 @@ from cmgai_fem.pinn.curves import Anchors, NetworkCurve
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.quadrature import gauss_on_pieces
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Degree of the interpolant where the force has no jumps at the states.
 SMOOTH = 7

@@ -18,7 +18,7 @@ from scipy.interpolate import BSpline
 from torch import Tensor
 
 from cmgai_fem.pinn.jets import kink_jet, product_jet, tanh_jet, tanh_slope
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

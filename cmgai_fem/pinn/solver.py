@@ -28,7 +28,7 @@ from cmgai_fem.pinn.field_network import FieldForce, train_field
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History, torch_threads, train
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Free, Least, Potential
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import ModalPath, Solution

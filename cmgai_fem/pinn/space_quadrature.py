@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Points on each ray about a state, and rays around it: energies are integrated to some 1e-3.
 RADII, ANGLES = 14, 16

@@ -33,7 +33,7 @@ from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power, squared_distances
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 HIDDEN = (4,)
 CPU = torch.device("cpu")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import line_search
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 Objective = Callable[[Array], float]
 Gradient = Callable[[Array], Array]

@@ -19,7 +19,8 @@ from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.solver import solve_pinn, torch_device
 from cmgai_fem.pinn.space_training import HIDDEN, SpaceTraining, TrainedMotion
 from cmgai_fem.pinn.training import torch_threads
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution

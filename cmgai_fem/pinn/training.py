@@ -14,7 +14,7 @@ from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.modal import ModalResidual
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.ssbroyden import SSBroyden
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Rounds of multipliers after which a balance that is met ends the training.
 LEAST_ROUNDS = 4

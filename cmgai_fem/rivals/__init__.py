@@ -7,7 +7,7 @@ from cmgai_fem.rivals.radial import PodRbf
 from cmgai_fem.rivals.splines import InterpolatingPolynomial, NaturalSpline, NotAKnotSpline, Pchip
 from cmgai_fem.rivals.stack import ConvexStack
 from cmgai_fem.rivals.surfaces import GridSpline, ResponseSurface, ThinPlateSpline
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 _SIMPLE: tuple[Rival, ...] = (
     Linear(),

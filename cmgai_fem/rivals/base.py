@@ -14,7 +14,7 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import UNISOLVENT, monomials
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 Predictor = Callable[[Array], Array]
 """Takes (T, m) targets in the units of the coordinates, returns (T, D) snapshots in the unit of the known ones."""

@@ -10,7 +10,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
 from cmgai_fem.rivals.reduced import ReducedRival, Regression
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 SEED = 0
 RESTARTS = 2

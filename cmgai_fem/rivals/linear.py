@@ -5,7 +5,7 @@ from scipy.interpolate import LinearNDInterpolator, make_interp_spline
 
 from cmgai_fem.motions.polyharmonic import monomials
 from cmgai_fem.rivals.base import LinearRival
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 class Linear(LinearRival):

@@ -8,7 +8,7 @@ from math import comb
 from scipy.interpolate import RBFInterpolator
 
 from cmgai_fem.rivals.reduced import ReducedRival, Regression
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Kernel and the degree of the polynomial tail that makes it well posed.
 SCALE_FREE_KERNELS = {"linear": 0, "thin_plate_spline": 1, "cubic": 1, "quintic": 2}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from cmgai_fem.rivals.base import Predictor, Rival, inside_or_outside, trial_rows
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 # Modes below this fraction of the first are round-off of the snapshots.
 RANK_TOLERANCE = 1e-13

@@ -12,7 +12,7 @@ from cmgai_fem.calibration.left_out import shares_of
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.machine import cores
 from cmgai_fem.rivals import RIVALS
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.problem import Problem
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from cmgai_fem.rivals.base import LinearRival, Predictor, Rival
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 # Columns interpolated at a time where coefficients are needed for each: bounds the memory, not the result.
 CHUNK = 65536

@@ -9,7 +9,7 @@ import numpy as np
 
 from cmgai_fem.calibration.stacking import stack_globally
 from cmgai_fem.rivals.base import Predictor, Rival, inside_or_outside, trial_rows
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 # Members whose left-out error is this many times the least, as in the transport's own superposition, are none.
 WORST_RATIO = 5.0

@@ -11,7 +11,7 @@ from cmgai_fem.motions.nested import grid_axes
 from cmgai_fem.rivals.base import LinearRival
 from cmgai_fem.rivals.linear import polynomial_weights
 from cmgai_fem.rivals.reduced import ReducedRival, Regression
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 HIGHEST_DEGREE = 5
 SEVERAL = range(2, 4)

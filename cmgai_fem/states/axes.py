@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinates
 
 Kind = tuple[str, float]
 """Kind of a pseudo-time and its exponent, e.g. ("linear", 1.0), ("log", 1.0), ("power", 0.5)."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cmgai_fem.states.states import Labels, labels_on_mesh
+from cmgai_fem.states.labels import Labels, labels_on_mesh
 
 
 def line_mesh(count: int, span: tuple[float, float] = (0.0, 1.0)) -> Labels:

@@ -22,7 +22,8 @@ from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
 from cmgai_fem.transport.forces import make_force

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.spatial import ConvexHull
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 INK = "#1f2933"
 QUIET = "#9aa5b1"

@@ -6,7 +6,7 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 def draw_densities(frames: Sequence[Array], times: Array, extent: tuple[float, float, float, float]) -> Figure:

@@ -13,7 +13,8 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.axes import NAMED_KINDS
-from cmgai_fem.states.states import Array, Coordinate, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate, Coordinates
 from cmgai_fem.study.file import Split, StudyFile, Table
 from cmgai_fem.transport.laws import Membrane
 

@@ -16,7 +16,8 @@ from cmgai_fem.metrics import von_mises
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.states import Array, Field, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Field, States
 from cmgai_fem.study.field_file import FieldStudy, FieldTable
 from cmgai_fem.study.file import Split
 from cmgai_fem.transport.feature_space import Admissible

@@ -8,7 +8,8 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import VTK_CELLS, Array, Field, Labels, States
+from cmgai_fem.states.labels import VTK_CELLS, Array, Labels
+from cmgai_fem.states.states import Field, States
 from cmgai_fem.writing import whole_file
 
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
-from cmgai_fem.states.states import Array, Labels, States
+from cmgai_fem.states.labels import Array, Labels
+from cmgai_fem.states.states import States
 from cmgai_fem.study.paraview import unstructured_grid
 
 INK = "#1f2933"

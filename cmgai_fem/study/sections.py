@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import METHODS
-from cmgai_fem.states.states import Array, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 from cmgai_fem.study.ablation import AblationRow
 from cmgai_fem.study.charts import Curve, draw_errors, draw_places, draw_training, method_colour, method_name
 from cmgai_fem.study.field_file import FieldStudy, state_text

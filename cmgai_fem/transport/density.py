@@ -11,7 +11,7 @@ from math import factorial
 import numpy as np
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.states.states import Array, IntArray, Labels
+from cmgai_fem.states.labels import Array, IntArray, Labels
 
 SIMPLICES = {"line": 1, "triangle": 2, "tetra": 3}
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from slepc4py import SLEPc
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 SWING = 0.8  # part of half a period between two states at which a mode feels no law any more
 

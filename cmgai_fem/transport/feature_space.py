@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Field
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Field
 
 BoolArray = NDArray[np.bool_]
 

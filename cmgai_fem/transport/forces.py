@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 class KnownForce(Protocol):

@@ -14,7 +14,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import splu
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, BoolArray, IntArray, Labels
+from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 from cmgai_fem.transport.laws import Law, Membrane, NumpyOperations
 
 SIMPLEX_DIMENSION = {"line": 1, "triangle": 2, "tetra": 3}

@@ -24,7 +24,8 @@ from cmgai_fem.motions.line import LineMotion, left_out_map, line_motion
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.axes import PseudoTime
-from cmgai_fem.states.states import Array, BoolArray, Field, States
+from cmgai_fem.states.labels import Array, BoolArray
+from cmgai_fem.states.states import Field, States
 from cmgai_fem.transport.feature_space import Admissible, Modes, Scaling
 from cmgai_fem.transport.forces import Autonomous, Free, KnownForce, Least, Potential
 from cmgai_fem.transport.laws import Law, NoLaw

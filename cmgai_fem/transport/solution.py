@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.base import Motion
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
 
 

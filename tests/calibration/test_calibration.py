@@ -8,7 +8,8 @@ from cmgai_fem.calibration.stacking import LEAST_WEIGHT
 from cmgai_fem.calibration.trials import trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver, solve
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Problem

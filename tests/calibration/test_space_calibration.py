@@ -13,7 +13,8 @@ from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, NestedMotion, grid_axes
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane

@@ -9,7 +9,8 @@ from cmgai_fem.cli import main
 from cmgai_fem.files import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.generate import generate
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_mesh
+from cmgai_fem.states.labels import labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.study.paraview import unstructured_grid
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.laws import Membrane

@@ -19,7 +19,8 @@ from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.curves.trials import beyond, reaches, scattered_trials
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinate, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate, Coordinates
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 

@@ -16,7 +16,8 @@ from cmgai_fem.curves.trials import grid_trials
 from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.curves.ways.surface import SurfaceWay
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinates
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 

@@ -9,7 +9,8 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.mass import MassTransform, Rearrangement
 from cmgai_fem.rivals import RIVALS, rivals_for
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 

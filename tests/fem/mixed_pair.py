@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.interpolate import BarycentricInterpolator
 from scipy.sparse import linalg
 
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 
 @dataclass(frozen=True)

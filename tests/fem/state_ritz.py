@@ -19,7 +19,7 @@ from scipy.sparse.linalg import spsolve
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import normalisation
 from cmgai_fem.quadrature import gauss_on_pieces
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Half width of the box in units of the states' own, and the growth of its elements outside the states.
 REACH, GROWTH = 60.0, 1.5

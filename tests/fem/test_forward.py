@@ -12,7 +12,8 @@ from cmgai_fem.fem.least_force import ForceOnDofs
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import solve
 from cmgai_fem.states.label_meshes import square_mesh
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.forces import Least

@@ -11,7 +11,8 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.solve import solve
 from cmgai_fem.states.label_meshes import line_mesh, square_mesh
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.transport.forces import Least

@@ -5,7 +5,8 @@ from scipy.interpolate import CubicSpline
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import Labels, labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Free, Least
 from cmgai_fem.transport.laws import Membrane, NeoHookean

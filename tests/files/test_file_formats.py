@@ -6,7 +6,7 @@ import pyvista
 
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import WRITERS, write_grid
-from cmgai_fem.states.states import NODES_PER_CELL, VTK_CELLS
+from cmgai_fem.states.labels import NODES_PER_CELL, VTK_CELLS
 
 FORMATS = [suffix for suffix in WRITERS if suffix != ".vtp"]
 

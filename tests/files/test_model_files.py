@@ -21,7 +21,8 @@ from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import States, labels_on_mesh
+from cmgai_fem.states.labels import labels_on_mesh
+from cmgai_fem.states.states import States
 from cmgai_fem.study.paraview import unstructured_grid
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least

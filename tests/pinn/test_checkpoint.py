@@ -8,7 +8,8 @@ import pytest
 from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Autonomous, ForceModel, Least
 from cmgai_fem.transport.problem import Problem
 

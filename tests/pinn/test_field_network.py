@@ -9,7 +9,8 @@ from cmgai_fem.pinn.field_network import coordinates, eigenfunctions, fourier
 from cmgai_fem.pinn.settings import ENCODINGS, TrainingSettings
 from cmgai_fem.solve import solve
 from cmgai_fem.states.label_meshes import line_mesh, square_mesh
-from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_points
+from cmgai_fem.states.labels import Array, Labels, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem

@@ -7,7 +7,8 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import solve
 from cmgai_fem.states.label_meshes import line_mesh
-from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem

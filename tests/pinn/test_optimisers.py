@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.ssbroyden import SSBroyden
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 def rosenbrock(x: Tensor) -> Tensor:

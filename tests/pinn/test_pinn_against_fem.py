@@ -5,7 +5,8 @@ import pytest
 
 from cmgai_fem.fem.solver import solve_fem
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh
+from cmgai_fem.states.labels import labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Law, Membrane, make_law
 from cmgai_fem.transport.problem import Problem

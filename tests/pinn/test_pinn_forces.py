@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Least, Potential
 from cmgai_fem.transport.problem import Problem
 

@@ -11,7 +11,8 @@ from cmgai_fem.pinn.export import export_weights, motion_from_weights
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution

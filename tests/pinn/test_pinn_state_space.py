@@ -10,7 +10,8 @@ from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_p
 from cmgai_fem.pinn.space_training import SpaceTraining
 from cmgai_fem.pinn.state_space import solve_pinn_space
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.problem import Problem
 
 

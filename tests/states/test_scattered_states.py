@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 
 AXES = Coordinates((Coordinate("temperature", "degC"), Coordinate("load", "kN")))
 VALUES = np.array([[100.0, 2.0], [250.0, 7.0], [400.0, 3.0]])

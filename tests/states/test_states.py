@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import Labels, labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 TETRAHEDRA = np.array([[0, 1, 3, 7], [0, 3, 2, 7], [0, 2, 6, 7], [0, 6, 4, 7], [0, 4, 5, 7], [0, 5, 1, 7]])

@@ -14,7 +14,8 @@ from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate
 from cmgai_fem.generate import Generated, Generator, Networks, Rivalry
 from cmgai_fem.rivals import RIVALS
-from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh
+from cmgai_fem.states.labels import Labels, labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study import fields as pipeline
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation

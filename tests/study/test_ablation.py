@@ -12,7 +12,8 @@ from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import solve
 from cmgai_fem.states.label_meshes import square_mesh
-from cmgai_fem.states.states import Coordinate, Field, Labels, States
+from cmgai_fem.states.labels import Labels
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study import generation as generating
 from cmgai_fem.study.ablation import AblationRow, ablate, of_order, variants
 from cmgai_fem.study.field_file import FieldStudy

@@ -12,7 +12,8 @@ from test_study_file import SEVERAL, load, write
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.cli import main
 from cmgai_fem.generate import Networks
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Field, States, labels_on_mesh
+from cmgai_fem.states.labels import labels_on_mesh
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Field, States
 from cmgai_fem.study import fields as pipeline
 from cmgai_fem.study import generation
 from cmgai_fem.study.field_file import FieldStudy

@@ -11,7 +11,8 @@ from cmgai_fem.generate import Networks
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 from cmgai_fem.study.field_file import CalibrationTable, FieldStudy, FieldTable, PinnTable, StatesTable
 from cmgai_fem.study.generation import Generation, derive, generate_fields, measured
 

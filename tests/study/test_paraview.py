@@ -5,14 +5,8 @@ import pytest
 import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import (
-    SYMMETRIC_TENSOR,
-    Coordinate,
-    Field,
-    States,
-    labels_on_mesh,
-    labels_on_points,
-)
+from cmgai_fem.states.labels import labels_on_mesh, labels_on_points
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 from cmgai_fem.study.paraview import write_paraview
 
 MESHES = {

@@ -12,7 +12,8 @@ import pytest
 from results_folders import KNOWN, STUDY, labels, truth, write_results
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 from cmgai_fem.study import fields as pipeline
 from cmgai_fem.study.page import number, percent, write_page
 from cmgai_fem.study.pictures import Panel, draw_fields, render, scalar_field

@@ -5,7 +5,8 @@ import pytest
 
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, Labels, States, labels_on_mesh
+from cmgai_fem.states.labels import Labels, labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Problem

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import Delaunay
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.states.states import labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import labels_on_mesh, labels_on_points
 from cmgai_fem.transport.density import (
     cell_masses,
     cell_volumes,

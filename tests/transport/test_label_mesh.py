@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, IntArray, labels_on_mesh, labels_on_points
+from cmgai_fem.states.labels import Array, IntArray, labels_on_mesh, labels_on_points
 from cmgai_fem.transport.label_mesh import LabelMesh, laplace_beltrami_modes, rest_tangent, stiff_modes
 from cmgai_fem.transport.laws import LinearElastic, Membrane, NeoHookean
 

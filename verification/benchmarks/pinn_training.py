@@ -24,7 +24,7 @@ from cmgai_fem.fem.solver import solve_fem
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.pinn.networks import TimeFeatures
 from cmgai_fem.pinn.solver import solve_pinn
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.file import find_study, read_study, validated
 from cmgai_fem.transport.forces import Least

@@ -26,7 +26,8 @@ from cmgai_fem.mechanics.plasticity import Metal
 from cmgai_fem.mechanics.reference import find_mpiexec
 from cmgai_fem.motions.state_splines import StateElements
 from cmgai_fem.solve import solve
-from cmgai_fem.states.states import Coordinate, Field, States, labels_on_mesh
+from cmgai_fem.states.labels import labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.label_mesh import LabelMesh
 from cmgai_fem.transport.laws import Membrane

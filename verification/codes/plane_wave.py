@@ -10,7 +10,7 @@ from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.plasticity import Metal
 from cmgai_fem.mechanics.small_strain import SmallStrainJ2
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.findings import Figure
 
 LENGTH, VELOCITY = 0.1, 100.0

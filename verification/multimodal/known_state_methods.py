@@ -20,7 +20,8 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import sides
 from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.problem import Problem as Statement
 
 from .fits import Fit, Split

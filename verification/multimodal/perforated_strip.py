@@ -18,7 +18,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
-from cmgai_fem.states.states import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray
 
 # Six-node triangles with three points: quadratic displacement, linear stress.
 QUADRATURE = 2

@@ -10,7 +10,8 @@ from cmgai_fem.features.mass import MassTransform
 from cmgai_fem.metrics import field_error
 from cmgai_fem.rivals import RIVALS, Predictor, rivals_for
 from cmgai_fem.solve import METHODS, solve
-from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_points
+from cmgai_fem.states.labels import Array, Labels, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import Table
 from cmgai_fem.study.findings import Figure, Findings, judged
 from cmgai_fem.study.pipelines import Tools

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 OURS, EXACT = "#1f5fbf", "#d1495b"
 

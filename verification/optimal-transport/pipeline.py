@@ -14,7 +14,8 @@ from pydantic import Field as Key
 from cmgai_fem.distributions.optimal_transport import Gaussian, couple, label_clouds
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.label_meshes import square_mesh
-from cmgai_fem.states.states import Array, Coordinate, Field, States, labels_on_points
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.density_pictures import animate_densities, draw_densities
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import solve_bvp
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 CENTRE, WIDTH = 0.5, 0.1
 

@@ -18,7 +18,8 @@ from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.files import read_states
 from cmgai_fem.files.sensors import Sensor, observe
 from cmgai_fem.generate import Generator, Networks, make_generator
-from cmgai_fem.states.states import Array, States
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 from cmgai_fem.transport.problem import Problem
 
 KNOWN = (100.0, 250.0, 400.0, 550.0, 700.0)

@@ -17,7 +17,7 @@ from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.errors import InputError
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS, Solver
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.findings import Row
 from cmgai_fem.study.pipelines import Report
 

@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 
 from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from cmgai_fem.curves.generated import GeneratedCurve
 from cmgai_fem.curves.table import Test
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Standard deviations to either side of a band of 95 %.
 BAND = 2.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.curves.ways.line import SCATTER_WEIGHT, calibrate_lines
 from cmgai_fem.curves.ways.path import PathWay, level_error
 from cmgai_fem.files.curve_table import read_curves
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.pipelines import Report
 
 from .constitutive_fits import fit_models

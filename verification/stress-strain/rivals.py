@@ -15,7 +15,7 @@ from cmgai_fem.rivals import RIVALS, LinearRival, Rival
 from cmgai_fem.rivals.gaussian_process import NoisyGpr
 from cmgai_fem.rivals.linear import polynomial_weights
 from cmgai_fem.rivals.surfaces import ThinPlateSpline
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Rivals that go along one coordinate and then the other; regressions take both coordinates at once.
 STEPWISE = ("linear", "natural_spline", "pchip")

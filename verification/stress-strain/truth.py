@@ -10,7 +10,8 @@ import numpy as np
 
 from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.states import Array, Coordinate, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate, Coordinates
 
 from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
 

@@ -15,7 +15,8 @@ from cmgai_fem.fem.forward import ForwardMarch
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.label_meshes import line_mesh, square_mesh
-from cmgai_fem.states.states import Array, Coordinate, Field, Labels, States, labels_on_mesh
+from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
+from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.density_pictures import animate_densities, draw_densities
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged

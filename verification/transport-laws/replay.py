@@ -20,7 +20,7 @@ from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.least_force import force_on_dofs
 from cmgai_fem.fem.linear import slow_modes
 from cmgai_fem.fem.spaces import Columns, LabelSpace, products
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.solution import Motion, Solution
 

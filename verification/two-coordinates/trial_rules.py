@@ -10,7 +10,8 @@ from scipy.spatial import ConvexHull
 from cmgai_fem.calibration.calibrate import calibrate
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States, labels_on_points
+from cmgai_fem.states.labels import labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.problem import Problem
 
 SEED, DESIGNS = 11, 4

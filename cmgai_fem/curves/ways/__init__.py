@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from cmgai_fem.curves.calibrate import Trial
 from cmgai_fem.curves.motion import State
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cmgai_fem.curves.motion import EXACT, CurveMotion, State
 from cmgai_fem.curves.ways import Carried
 from cmgai_fem.curves.ways.line import SCATTER_WEIGHT, calibrate_lines
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Fewest states of an arm, the common one included: fewer leave none to leave out.
 LEAST_VALUES = 3

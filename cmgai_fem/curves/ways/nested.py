@@ -21,7 +21,8 @@ from cmgai_fem.curves.ways.line import calibrate_lines
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.nested import grid_axes
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinates
 
 # A corner lies outside in both coordinates, and the second motion magnifies what the first brings: motions of a higher
 # order than the one that goes on straight run away there.

@@ -19,7 +19,8 @@ from cmgai_fem.curves.motion import EXACT, CurveMotion, State
 from cmgai_fem.curves.ways import Carried
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array, Coordinate, Coordinates
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate, Coordinates
 
 # Degrees that a factor e of the rate is worth [K], and inverse logarithms of the attempt rate.
 GAMMAS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0)

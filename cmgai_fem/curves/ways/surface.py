@@ -20,7 +20,7 @@ from cmgai_fem.curves.ways import Carried
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.states import Array
+from cmgai_fem.states.labels import Array
 
 # Scale of the second coordinate against the first where both are 0 to 1 over the known states.
 RATIOS = (0.5, 1.0, 2.0)
