@@ -235,6 +235,12 @@ def generate(
     name = field or Problem(states).field
     problem = Problem(states.only(name), admissible=bounds or Admissible())
     networks, search = networks or Networks(), search or Search()
+    labels = states.labels
+    if search.laws and (labels.location != "point" or len(labels.cells) != 1):
+        raise InputError(
+            f"a law with stiffness needs point labels on a mesh of one kind of cell, not "
+            f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
+        )
     solvers = {method: networks.solver(method) for method in methods}
     generators = tuple(
         make_generator(problem, np.array(group), solvers, search, report) for group in sides(states, list(points))

@@ -133,3 +133,17 @@ def test_what_is_wrong_is_said_in_one_line(call, text):
     with pytest.raises(InputError, match=text) as refusal:
         call()
     assert "\n" not in str(refusal.value)
+
+
+def test_a_stiffness_that_no_mesh_can_carry_is_refused_and_not_dropped():
+    import numpy as np
+    import pytest
+
+    from cmgai_fem import generate
+    from cmgai_fem.calibration.candidates import Search
+    from cmgai_fem.errors import InputError
+    from cmgai_fem.transport.laws import Membrane
+
+    arrays = [np.sin(value * np.arange(6.0)) for value in (0.1, 0.2, 0.3, 0.4)]
+    with pytest.raises(InputError, match="needs point labels on a mesh of one kind of cell"):
+        generate(arrays, at=0.25, field="u", values=[0.1, 0.2, 0.3, 0.4], search=Search(laws=(Membrane(0.1),)))
