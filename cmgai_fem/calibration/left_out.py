@@ -102,16 +102,8 @@ class LeftOut:
         left_out = self._map(candidate)
         if left_out is None:
             return None
-        known, states = self.problem.known.values, self.problem.states
-        errors = np.tensordot(left_out, known, axes=1)
-        if self._bounded:
-            for place, row in enumerate(self.rows):
-                stay = np.delete(np.arange(len(known)), row)
-                made = self.problem.admissible.project(
-                    states.values[row], known[row] + errors[place], states.values[stay], known[stay]
-                )
-                errors[place] = made - known[row]
-        return errors
+        errors = np.tensordot(left_out, self.problem.known.values, axes=1)
+        return within_bounds(self.problem, self.rows, errors) if self._bounded else errors
 
     def _refitted(self, candidates: Sequence[Candidate]) -> dict[Candidate, Array | None]:
         problem, known = self.problem, self.problem.known.values
@@ -134,6 +126,17 @@ class LeftOut:
                 except (ConvergenceError, InputError):
                     found[candidate] = None
         return {candidate: None if errors is None else np.array(errors) for candidate, errors in found.items()}
+
+
+def within_bounds(problem: Problem, rows: IntArray, errors: Array) -> Array:
+    """Errors (T, L, n) at states left out, of the admissible fields: projected on what the states that stay bound."""
+    known, values = problem.known.values, problem.states.values
+    found = np.empty_like(errors)
+    for place, row in enumerate(rows):
+        stay = np.delete(np.arange(len(known)), row)
+        made = problem.admissible.project(values[row], known[row] + errors[place], values[stay], known[stay])
+        found[place] = made - known[row]
+    return found
 
 
 def on_own_clock(trial: Problem, problem: Problem) -> Problem:

@@ -8,7 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from cmgai_fem.calibration.calibrate import sample
-from cmgai_fem.calibration.left_out import shares_of
+from cmgai_fem.calibration.left_out import shares_of, within_bounds
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.machine import cores
 from cmgai_fem.rivals import RIVALS
@@ -81,13 +81,12 @@ def _one(problem: Problem, name: str, group: Array, left_out: bool) -> tuple[Arr
 def _left_out_error(problem: Problem, name: str, trials: IntArray) -> float:
     """Root mean square over the left-out states and the volume, relative to the known range, within the bounds."""
     seen = sample(problem)
-    known, values, bounds = seen.known.values, seen.states.values, seen.admissible
+    known, values = seen.known.values, seen.states.values
     volumes = np.repeat(seen.states.labels.weights, known.shape[2])
     flat = RIVALS[name].left_out(values, known.reshape(len(known), -1), volumes, trials)
     wrong = flat.reshape(len(trials), *known.shape[1:])
-    for place, row in enumerate(trials if bounds.bounds and np.all(np.isfinite(wrong)) else ()):
-        stay = np.delete(np.arange(len(known)), row)
-        wrong[place] = bounds.project(values[row], known[row] + wrong[place], values[stay], known[stay]) - known[row]
+    if seen.admissible.bounds and np.all(np.isfinite(wrong)):
+        wrong = within_bounds(seen, trials, wrong)
     return float(np.sqrt(np.einsum("tlc,l->", wrong**2, shares_of(seen)) / len(trials)))
 
 
