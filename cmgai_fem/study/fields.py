@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.generate import Networks, Report
+from cmgai_fem.generate import Networks, Report, silent
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import rivals_for
@@ -99,7 +99,7 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
             # Many runs are solved side by side, one rank each: small meshes gain little by being shared.
             label = study.axes.label(group[0]).partition(", ")[2]
             report(f"reference run {number + 1}/{len(runs)}: {label}, {len(group)} states")
-            progress, place, own = _silent, folder / f"run_{number:02d}", 1
+            progress, place, own = silent, folder / f"run_{number:02d}", 1
         return solve_reference(models[rest], study.axes.each[0], [point[0] for point in group], own, place, progress)
 
     with ThreadPoolExecutor(ranks if len(runs) > 1 else 1) as pool:
@@ -116,10 +116,6 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
     }
     total = first | {"ranks": ranks, "runs": len(infos), "seconds": sum(info["seconds"] for info in infos)}
     return States(states.labels, study.axes, np.array(points), fields), total
-
-
-def _silent(line: object) -> None:
-    """Progress of one of many runs."""
 
 
 def by_model[F](study: FieldStudy, prepare: Callable[[ReferenceModel], F]) -> Callable[[Point], F]:
