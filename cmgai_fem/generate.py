@@ -236,7 +236,8 @@ def generate(
     problem = Problem(states.only(name), admissible=bounds or Admissible())
     networks, search = networks or Networks(), search or Search()
     labels = states.labels
-    if search.laws and (labels.location != "point" or len(labels.cells) != 1):
+    meshed = labels.location == "point" and len(labels.cells) == 1
+    if search.laws and len(states.coordinates) == 1 and not meshed:
         raise InputError(
             f"a law with stiffness needs point labels on a mesh of one kind of cell, not "
             f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
