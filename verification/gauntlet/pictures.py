@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.charts import INK, QUIET, method_colour, method_name
@@ -64,9 +65,12 @@ def draw_honesty(targets: Sequence[Target]) -> Figure:
         [floor / 1.5, 100.0 * max(max(t.error, t.estimate) for t in targets if np.isfinite(t.estimate)) * 2]
     )
     axis.plot(span, span, color=QUIET, linewidth=0.9)
+    axis.fill_between(span, span[0], np.maximum(span / 3.0, span[0]), color=RED, alpha=0.06, linewidth=0.0)
     axis.plot(span, span / 3.0, color=RED, linewidth=1.2, label="error = 3 estimates")
     axis.plot(span, span * 10.0, color=QUIET, linewidth=1.2, linestyle="--", label="estimate = 10 errors")
     axis.set(xscale="log", yscale="log", xlim=span, ylim=span)
+    for each in (axis.xaxis, axis.yaxis):
+        each.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_xlabel(f"true error, % of the known range (at least {floor:g})", fontsize=9, color=INK)
     axis.set_ylabel("our estimate, %", fontsize=9, color=INK)
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8.5)

@@ -26,7 +26,7 @@ from .measures import Result, measure
 from .sections import make_sections
 
 TAKES = frozenset({"seed", "quick"})
-COLUMNS = ("case", "zone", "state", "method", "nrmse", "estimate", "coverage", "word", "seconds")
+COLUMNS = ("case", "zone", "state", "method", "nrmse", "estimate", "coverage", "word")
 CASES = by_name((*standing.CASES, *moving.CASES, *physics.CASES))
 
 
@@ -62,7 +62,8 @@ def run(study: Study, tools: Tools) -> Findings:
     seed = study.seed if tools.seed is None else tools.seed
     found = {result.name: result for result in _results(study, seed, tools.say)}
     results = [found[name] for name in study.cases]
-    facts = {"provenance": {"seed": seed, "workers": study.workers}}
+    seconds = {result.name: {"ours": result.seconds, "rivals": result.rival_seconds} for result in results}
+    facts = {"case_seconds": seconds, "provenance": {"seed": seed, "workers": study.workers}}
     return Findings(
         list(_rows(results)), verdicts(study.bounds, results), make_sections(results, tools), facts, COLUMNS
     )
@@ -91,10 +92,8 @@ def _results(study: Study, seed: int, say: Report) -> Iterator[Result]:
 
 
 def _told(result: Result, say: Report) -> Result:
-    say(
-        f"{result.name}: {len(result.targets)} states by {len(result.seconds)} methods in "
-        f"{result.seconds[OURS]:.1f} + {result.rival_seconds:.1f} s"
-    )
+    seconds = f"{result.seconds:.1f} s by ours, {result.rival_seconds:.1f} s by all rivals"
+    say(f"{result.name}: {len(result.targets)} states, {seconds}")
     return result
 
 
@@ -103,7 +102,7 @@ def _rows(results: list[Result]) -> Iterator[Row]:
         for target in result.targets:
             head = {"case": target.case, "zone": target.zone, "state": target.state}
             for method, error in target.errors.items():
-                row = head | {"method": method, "nrmse": error, "seconds": result.seconds[method]}
+                row = head | {"method": method, "nrmse": error}
                 if method == OURS:
                     row |= {"estimate": target.estimate, "coverage": target.covered, "word": target.word}
                 yield row

@@ -100,12 +100,12 @@ def _cases(results: Sequence[Result], rounds: Sequence[Bout], zone: str) -> Text
         rows.append(
             (bout.case, f"{result.known}", f"{result.labels}", percent(bout.errors[OURS]), percent(float(estimate)),
              percent(float(covered)), percent(bout.errors[bout.best_rival]), method_name(bout.best_rival),
-             f"{bout.ratio:.2f}", number(result.seconds[OURS]), number(result.rival_seconds))
+             f"{bout.ratio:.2f}", number(result.seconds), number(result.rival_seconds))
         )  # fmt: skip
     columns = ("case", "known", "labels", "ours, %", "our estimate, %", "in 95 % band, %", "best rival, %", "which",
-               "ratio", "s", "rivals, s")  # fmt: skip
+               "ratio", "ours, s", "rivals, s")  # fmt: skip
     won = frozenset(row for row, bout in enumerate(rounds) if bout.ratio <= 1.0)
-    note = "Set off are the cases in which no rival errs less. Seconds are those of both zones together."
+    note = "Set off are the cases in which no rival errs less. Seconds of one core, for both zones together."
     return TextTable(ZONES[zone].capitalize(), columns, rows, note, won)
 
 
