@@ -29,7 +29,7 @@ FLAT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Body:
+class LabelBody:
     """A body or surface of simplices whose nodes are the labels.
 
     Args:
@@ -92,12 +92,17 @@ class Body:
         corners = self.mesh.cells if cells is None else self.mesh.cells[cells]
         chosen = slice(None) if cells is None else cells
         moved = places[corners]
+        edges = moved[:, 1:] - moved[:, :1]
         if not self.is_surface:
-            gradients = np.swapaxes(moved, 1, 2) @ self.mesh.gradients[chosen]
-            return np.linalg.det(gradients)
-        area = np.cross(moved[:, 1] - moved[:, 0], moved[:, 2] - moved[:, 0])
-        normal = self._normal_at(self.mesh.locate(moved.mean(axis=1)))
+            return np.linalg.det(edges) / self._determinants[chosen]
+        area = np.cross(edges[:, 0], edges[:, 1])
+        # Of the nearest node: near enough for the sign, and J is wanted at every trial of a step.
+        normal = self._normals[self._nodes.query(moved.mean(axis=1))[1]]
         return np.sum(area * normal, axis=1) / (2.0 * self.mesh.volumes[chosen])
+
+    @cached_property
+    def _determinants(self) -> Array:
+        return np.linalg.det(self.mesh.edges)
 
     @cached_property
     def boundary(self) -> Simplices:
@@ -127,7 +132,7 @@ class Body:
         return np.flatnonzero(self.blocked[0])
 
     def frames(self, nodes: IntArray, places: Array) -> Array:
-        """(P, g, g) projectors on the blocked directions of nodes (P,) of `sliding` that have moved to places (P, g)."""
+        """(P, g, g) projectors on the blocked directions of nodes (P,) of `sliding`, moved to places (P, g)."""
         projectors = self.blocked[1]
         found = projectors[nodes]
         for rank, (own, track) in self._tracks(nodes).items():
@@ -165,7 +170,7 @@ class Body:
         if self.is_surface:
             return {1: self.mesh, 2: self.boundary}
         if self.dimension < 3:
-            return {rank: self.boundary for rank in range(1, self.dimension)}
+            return dict.fromkeys(range(1, self.dimension), self.boundary)
         return {1: self.boundary, 2: self._edges if len(self._edges.cells) else self.boundary}
 
     @cached_property
@@ -194,6 +199,10 @@ class Body:
         """Nodes with one blocked direction, and where they are."""
         nodes = np.flatnonzero(self.blocked[0] == 1)
         return nodes, cKDTree(self.points[nodes])
+
+    @cached_property
+    def _nodes(self) -> cKDTree:
+        return cKDTree(self.points)
 
     @cached_property
     def _normals(self) -> Array:
@@ -228,7 +237,9 @@ def simplices_of(labels: Labels) -> IntArray:
     if list(blocks) == [kind]:
         cells = np.asarray(blocks[kind], dtype=np.int64)
     else:
-        grid = pyvista.UnstructuredGrid({VTK_CELLS[name]: block for name, block in blocks.items()}, unit_size(labels.points)[0])
+        grid = pyvista.UnstructuredGrid(
+            {VTK_CELLS[name]: block for name, block in blocks.items()}, unit_size(labels.points)[0]
+        )
         cells = np.asarray(grid.triangulate().cells_dict[VTK_CELLS[kind]], dtype=np.int64)
     if len(np.unique(cells)) < labels.count:
         raise InputError("labels move over one body: some nodes belong to no cell of its dimension")

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from cmgai_fem.states.labels import Array
-from cmgai_fem.transport.laws import Law, NeoHookean
+from cmgai_fem.transport.laws import NeoHookean
 
 # Widths of the smoothing from coarse to fine, in lengths of the body; for large motions and small features.
 LADDER = (0.1, 0.03, 0.0)
@@ -98,14 +98,3 @@ def register_softer(register: Register, pair: int, stiffness: float, stiffer: La
 def at_rest(places: Array) -> LabelMap:
     """The map of states that are alike: nothing moves."""
     return LabelMap(places, np.inf, 0.0, 0.0, 1.0, 0)
-
-
-def unit_law(law: Law) -> Law:
-    """The law with kappa = 1, since the stiffness of a map is relative.
-
-    Raises:
-        InputError: the law "none" resists nothing.
-    """
-    from dataclasses import replace
-
-    return replace(law, stiffness=1.0)

@@ -24,7 +24,7 @@ from mpi4py import MPI
 from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.features.body import Body
+from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import DEFAULT_LAW, LADDER, LabelMap, at_rest
 from cmgai_fem.fem.slip import SlipSolver
 from cmgai_fem.fem.spaces import LabelSpace
@@ -48,7 +48,7 @@ SMOOTHED = 1e-12
 
 
 @dataclass(frozen=True)
-class Pair:
+class SmoothedPair:
     """Two states at one level of smoothing.
 
     Args:
@@ -100,7 +100,7 @@ class FemRegistration:
 
     def __init__(
         self,
-        body: Body,
+        body: LabelBody,
         values: Array,
         law: Law = DEFAULT_LAW,
         comm: MPI.Comm | None = None,
@@ -139,7 +139,7 @@ class FemRegistration:
         whole = self._space.to_labels(places.ravel())
         return LabelMap(whole, stiffness, found.misfit, found.energy, found.jacobian, steps)
 
-    def _descend(self, pair: Pair, here: Iterate, stiffness: float, last: bool) -> tuple[Iterate, int]:
+    def _descend(self, pair: SmoothedPair, here: Iterate, stiffness: float, last: bool) -> tuple[Iterate, int]:
         """Gauss-Newton steps at one level."""
         damping, total = DAMPING, here.misfit + stiffness * here.energy
         for step in range(1, MOST_STEPS[last] + 1):
@@ -162,7 +162,7 @@ class FemRegistration:
         return here, MOST_STEPS[last]
 
     def _search(
-        self, pair: Pair, here: Iterate, stiffness: float, direction: Array, slope: float
+        self, pair: SmoothedPair, here: Iterate, stiffness: float, direction: Array, slope: float
     ) -> tuple[Iterate | None, float]:
         """The first of ever shorter steps that lowers the functional enough, and its length; None where none does."""
         length = 1.0
@@ -180,7 +180,7 @@ class FemRegistration:
             length *= 0.5
         return None, 0.0
 
-    def _iterate(self, pair: Pair, places: Array, cells: IntArray | None, floor: float) -> Iterate | None:
+    def _iterate(self, pair: SmoothedPair, places: Array, cells: IntArray | None, floor: float) -> Iterate | None:
         """The functional at a map; None where J is not above `floor` everywhere."""
         self._displacement.x.array[: self._space.size] = (places - self.body.points[self._own]).ravel()
         self._displacement.x.scatter_forward()
@@ -201,9 +201,9 @@ class FemRegistration:
         places[self._space.local_labels] += self._displacement.x.array.reshape(-1, self.body.dimension)
         return float(self._comm.allreduce(self.body.jacobians(places, self._cells).min(initial=np.inf), MPI.MIN))
 
-    def _linearise(self, pair: Pair, here: Iterate) -> tuple[Array, Array]:
+    def _linearise(self, pair: SmoothedPair, here: Iterate) -> tuple[Array, Array]:
         """(n, g) gradient of the functional at this rank's labels, and (n, g, g) Hessian blocks of the misfit."""
-        with self._force.localForm() as local:  # type: ignore[no-untyped-call]
+        with self._force.localForm() as local:
             # The ghosts, too: what they hold would be added to their owners.
             local.set(0.0)
         fem_petsc.assemble_vector(self._force, self._residual)
@@ -222,11 +222,11 @@ class FemRegistration:
     def _sum(self, parts: Array) -> float:
         return float(self._comm.allreduce(float(parts.sum())))
 
-    def _pair(self, pair: int, width: float) -> Pair:
+    def _pair(self, pair: int, width: float) -> SmoothedPair:
         values = self._smooth(width)
         first, second = values[pair], values[pair + 1]
         change = float(self.body.shares @ np.sum((second - first) ** 2, axis=1))
-        return Pair(first[self._own], second, self.body.mesh.slopes(second), change)
+        return SmoothedPair(first[self._own], second, self.body.mesh.slopes(second), change)
 
     def _smooth(self, width: float) -> Array:
         """All states, smoothed by two implicit steps of diffusion."""
@@ -252,7 +252,9 @@ class FemRegistration:
     def _smoother(self, width: float) -> Any:
         matrix: Any = self._scalars.mass.copy()
         stiffness = self._scalars.stiffness(Membrane())
-        matrix.axpy(0.25 * (width * self.body.length) ** 2, stiffness, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+        matrix.axpy(
+            0.25 * (width * self.body.length) ** 2, stiffness, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+        )
         solver: Any = PETSc.KSP().create(matrix.comm)
         solver.setOperators(matrix)
         solver.setType(PETSc.KSP.Type.CG)

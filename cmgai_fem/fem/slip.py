@@ -37,7 +37,8 @@ class SlipSolver:
         self._nodes, self._dimension = space.size // dimension, dimension
         size = space.comm.allreduce(space.size)
         self._direct = dimension < 3 and size <= FACTORED
-        self._solver: Any = PETSc.KSP().create(space.comm)
+        self._solver: Any = PETSc.KSP()
+        self._solver.create(space.comm)
         self._matrix: Any = None
         self._projector: Any = None
         self._reduced: Any = None
@@ -49,7 +50,7 @@ class SlipSolver:
         self._solver.setType(PETSc.KSP.Type.CG)
         self._solver.getPC().setType(PETSc.PC.Type.GAMG)
         self._solver.setTolerances(rtol=tolerance, max_it=500)
-        options = PETSc.Options()
+        options: Any = PETSc.Options()
         # Point smoothing mixes oblique normals into the tangent.
         options[prefix + "mg_levels_pc_type"] = "pbjacobi"
         self._solver.setFromOptions()

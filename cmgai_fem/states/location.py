@@ -1,7 +1,8 @@
 """Simplices in space: where a point lies among them, and what a field of their nodes is there.
 
 Lines, triangles and tetrahedra, and triangles on a surface in 3-D. A point outside goes to the nearest of the simplices
-near it. Values between the nodes are exact for quadratic fields whose gradient is known at the nodes.
+about it, to where its barycentric coordinates are cut off at zero: the nearest point to first order in its distance.
+Values between the nodes are exact for quadratic fields whose gradient is known at the nodes.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from cmgai_fem.states.labels import Array, IntArray
 WALKED, INSIDE = -1e-9, -1e-7
 STEPS = 60
 # Nearest simplices among which a point that lies in none goes to the closest.
-CANDIDATES = 12
+CANDIDATES = 8
 # Gram determinant of a flat simplex, relative to the product of its diagonal.
 FLAT = 1e-26
 
@@ -182,7 +183,7 @@ class Simplices:
         return cells
 
     def _nearest(self, places: Array, start: IntArray | None) -> Location:
-        """The nearest of the simplices about each place: by their centres, the start, and the neighbours of the best."""
+        """The nearest of the simplices about each place: by their centres, the start, and neighbours of the best."""
         count = min(CANDIDATES, len(self.cells))
         near = np.asarray(self.tree.query(places, k=count)[1], dtype=np.int64).reshape(len(places), count)
         best = np.full(len(places), np.inf)
