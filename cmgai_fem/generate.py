@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
+from cmgai_fem.calibration.moving import let_labels_move
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
@@ -292,6 +293,8 @@ def make_generator(
         return Generator(problem, points, inside, None, None, made)
     fem = Solver()
     calibration = calibrate(problem, points, search=search, solve=fem, local=local)
+    estimate = estimate_errors(problem, calibration, fem)
+    calibration, estimate = let_labels_move(problem, points, calibration, estimate, search, local, report)
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
     solutions, seconds = {}, {}
     for name, solver in solvers.items():
@@ -299,5 +302,4 @@ def make_generator(
         solutions[name] = calibration.solve(problem, solver)
         seconds[name] = time.perf_counter() - start
         report(f"{where}: {name} solved in {seconds[name]:.1f} s")
-    estimate = estimate_errors(problem, calibration, fem)
     return Generator(problem, points, inside, calibration, estimate, solutions, seconds)

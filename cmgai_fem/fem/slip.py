@@ -19,8 +19,8 @@ from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import factor_with_mumps
 
-# Degrees of freedom in one or two dimensions up to which a factorisation is the faster.
-FACTORED = 20_000
+# Degrees of freedom in one, two and three dimensions up to which a factorisation is the faster.
+FACTORED = (20_000, 20_000, 6_000)
 _numbers = count()
 
 
@@ -35,10 +35,9 @@ class SlipSolver:
 
     def __init__(self, space: LabelSpace, dimension: int, tolerance: float) -> None:
         self._nodes, self._dimension = space.size // dimension, dimension
-        size = space.comm.allreduce(space.size)
-        self._direct = dimension < 3 and size <= FACTORED
-        self._solver: Any = PETSc.KSP()
-        self._solver.create(space.comm)
+        self._direct = bool(space.comm.allreduce(space.size) <= FACTORED[dimension - 1])
+        create: Any = PETSc.KSP().create
+        self._solver = create(space.comm)
         self._matrix: Any = None
         self._projector: Any = None
         self._reduced: Any = None
@@ -86,6 +85,11 @@ class SlipSolver:
         right.array[:] = -np.einsum("nab,nb->na", free, gradient).ravel()
         self._solver.setOperators(reduced)
         self._solver.solve(right, solution)
+        if not self._direct and self._solver.getConvergedReason() < 0:
+            # Multigrid may break down where the body is all but closed in places; blocks of nodes never do.
+            self._solver.getPC().setType(PETSc.PC.Type.PBJACOBI)
+            self._solver.setTolerances(max_it=10_000)
+            self._solver.solve(right, solution)
         if self._solver.getConvergedReason() < 0:
             raise ConvergenceError(f"label map: a linear step failed ({self._solver.getConvergedReason()})")
         return np.einsum("nab,nb->na", free, solution.array.reshape(-1, self._dimension))
