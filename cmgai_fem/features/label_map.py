@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.laws import NeoHookean
 
@@ -95,6 +93,6 @@ def register_softer(register: Register, pair: int, stiffness: float, stiffer: La
     return register(pair, stiffness, stiffer.places, (0.0,))
 
 
-def at_rest(places: Array) -> LabelMap:
+def at_rest(places: Array, stiffness: float) -> LabelMap:
     """The map of states that are alike: nothing moves."""
-    return LabelMap(places, np.inf, 0.0, 0.0, 1.0, 0)
+    return LabelMap(places, stiffness, 0.0, 0.0, 1.0, 0)

@@ -14,6 +14,7 @@ Comput. 98 (2024)). The statement is ours.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,6 +68,15 @@ class MovingLabels:
 
     def __str__(self) -> str:
         return f"moving labels, stiffness {self.stiffness:g}"
+
+    def describe(self) -> dict[str, Any]:
+        """The maps as plain data, an entry a pair of states."""
+        return {
+            "stiffness": self.stiffness,
+            "misfit": [one.misfit for one in self.maps],
+            "energy": [one.energy for one in self.maps],
+            "least_jacobian": [one.least_jacobian for one in self.maps],
+        }
 
     def at(self, weights: Array, value: ArrayLike, hidden: int | None = None, nodes: IntArray | None = None) -> Array:
         """The field at a state.

@@ -129,7 +129,7 @@ class FemRegistration:
         for width in ladder:
             level = self._pair(pair, width)
             if level.change <= ALIKE * float(np.mean(self._values[pair] ** 2)):
-                return at_rest(self.body.points)
+                return at_rest(self.body.points, stiffness)
             begun = self._iterate(level, places, cells, 0.0)
             if begun is None:
                 raise ConvergenceError(f"label map {pair}: it starts with simplices turned over")
