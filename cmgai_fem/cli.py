@@ -92,6 +92,7 @@ def generate(
     stiffness: Annotated[list[float] | None, Repeated] = None,
     damping: Annotated[list[float] | None, Repeated] = None,
     pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
+    no_moving: bool = False,
     method: Literal["fem", "pinn"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
@@ -141,6 +142,8 @@ def generate(
         Damping to try beside none, instead of 1 and 4; may be repeated.
     pseudo_time
         Map of the coordinates to try beside the linear one, instead of all; may be repeated.
+    no_moving
+        Do not try labels that move over the body.
     method
         Which transport: finite elements or networks.
     seed
@@ -163,7 +166,7 @@ def generate(
     of_states: dict[str, object] = {
         "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
-        "damping": damping, "pseudo-time": pseudo_time,
+        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}

@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
+from cmgai_fem.calibration.moving import MovingCalibration, let_labels_move
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS
@@ -95,6 +97,17 @@ class Generator:
         """The transport of the first method."""
         return next(iter(self.solutions.values()))
 
+    @property
+    def carrier(self) -> MovingLabels | None:
+        """The labels that move; None where they do not."""
+        return self.calibration.carrier if isinstance(self.calibration, MovingCalibration) else None
+
+    def motion(self, value: ArrayLike) -> tuple[Array, Array] | None:
+        """Displacement (L, g) of the nearest known state's labels at a state, and J (L,); None where none moves."""
+        if self.carrier is None:
+            return None
+        return self.carrier.motion(self.solution.members[0].weights(value), value)
+
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
         facts: dict[str, Any] = {"field": self.problem.field, "method": next(iter(self.solutions))}
@@ -102,6 +115,7 @@ class Generator:
             facts["transport"] = str(self.calibration)
             facts["left_out_error"] = self.calibration.error
             facts["left_out_states"] = self.estimate.values.tolist()
+            facts |= {} if self.carrier is None else {"moving_labels": self.carrier.describe()}
             facts["left_out_coverage"] = self.estimate.coverage(self.problem.states.labels.weights)
         return facts
 
@@ -292,6 +306,8 @@ def make_generator(
         return Generator(problem, points, inside, None, None, made)
     fem = Solver()
     calibration = calibrate(problem, points, search=search, solve=fem, local=local)
+    estimate = estimate_errors(problem, calibration, fem)
+    calibration, estimate = let_labels_move(problem, points, calibration, estimate, search, local, report)
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
     solutions, seconds = {}, {}
     for name, solver in solvers.items():
@@ -299,5 +315,4 @@ def make_generator(
         solutions[name] = calibration.solve(problem, solver)
         seconds[name] = time.perf_counter() - start
         report(f"{where}: {name} solved in {seconds[name]:.1f} s")
-    estimate = estimate_errors(problem, calibration, fem)
     return Generator(problem, points, inside, calibration, estimate, solutions, seconds)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.body import LabelBody
+from cmgai_fem.features.label_map import Register
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.labels import Array, labels_on_points
@@ -77,6 +79,12 @@ class Solver:
         if key not in self._units:
             self._units[key] = solve(unit_problem(problem), self.method, **self.options)
         return carried(problem, self._units[key], time.perf_counter() - start)
+
+    def registration(self, body: LabelBody, values: Array) -> Register:
+        """What finds the maps of labels between known states (K, N, n): finite elements, whatever the method."""
+        from cmgai_fem.fem.registration import FemRegistration
+
+        return FemRegistration(body, values)
 
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""

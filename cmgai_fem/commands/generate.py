@@ -98,6 +98,7 @@ def generate(
         report(f"model: {printable(str(save_model))}")
     for row, (value, path) in enumerate(files.items()):
         fields = fields_of(inputs.field, made.at(value), made.error(value))
+        fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
         write_answer(states, value, fields, path, made.generator(value).describe() | {"request": request})
@@ -136,6 +137,16 @@ def as_points(at: Sequence[ArrayLike]) -> list[Point]:
 def fields_of(name: str, field: Array, spread: Array | None) -> dict[str, Array]:
     """A generated field (L, n) and its error estimate, where there is one, by the names that files have for them."""
     return {name: field} | ({} if spread is None else {f"{name}_error_estimate": spread})
+
+
+def motion_of(motion: tuple[Array, Array] | None) -> dict[str, Array]:
+    """Arrows from where the labels of the nearest known state were to where they are, and J; nothing for no motion."""
+    if motion is None:
+        return {}
+    displacement, jacobian = motion
+    arrows = np.zeros((len(displacement), 3))
+    arrows[:, : displacement.shape[1]] = displacement
+    return {"label_displacement": arrows, "label_jacobian": jacobian}
 
 
 def write_answer(states: FileStates, value: Point, fields: dict[str, Array], path: Path, facts: dict[str, Any]) -> None:

@@ -131,7 +131,8 @@ def ablate(
 
 def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
-    base = calibration.members[int(np.argmax(calibration.weights))]
+    # Of labels that move, the motion with the labels where they are: what is changed acts label by label.
+    base = replace(calibration.members[int(np.argmax(calibration.weights))], moving=np.inf)
     yield from _along_one(problem, base, parts) if base.force is None else _of_several(problem, base.force, parts)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.base import Motion
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
@@ -97,12 +98,15 @@ class Solution:
             return np.array([self.at(one) for one in coordinates.points(value)])
         point = problem.check_reach(value)
         carried = problem.carried
-        if self.motion is not None:
+        if isinstance(problem.transform, MovingLabels):
+            assert self.motion is not None
+            generated = problem.transform.at(self.motion.weights(point[None])[0], point)
+        elif self.motion is not None:
             generated = np.tensordot(self.motion.weights(point[None])[0], carried.values, axes=1)
         else:
             assert self.path is not None
             generated = problem.scaling.decode(self.path(float(problem.time(point[0]))))
-        if problem.transform is not None:
+        if problem.transform is not None and not isinstance(problem.transform, MovingLabels):
             generated = problem.transform.decode(generated, coordinates.label(point))
         return problem.admissible.project(point, generated, problem.states.values, problem.known.values)
 
