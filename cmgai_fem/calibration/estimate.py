@@ -87,7 +87,7 @@ def estimate_errors(problem: Problem, calibration: Calibration, solve: Solve) ->
         if error is None:
             raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
         errors.append(error)
-    return Estimate(problem.states.values[rows], signed_sizes(errors, calibration.shares))
+    return Estimate(problem.states.values[rows], signed_sizes(errors, calibration.weights))
 
 
 def signed_sizes(errors: Sequence[Array], shares: Sequence[float | Array]) -> Array:

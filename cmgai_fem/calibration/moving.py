@@ -16,8 +16,9 @@ import numpy as np
 
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
-from cmgai_fem.calibration.estimate import Estimate, signed_sizes
+from cmgai_fem.calibration.estimate import estimate_errors
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
+from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.stacking import superpose
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
@@ -26,7 +27,6 @@ from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
 
 # Where the search begins, where it goes while that helps, and where it goes else.
 FIRST, SOFTER, STIFFER = 1.0, (0.3, 0.1), 3.0
@@ -43,21 +43,27 @@ class MovingCalibration(Calibration):
 
     Args:
         carrier: the states on moving labels.
-        plain: the calibration label by label, whose members follow the first; None where they have no weight.
+        plain: the calibration label by label, whose members follow the first.
+        mix: how the two are mixed.
     """
 
-    carrier: MovingLabels | None = field(default=None, compare=False)
-    plain: Calibration | None = field(default=None, compare=False)
+    carrier: MovingLabels = field(compare=False)
+    plain: Calibration = field(compare=False)
+    mix: Mixing = field(compare=False, repr=False)
 
-    def solve(self, problem: Problem, solve: Solve) -> Superposition:
-        """Solve `problem` with every member and superpose."""
+    @property
+    def local(self) -> bool:
+        """Whether weights vary over the body."""
+        return self.mix.plain.size > 1 or self.plain.local
+
+    def solve(self, problem: Problem, solve: Solve) -> Moved:  # type: ignore[override]
+        """Solve `problem` on the moving labels and label by label, and mix."""
         moved = solve(replace(self.members[0].apply(problem), transform=self.carrier))
-        others = () if self.plain is None else self.plain.solve(problem, solve).members
-        return Superposition((moved, *others), self.shares)
+        return Moved(moved, self.plain.solve(problem, solve), self.mix)
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class MovingChoice:
     """A stiffness and a motion, and what they get wrong of composed left-out states.
 
     Args:
@@ -75,32 +81,30 @@ def let_labels_move(
     problem: Problem,
     points: Array,
     calibration: Calibration,
-    estimate: Estimate,
     search: Search,
     local: bool = True,
     report: Callable[[str], None] = lambda line: None,
-) -> tuple[Calibration, Estimate]:
-    """The calibration, and its error estimate, with moving labels where they do better than label by label.
+) -> Calibration:
+    """The calibration, with moving labels where they do better than label by label.
 
     Args:
         problem: the statement, reaching the targets.
         points: (T, 1) targets.
         calibration: what was chosen label by label.
-        estimate: its left-out errors.
         search: what may be chosen.
         local: let the weights vary over the body.
         report: takes lines of progress.
 
     Returns:
-        Both as they were where nothing moves, or where moving is not for these states.
+        The calibration as it was where nothing moves, or where moving is not for these states.
     """
-    if not search.moving or not _may_move(problem, calibration):
-        return calibration, estimate
+    if not _may_move(problem, calibration):
+        return calibration
     try:
         body = LabelBody.of(problem.states.labels)
     except InputError:
         # Curves in space and fields at cells have no place to move over.
-        return calibration, estimate
+        return calibration
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
     choice = _search(trials, body, points, calibration.error)
     if choice.error >= calibration.error:
@@ -108,10 +112,10 @@ def let_labels_move(
             f"{problem.field}: labels do not move (left-out error {100 * choice.error:.3g} % where they do, stiffness "
             f"{choice.carrier.stiffness:g}, {100 * calibration.error:.3g} % where they do not)"
         )
-        return calibration, estimate
+        return calibration
     errors = trials.errors(choice.carrier, choice.candidate)
     assert errors is not None
-    return _superposed(problem, choice, errors, calibration, estimate, local)
+    return _mixed(problem, choice, errors, calibration, local)
 
 
 def _may_move(problem: Problem, calibration: Calibration) -> bool:
@@ -151,7 +155,7 @@ class Composed:
             return None
         return within_bounds(problem, self.rows, np.array(errors)) if self._whole else np.array(errors)
 
-    def best(self, carrier: MovingLabels, motions: Sequence[Candidate]) -> Choice:
+    def best(self, carrier: MovingLabels, motions: Sequence[Candidate]) -> MovingChoice:
         """The motion of least error with these maps."""
         count = self.problem.states.labels.count
         nodes = None
@@ -163,7 +167,7 @@ class Composed:
         for motion in motions:
             errors = self.errors(carrier, motion, nodes)
             size = np.inf if errors is None else np.sqrt(np.einsum("tlc,l->", errors**2, shares) / len(errors))
-            found.append(Choice(replace(motion, moving=carrier.stiffness), carrier, float(size)))
+            found.append(MovingChoice(replace(motion, moving=carrier.stiffness), carrier, float(size)))
         return min(found, key=lambda choice: choice.error)
 
     @property
@@ -181,14 +185,14 @@ class Composed:
         return self.problem.admissible.bounds
 
 
-def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> Choice:
+def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> MovingChoice:
     """Go from the first stiffness to where the error is least; stop where label by label, `limit`, is not beaten."""
     problem = trials.problem
     register = Solver().registration(body, problem.known.values)
     states = problem.states.only(problem.field)
     pairs = range(len(states) - 1)
 
-    def tried(maps: Sequence[LabelMap]) -> Choice:
+    def tried(maps: Sequence[LabelMap]) -> MovingChoice:
         return trials.best(MovingLabels(states, body, tuple(maps)), trials.orders)
 
     best = tried([register_stiff(register, pair, FIRST) for pair in pairs])
@@ -206,7 +210,9 @@ def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> C
     return _reaching(trials, best, points)
 
 
-def _softer(register: Register, pairs: range, tried: Callable[[Sequence[LabelMap]], Choice]) -> Iterator[Choice]:
+def _softer(
+    register: Register, pairs: range, tried: Callable[[Sequence[LabelMap]], MovingChoice]
+) -> Iterator[MovingChoice]:
     """Ever softer bodies: the first from rest, the others continued from it."""
     maps: list[LabelMap] = []
     for stiffness in SOFTER:
@@ -217,11 +223,11 @@ def _softer(register: Register, pairs: range, tried: Callable[[Sequence[LabelMap
         yield tried(maps)
 
 
-def _error(choice: Choice) -> float:
+def _error(choice: MovingChoice) -> float:
     return choice.error
 
 
-def _reaching(trials: Composed, best: Choice, points: Array) -> Choice:
+def _reaching(trials: Composed, best: MovingChoice, points: Array) -> MovingChoice:
     """The choice, or with the same maps the best of another order, that folds at no target."""
     others = sorted((trials.best(best.carrier, [motion]) for motion in trials.orders), key=_error)
     solve = Solver()
@@ -236,35 +242,31 @@ def _reaching(trials: Composed, best: Choice, points: Array) -> Choice:
     return replace(best, error=np.inf)
 
 
-def _superposed(
-    problem: Problem, choice: Choice, errors: Array, calibration: Calibration, estimate: Estimate, local: bool
-) -> tuple[Calibration, Estimate]:
+def _mixed(
+    problem: Problem, choice: MovingChoice, errors: Array, calibration: Calibration, local: bool
+) -> MovingCalibration:
     """Moving labels and label by label with the weights that make the left-out error least, within what is left."""
     scale = np.sqrt(shares_of(problem))[:, None]
-    both = np.stack([errors, estimate.errors])
-    mix = superpose(both * scale, problem.states.labels, local)
+    by_label = estimate_errors(problem, calibration, Solver()).errors
+    mix = superpose(np.stack([errors, by_label]) * scale, problem.states.labels, local)
     most = float(np.sqrt(np.mean([one.misfit for one in choice.carrier.maps])))
     plain = np.zeros(1)
     if 1 in mix.rows:
         row = int(np.flatnonzero(mix.rows == 1)[0])
         plain = np.array([mix.weights[row]]) if mix.local is None else mix.local[row]
     plain = np.minimum(plain, most)
-    shares = [1.0 - plain, *(plain * np.asarray(share) for share in calibration.shares)]
-    labels = problem.states.labels
-    volumes = labels.weights / labels.weights.sum()
-    local_weights = np.array([np.broadcast_to(share, (labels.count,)) for share in shares])
-    mixed = (1.0 - plain)[:, None] * errors + plain[:, None] * estimate.errors
-    moved = MovingCalibration(
+    volumes = problem.states.labels.weights
+    share = float(np.mean(plain) if plain.size == 1 else volumes @ plain / volumes.sum())
+    mixed = (1.0 - plain)[:, None] * errors + plain[:, None] * by_label
+    return MovingCalibration(
         (choice.candidate, *calibration.members),
-        tuple(float(weight) for weight in local_weights @ volumes),
+        (1.0 - share, *(share * weight for weight in calibration.weights)),
         float(np.sqrt(np.einsum("tlc,l->", mixed**2, shares_of(problem)) / len(mixed))),
         ((choice.candidate, choice.error), *calibration.table),
         calibration.rows,
         calibration.left_out,
-        local_weights if plain.size > 1 or calibration.local is not None else None,
+        calibration.blend,
         choice.carrier,
         calibration,
+        Mixing.of(problem, choice.candidate, np.array(calibration.rows, dtype=int), errors, plain),
     )
-    if not np.any(plain > 0.0):
-        moved = replace(moved, members=(choice.candidate,), weights=(1.0,), local=None, plain=None)
-    return moved, Estimate(estimate.values, signed_sizes([errors, estimate.errors], [1.0 - plain, plain]))

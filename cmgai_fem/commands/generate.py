@@ -91,6 +91,10 @@ def generate(
         describe_choice(generator, report)
         for line in error_table(made, generator):
             report(line)
+    for warning in made.warnings():
+        report(f"warning: {warning}")
+    for line in trust_table(made):
+        report(line)
     if not rivals and made.generators[0].calibration is not None:
         report(f"  ({', '.join(SLOW)}: with --rivals)")
     if save_model is not None:
@@ -101,7 +105,7 @@ def generate(
         fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-        write_answer(states, value, fields, path, made.generator(value).describe() | {"request": request})
+        write_answer(states, value, fields, path, made.facts(value) | {"request": request})
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
 
@@ -123,9 +127,10 @@ def generate_from_model(
     loaded, targets = load_model(model), as_points(at)
     paths = output_paths(out, targets)
     for value, path in zip(targets, paths, strict=True):
-        fields = fields_of(loaded.problem.field, loaded.at(value), loaded.spread)
-        write_answer(loaded.states, value, fields, path, dict(loaded.facts) | {"model": model.name})
-        report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))}")
+        fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
+        facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
+        write_answer(loaded.states, value, fields, path, facts)
+        report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))} ({trust})")
     return paths
 
 
@@ -162,6 +167,8 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
     grid = states.grid(**fields)
     for coordinate, part in zip(states.coordinates, value, strict=True):
         grid.field_data[coordinate.name] = np.array([part])
+    if "trust" in facts:
+        grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
     # A file has one time: of several coordinates there is none.
     write_grid(path, grid, provenance(states, value, facts), value[0] if len(value) == 1 else 0.0)
 
@@ -175,17 +182,23 @@ def describe_states(states: FileStates, report: Report) -> None:
 
 
 def describe_choice(generator: Generator, report: Report) -> None:
-    """Lines that say how well what was chosen is covered."""
-    if generator.estimate is None:
+    """A line that says where nothing could be chosen."""
+    if generator.calibration is None:
         count = len(generator.problem.states)
         report(f"{count} states: a straight {'line' if count == 2 else 'plane'} through them, no error estimate")
-        return
-    covered = generator.estimate.coverage(generator.problem.states.labels.weights)
-    if covered is not None:
-        report(
-            f"error estimate: judged by the other left-out states alone, it would cover {100 * covered:.0f} % of the "
-            "volume at each of them"
-        )
+
+
+def trust_table(made: Generated) -> list[str]:
+    """The estimated error of every generated state, one standard deviation, and how far it is to be trusted."""
+    coordinates = made.states.coordinates
+    names = [coordinates.label(point) for point in made.points]
+    width = max(map(len, names))
+    lines = []
+    for name, point in zip(names, made.points, strict=True):
+        size = made.generator(point).size(point)
+        error = "" if size is None else f"{100.0 * size:.2g} %"
+        lines.append(f"  {name:<{width}}  {error:>8}  {made.trust(point)}")
+    return ["estimated errors (1 standard deviation), % of the known range:", *lines]
 
 
 def error_table(made: Generated, generator: Generator) -> list[str]:

@@ -108,9 +108,9 @@ class _Makers:
             name: Problem(states.only(name), admissible=inputs.bounds if name == inputs.field else Admissible())
             for name in names
         }
-        self._searches = {
-            name: inputs.search if name == inputs.field else replace(inputs.search, mass_axes=()) for name in names
-        }
+        # Sensors correct values at labels that stay where they are.
+        still = replace(inputs.search, moving=False)
+        self._searches = {name: still if name == inputs.field else replace(still, mass_axes=()) for name in names}
         self._solvers = {method: networks.solver(method)}
 
     def generators(self, points: Array) -> dict[str, Generator]:
