@@ -184,8 +184,7 @@ def _ruled(rule: RuleOfChoice, shares: Array, rows: IntArray) -> tuple[float, tu
     total, table = np.zeros((len(rows), factor.shape[1])), {}
     for one, share in zip(rule.weighed, shares, strict=True):
         # An order beyond the tested ones is judged by the highest of these.
-        form = one.evidence.member.precision
-        errors = -(form @ factor)[rows] / np.diag(form)[rows, None]
+        errors = one.evidence.member.left_out[rows] @ factor
         total += share * errors
         if not one.steps:
             table[_candidate(one.member)] = float(np.sqrt(np.sum(errors**2) / len(rows))) / size

@@ -81,7 +81,8 @@ class Data:
             return found
         before, after = np.diff(places)[:-1, None], np.diff(places)[1:, None]
         bent = values[1:-1] - (values[:-2] * after + values[2:] * before) / (before + after)
-        flat = np.abs(bent) <= STRAIGHT * np.ptp(values, axis=0)
+        # A label that never moves needs no line: every member keeps it.
+        flat = (np.abs(bent) <= STRAIGHT * np.ptp(values, axis=0)) & (self.sizes > 0.0)
         run = np.zeros_like(flat)
         run[:-1] |= flat[:-1] & flat[1:]
         run[1:] |= flat[1:] & flat[:-1]
@@ -125,20 +126,26 @@ class Evidence:
 
 def weigh(member: Member, data: Data) -> Evidence:
     """The evidence for a member with at least one number to tell by (`freedom` >= 1)."""
-    tiny = np.finfo(float).tiny
-    form, freedom, factor = member.precision, member.freedom, data.factor
-    diagonal = np.diag(form)
+    form, freedom, factor, told = member.precision, member.freedom, data.factor, member.told
     blows = form @ factor
-    floor = (ROUNDING * data.range) ** 2 * float(diagonal.mean())
+    diagonal = np.where(told, np.diag(form), 1.0)
+    floor = (ROUNDING * data.range) ** 2 * float(np.diag(form).mean())
     energy = max(float(np.sum(factor * blows)), 0.0) + floor * freedom
     sums = np.sum(blows**2, axis=1)
     squares = sums / diagonal + floor
+    squares[~told] = squares[told].mean()
     pooled = max(energy / freedom, float(squares.mean()))
-    noise = float(np.mean(sums / diagonal**2) / max(np.mean(np.sum(form**2, axis=1) / diagonal**2), tiny))
+    lift = np.mean(np.sum(form[told] ** 2, axis=1) / diagonal[told] ** 2)
+    noise = float(np.mean(sums[told] / diagonal[told] ** 2) / max(lift, np.finfo(float).tiny))
+    score = _score(squares[told], diagonal[told], energy, freedom, floor)
+    return Evidence(member, squares, pooled, energy, noise, score)
+
+
+def _score(squares: Array, diagonal: Array, energy: float, freedom: int, floor: float) -> float:
+    """Log density of the left-out states: Student's, sigma integrated out, each judged by the energy of the others."""
     if freedom < 2:
         variance = energy / freedom
-        score = -0.5 * float(np.sum(np.log(2.0 * np.pi * variance / diagonal) + squares / variance)) - len(diagonal)
-        return Evidence(member, squares, pooled, energy, noise, score)
+        return -0.5 * float(np.sum(np.log(2.0 * np.pi * variance / diagonal) + squares / variance)) - len(diagonal)
     others = freedom - 1
     spread = np.maximum(energy - squares, floor * others) / others
     terms = (
@@ -146,4 +153,4 @@ def weigh(member: Member, data: Data) -> Evidence:
         - 0.5 * np.log(others * np.pi * spread / diagonal)
         - 0.5 * (others + 1) * np.log1p(squares / (others * spread))
     )  # fmt: skip
-    return Evidence(member, squares, pooled, energy, noise, float(np.sum(terms)))
+    return float(np.sum(terms))

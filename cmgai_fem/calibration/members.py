@@ -7,7 +7,7 @@ for luck to choose from, and no accuracy.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import product
 
 import numpy as np
@@ -28,6 +28,8 @@ RATIOS = (0.25, 0.5, 1.0, 2.0, 4.0)
 # Known ranges beyond which only straight pieces and the cubic are asked.
 FARTHEST = 1.6
 UNISOLVENT = 1e-8
+# A state whose share in what bends the motion is below this cannot be left out.
+LEAST_SHARE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,17 @@ class Member:
     known: Array
     freedom: int
     precision: Array
+
+    @cached_property
+    def told(self) -> BoolArray:
+        """(K,) whether the other states fix a motion without the state, so that it can be left out."""
+        diagonal = np.diag(self.precision)
+        return np.asarray(diagonal > LEAST_SHARE * diagonal.mean())
+
+    @cached_property
+    def left_out(self) -> Array:
+        """(K, K) map from the data to each state's error when the others alone are known; zeros where they fix none."""
+        return np.where(self.told, -self.precision.T / np.where(self.told, np.diag(self.precision), 1.0), 0.0).T
 
     @property
     def plain(self) -> bool:
@@ -177,7 +190,7 @@ def _over_several(known: Array, kinds: tuple[Kind, ...], ratios: tuple[float, ..
     for order in range(2, HIGHEST_SCATTERED + 1):
         tail = monomials(nodes, order - 1)
         freedom = count - tail.shape[1]
-        if freedom < (2 if order == 2 else 4) or np.linalg.matrix_rank(tail, tol=UNISOLVENT) < tail.shape[1]:
+        if freedom < (1 if order == 2 else 4) or np.linalg.matrix_rank(tail, tol=UNISOLVENT) < tail.shape[1]:
             return
         form = scattered_precision(nodes[None], order)[0]
         if _sound(form):
@@ -185,4 +198,4 @@ def _over_several(known: Array, kinds: tuple[Kind, ...], ratios: tuple[float, ..
 
 
 def _sound(form: Array) -> bool:
-    return bool(np.all(np.isfinite(form)) and np.all(np.diag(form) > 0.0))
+    return bool(np.all(np.isfinite(form)) and np.diag(form).max() > 0.0)
