@@ -30,6 +30,8 @@ from cmgai_fem.transport.problem import Problem
 
 # Where the search begins, where it goes while that helps, and where it goes else.
 FIRST, SOFTER, STIFFER = 1.0, (0.3, 0.1), 3.0
+# Of left-out errors that differ by less than this, that of the softest body counts: its maps leave the least.
+TIE = 1.05
 FEWEST_STATES = 4
 # Left-out error, relative to the known range, below which nothing moves that label by label does not follow.
 SMOOTH = 1e-3
@@ -121,8 +123,7 @@ def let_labels_move(
 def _may_move(problem: Problem, calibration: Calibration) -> bool:
     """Whether moving is for these states: one coordinate, enough of them, held exactly, not smooth beyond doubt."""
     one = len(problem.states.coordinates) == 1 and len(problem.states) >= FEWEST_STATES
-    by_label = all(member.linear for member in calibration.members)
-    return one and by_label and not np.any(problem.softness) and calibration.error > SMOOTH
+    return one and not np.any(problem.softness) and calibration.error > SMOOTH
 
 
 @dataclass(frozen=True)
@@ -197,10 +198,13 @@ def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> M
 
     best = tried([register_stiff(register, pair, FIRST) for pair in pairs])
     if best.error < limit:
+        found = [best]
         for choice in _softer(register, pairs, tried):
-            if choice.error >= best.error:
+            found.append(choice)
+            if choice.error > TIE * min(map(_error, found)):
                 break
-            best = choice
+        least = min(map(_error, found))
+        best = [choice for choice in found if choice.error <= TIE * least][-1]
     if best.carrier.stiffness == FIRST:
         best = min(best, tried([register_stiff(register, pair, STIFFER) for pair in pairs]), key=_error)
     if best.error >= limit:

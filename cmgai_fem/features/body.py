@@ -170,7 +170,7 @@ class LabelBody:
         if self.is_surface:
             return {1: self.mesh, 2: self.boundary}
         if self.dimension < 3:
-            return dict.fromkeys(range(1, self.dimension), self.boundary)
+            return {1: self.boundary} if self.dimension == 2 else {}
         return {1: self.boundary, 2: self._edges if len(self._edges.cells) else self.boundary}
 
     @cached_property
