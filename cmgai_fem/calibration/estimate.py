@@ -83,7 +83,9 @@ def estimate_errors(problem: Problem, calibration: Calibration, solve: Solve) ->
     rows = np.array(calibration.rows, dtype=int)
     found = LeftOut(problem, rows, solve).errors(calibration.members)
     errors = []
-    for member, error in found.items():
+    for member in calibration.members:
+        # A choice may stand twice: stacked, and among those of the rule.
+        error = found[member]
         if error is None:
             raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
         errors.append(error)
