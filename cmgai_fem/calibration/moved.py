@@ -1,8 +1,9 @@
 """Moving labels and label by label, mixed: the field at a state and what it is thought to be wrong by.
 
 The variance of what moves is that of its motion at the state, scaled by composed left-out errors, each in units of the
-variance that the motion gives to the state left out. Features move on from where a left-out state had them, so that a
-label tells of itself no more than its range does.
+variance that the motion gives to the state left out. What the maps and the moved mesh get wrong does not fall with the
+motion's own error, so that a part of the composed error stays, but at the known states. Features move on from where a
+left-out state had them, so that a label tells of itself no more than its range does.
 
 Source: the variance is that of `motions.precision`; the mixture's is our choice.
 """
@@ -24,6 +25,8 @@ from cmgai_fem.transport.solution import Solution
 
 # Left-out errors that a label's range stands for.
 PRIOR = 2.0
+# Part of the composed left-out error that is not the motion's.
+STAYING = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,14 @@ class Mixing:
         order: q of the motion's energy.
         kind: pseudo-time of the motion.
         variance: (L, n) sigma^2 of what moves.
+        squared: (L, n) mean square of the composed left-out errors.
     """
 
     plain: Array
     order: int
     kind: Kind
     variance: Array
+    squared: Array
 
     @classmethod
     def of(cls, problem: Problem, candidate: Candidate, rows: IntArray, errors: Array, plain: Array) -> Self:
@@ -48,14 +53,16 @@ class Mixing:
         assert candidate.order is not None
         order, kind = candidate.order + 2, (candidate.pseudo_time, candidate.exponent)
         diagonal = np.diag(motion_of(problem, order, kind).precision)[rows]
-        squares = errors**2 * diagonal[:, None, None]
         known, weights = problem.known.values, problem.states.labels.weights
-        sizes = np.ptp(known, axis=0) ** 2
         volumes = (weights / weights.sum())[:, None] / known.shape[2]
-        size = max(float(np.sum(volumes * sizes)), np.finfo(float).tiny)
-        pooled = float(np.mean(np.sum(volumes * squares, axis=(1, 2))))
-        variance = (np.sum(squares, axis=0) + PRIOR * pooled * sizes / size) / (len(rows) + PRIOR)
-        return cls(plain, order, kind, variance)
+        sizes = np.ptp(known, axis=0) ** 2
+        sizes /= max(float(np.sum(volumes * sizes)), np.finfo(float).tiny)
+
+        def pooled(squares: Array) -> Array:
+            mean = float(np.mean(np.sum(volumes * squares, axis=(1, 2))))
+            return np.asarray((np.sum(squares, axis=0) + PRIOR * mean * sizes) / (len(rows) + PRIOR))
+
+        return cls(plain, order, kind, pooled(errors**2 * diagonal[:, None, None]), pooled(errors**2))
 
 
 def motion_of(problem: Problem, order: int, kind: Kind) -> Member:
@@ -101,6 +108,7 @@ class Moved:
         point = problem.states.coordinates.point(value)
         motion = motion_of(problem, self.mix.order, self.mix.kind)
         variance = self.mix.variance * motion.ask((point - problem.origin)[None]).variance[0]
+        variance += self._between(float(point[0])) * STAYING**2 * self.mix.squared
         share, apart = self._share, self.moving.at(point) - self.plain.at(point)
         told = (1.0 - share) * variance + share * self.plain.error(point) ** 2 + share * (1.0 - share) * apart**2
         return np.sqrt(told)
@@ -109,6 +117,15 @@ class Moved:
         """Root mean square of `error` over the volume, relative to the known range."""
         data = self.plain.blend.rule.data
         return float(np.sqrt(data.shares @ self.error(value).reshape(-1) ** 2)) / data.range
+
+    def _between(self, value: float) -> float:
+        """0 at a known state, 1 halfway between two and beyond all."""
+        known = self.moving.problem.states.scalars
+        right = int(np.searchsorted(known, value))
+        if right in (0, len(known)):
+            return float(value != known[min(right, len(known) - 1)])
+        part = (value - known[right - 1]) / (known[right] - known[right - 1])
+        return float(4.0 * part * (1.0 - part))
 
     @property
     def _share(self) -> Array:

@@ -58,6 +58,11 @@ class MovingCalibration(Calibration):
         """Whether weights vary over the body."""
         return self.mix.plain.size > 1 or self.plain.local
 
+    def __str__(self) -> str:
+        share = float(np.mean(self.mix.plain))
+        moved = str(self.members[0])
+        return moved if share < 0.005 else f"{self.weights[0]:.2f} {moved} + {1.0 - self.weights[0]:.2f} ({self.plain})"
+
     def solve(self, problem: Problem, solve: Solve) -> Moved:  # type: ignore[override]
         """Solve `problem` on the moving labels and label by label, and mix."""
         moved = solve(replace(self.members[0].apply(problem), transform=self.carrier))

@@ -150,7 +150,7 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     if isinstance(solution, Moved):
         mix = solution.mix
         moving = {"order": mix.order, "kind": list(mix.kind)}
-        arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance}
+        arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
     if not isinstance(solution, Superposition):
         made = (solution.plain if isinstance(solution, Moved) else solution).blend
         arrays["shares"] = np.array(made.stacked, dtype=float)
@@ -281,11 +281,16 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 def _mix(problem: Problem, told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Mixing:
     """How moving labels and label by label are mixed."""
-    plain, variance, (name, exponent) = arrays["moving/plain"], arrays["moving/variance"], told["kind"]
+    plain, variance, squared = (arrays[f"moving/{name}"] for name in ("plain", "variance", "squared"))
+    name, exponent = told["kind"]
     count, shape = problem.states.labels.count, problem.known.values.shape[1:]
-    if plain.shape not in ((1,), (count,)) or variance.shape != shape or not 1 <= told["order"] < len(problem.states):
+    if (
+        plain.shape not in ((1,), (count,))
+        or {variance.shape, squared.shape} != {shape}
+        or not 1 <= told["order"] < len(problem.states)
+    ):
         raise InputError(f"moving labels of order {told['order']} with shares of {plain.shape} labels")
-    return Mixing(plain, int(told["order"]), (str(name), float(exponent)), variance)
+    return Mixing(plain, int(told["order"]), (str(name), float(exponent)), variance, squared)
 
 
 def _states(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:
