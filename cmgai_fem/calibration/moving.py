@@ -59,7 +59,7 @@ class MovingCalibration(Calibration):
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class MovingChoice:
     """A stiffness and a motion, and what they get wrong of composed left-out states.
 
     Args:
@@ -152,7 +152,7 @@ class Composed:
             return None
         return within_bounds(problem, self.rows, np.array(errors)) if self._whole else np.array(errors)
 
-    def best(self, carrier: MovingLabels, motions: Sequence[Candidate]) -> Choice:
+    def best(self, carrier: MovingLabels, motions: Sequence[Candidate]) -> MovingChoice:
         """The motion of least error with these maps."""
         count = self.problem.states.labels.count
         nodes = None
@@ -164,7 +164,7 @@ class Composed:
         for motion in motions:
             errors = self.errors(carrier, motion, nodes)
             size = np.inf if errors is None else np.sqrt(np.einsum("tlc,l->", errors**2, shares) / len(errors))
-            found.append(Choice(replace(motion, moving=carrier.stiffness), carrier, float(size)))
+            found.append(MovingChoice(replace(motion, moving=carrier.stiffness), carrier, float(size)))
         return min(found, key=lambda choice: choice.error)
 
     @property
@@ -182,14 +182,14 @@ class Composed:
         return self.problem.admissible.bounds
 
 
-def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> Choice:
+def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> MovingChoice:
     """Go from the first stiffness to where the error is least; stop where label by label, `limit`, is not beaten."""
     problem = trials.problem
     register = Solver().registration(body, problem.known.values)
     states = problem.states.only(problem.field)
     pairs = range(len(states) - 1)
 
-    def tried(maps: Sequence[LabelMap]) -> Choice:
+    def tried(maps: Sequence[LabelMap]) -> MovingChoice:
         return trials.best(MovingLabels(states, body, tuple(maps)), trials.orders)
 
     best = tried([register_stiff(register, pair, FIRST) for pair in pairs])
@@ -210,7 +210,9 @@ def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> C
     return _reaching(trials, best, points)
 
 
-def _softer(register: Register, pairs: range, tried: Callable[[Sequence[LabelMap]], Choice]) -> Iterator[Choice]:
+def _softer(
+    register: Register, pairs: range, tried: Callable[[Sequence[LabelMap]], MovingChoice]
+) -> Iterator[MovingChoice]:
     """Ever softer bodies: the first from rest, the others continued from it."""
     maps: list[LabelMap] = []
     for stiffness in SOFTER:
@@ -221,11 +223,11 @@ def _softer(register: Register, pairs: range, tried: Callable[[Sequence[LabelMap
         yield tried(maps)
 
 
-def _error(choice: Choice) -> float:
+def _error(choice: MovingChoice) -> float:
     return choice.error
 
 
-def _reaching(trials: Composed, best: Choice, points: Array) -> Choice:
+def _reaching(trials: Composed, best: MovingChoice, points: Array) -> MovingChoice:
     """The choice, or with the same maps the best of another order, that folds at no target."""
     others = sorted((trials.best(best.carrier, [motion]) for motion in trials.orders), key=_error)
     solve = Solver()
@@ -241,7 +243,7 @@ def _reaching(trials: Composed, best: Choice, points: Array) -> Choice:
 
 
 def _superposed(
-    problem: Problem, choice: Choice, errors: Array, calibration: Calibration, estimate: Estimate, local: bool
+    problem: Problem, choice: MovingChoice, errors: Array, calibration: Calibration, estimate: Estimate, local: bool
 ) -> tuple[Calibration, Estimate]:
     """Moving labels and label by label with the weights that make the left-out error least, within what is left."""
     scale = np.sqrt(shares_of(problem))[:, None]
