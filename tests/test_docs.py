@@ -32,6 +32,7 @@ SECTIONS = {
     "stress-strain": "stress-strain",
     "digits": "digits and multimodal",
     "gauntlet": "gauntlet",
+    "moving-fields": "moving-fields",
     "multimodal": "digits and multimodal",
     "codes": "codes, optimal-transport and transport-laws",
     "optimal-transport": "codes, optimal-transport and transport-laws",
