@@ -51,7 +51,7 @@ def _standing(found: dict[str, list[Bout]], tools: Tools) -> Section:
     note = (
         "Ratio of our error to that of the best rival of each case, which is known in hindsight alone. Error: root "
         "mean square over the volume, relative to the range of the known fields, mean over the generated states. "
-        f"Drawn: within a factor of {DRAW:g}."
+        f"Drawn: within a factor of {DRAW:g}. Cases without an answer are lost, and have no part in the mean."
     )
     caption = (
         "Share of the cases in which a method errs at most so many times as the best of all methods does (Dolan and "
@@ -77,7 +77,7 @@ def _methods(found: dict[str, list[Bout]]) -> TextTable:
     names = sorted(order, key=lambda method: order[method])
     columns = ["method", *(f"{text}, {zone}" for zone in found for text in ("error over best", "first", "within 2, %"))]
     rows = [(method_name(name), *cells[name]) for name in names]
-    note = "Error over best: geometric mean over the cases that the method admits, the best of all methods being 1."
+    note = "Error over best: geometric mean over the cases that the method answers, the best of all methods being 1."
     return TextTable("One method for all cases", columns, rows, note, frozenset({names.index(OURS)}))
 
 
