@@ -67,6 +67,21 @@ def test_zones_errors_and_ratio_of_a_known_case():
     np.testing.assert_allclose(profile["linear"], [1.0, np.inf])
 
 
+def test_a_method_that_breaks_loses_its_case_alone(monkeypatch):
+    def broken(*given, **options):
+        raise ValueError("expected square matrix")
+
+    monkeypatch.setattr(answers, "generate", broken)
+    question, truth = posed((0.0, 0.5, 1.0), lambda points, s: points[:, 0] * s**2, (0.25, 1.5))
+    made = answers.answer(question, ["linear"])
+    assert made.failure == "ValueError: expected square matrix"
+    result = measures.measure("case", "", question, made, truth(question.asked))
+    (bout,) = measures.bouts([result], "inside")
+    assert (bout.ratio, bout.best_rival) == (np.inf, "linear")
+    assert not any(one.answered for one in result.targets)
+    assert measures.geometric_mean([2.0, 8.0, np.inf]) == pytest.approx(4.0)
+
+
 def test_honesty_counts_what_is_missed_and_what_is_too_wide():
     targets = [target(0.01, 0.01), target(0.04, 0.01), target(0.001, 0.02, covered=0.5), target(0.02, np.nan)]
     found = measures.Honesty.of(targets)
@@ -77,7 +92,7 @@ def test_honesty_counts_what_is_missed_and_what_is_too_wide():
 
 def test_a_fall_beyond_a_bound_fails():
     zone = {"geometric_mean": 1.5, "worst": 1.5, "missed": 0.1, "loose": 0.1, "rank": 0.9, "outside": 0.1}
-    limits = bounds.Bounds(inside=zone, beyond=zone, trusted={"missed": 0.1, "error": 0.05})
+    limits = bounds.Bounds(unanswered=0, inside=zone, beyond=zone, trusted={"missed": 0.1, "error": 0.05})
 
     def failed(*targets):
         found = bounds.verdicts(limits, [measures.Result("case", "", 5, 11, targets, 1.0, 2.0)])

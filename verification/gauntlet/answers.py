@@ -26,11 +26,12 @@ class Answers:
     """Generated fields, and what is said of ours.
 
     Args:
-        fields: (T, L, n) by method, ours first; all within the bounds.
+        fields: (T, L, n) by method, ours first; all within the bounds. NaN where we gave no answer.
         estimate: (T, L, n) standard error that we give; NaN where we give none.
         words: our trust word of each state; empty texts where the package gives none.
         seconds: processor time of ours [s].
         rival_seconds: processor time of all rivals together [s].
+        failure: what broke ours; empty if nothing did.
     """
 
     fields: Mapping[str, Array]
@@ -38,19 +39,28 @@ class Answers:
     words: tuple[str, ...]
     seconds: float
     rival_seconds: float
+    failure: str = ""
 
 
 def answer(question: Question, rivals: Sequence[str]) -> Answers:
     """Ours as a user gets it who says nothing but the bounds, and the rivals that admit the states."""
     start = time.process_time()
-    ours, estimate, words = _fields(question) if question.tests is None else _curves(question)
+    failure = ""
+    try:
+        ours, estimate, words = _fields(question) if question.tests is None else _curves(question)
+    except Exception as error:
+        # Whatever breaks costs this case and is shown, but not the others.
+        failure = f"{type(error).__name__}: {error}"
+        (known,) = question.known.fields.values()
+        ours = estimate = np.full((len(question.asked), *known.values.shape[1:]), np.nan)
+        words = ("",) * len(question.asked)
     between = time.process_time()
     problem = Problem(question.known, admissible=question.bounds).with_reach(*question.asked)
     others = dict(compete(problem, question.asked, rivals, left_out=False).fields)
     if question.tests is not None:
         others = {name: _hardening(mean_curves(question.tests), fields) for name, fields in others.items()}
     seconds, rival_seconds = between - start, time.process_time() - between
-    return Answers({OURS: ours} | others, estimate, words, seconds, rival_seconds)
+    return Answers({OURS: ours} | others, estimate, words, seconds, rival_seconds, failure)
 
 
 def _fields(question: Question) -> tuple[Array, Array, tuple[str, ...]]:

@@ -49,11 +49,13 @@ class Bounds(Table):
     """`[bounds]`.
 
     Args:
+        unanswered: most cases in which we give no answer; they have no part in the other figures.
         inside: between the known states.
         beyond: beyond them.
         trusted: of the trust word.
     """
 
+    unanswered: int = Key(ge=0)
     inside: ZoneBounds
     beyond: ZoneBounds
     trusted: TrustBounds
@@ -69,9 +71,10 @@ def verdicts(bounds: Bounds, results: Sequence[Result]) -> list[Verdict]:
 
 def _figures(bounds: Bounds, results: Sequence[Result]) -> Iterator[tuple[str, float, float]]:
     """Name, value and largest admissible value of every figure that is there."""
-    targets = [target for result in results for target in result.targets]
+    yield "cases without an answer", sum(bool(result.failure) for result in results), bounds.unanswered
+    targets = [target for result in results for target in result.targets if target.answered]
     for zone, limits in ((INSIDE, bounds.inside), (BEYOND, bounds.beyond)):
-        ratios = {bout.case: bout.ratio for bout in bouts(results, zone)}
+        ratios = {bout.case: bout.ratio for bout in bouts(results, zone) if np.isfinite(bout.ratio)}
         if not ratios:
             continue
         worst = max(ratios, key=lambda case: ratios[case])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
 from cmgai_fem.states.labels import Array
@@ -26,6 +27,7 @@ class Target:
         zone: "inside" or "beyond" the known states.
         state: its coordinates, as text.
         errors: root mean square error over the volume by method, ours first; relative to the range of the known fields.
+            Infinite where there is no answer.
         estimate: root mean square of our error estimate, relative to the same; NaN where there is none.
         covered: share of the volume where the truth lies in our 95 % band; NaN where there is no estimate.
         word: our trust word.
@@ -44,6 +46,11 @@ class Target:
         """Ours."""
         return self.errors[OURS]
 
+    @property
+    def answered(self) -> bool:
+        """Whether we gave an answer."""
+        return bool(np.isfinite(self.error))
+
 
 @dataclass(frozen=True)
 class Result:
@@ -57,6 +64,7 @@ class Result:
         targets: its generated states.
         seconds: processor time of ours [s].
         rival_seconds: processor time of all rivals together [s].
+        failure: what broke ours; empty if nothing did.
     """
 
     name: str
@@ -66,6 +74,7 @@ class Result:
     targets: tuple[Target, ...]
     seconds: float
     rival_seconds: float
+    failure: str = ""
 
 
 def measure(name: str, about: str, question: Question, answers: Answers, truth: Array) -> Result:
@@ -83,18 +92,20 @@ def measure(name: str, about: str, question: Question, answers: Answers, truth: 
     span, shares = float(np.ptp(known.values)), states.labels.weights / states.labels.weights.sum()
 
     def size(values: Array) -> float:
-        return float(np.sqrt(shares @ np.mean(values**2, axis=1)) / span)
+        found = float(np.sqrt(shares @ np.mean(values**2, axis=1)) / span)
+        return found if np.isfinite(found) else np.inf
 
     targets = []
     for row, (point, zone) in enumerate(zip(question.asked, question.zones, strict=True)):
         errors = {method: size(made[row] - truth[row]) for method, made in answers.fields.items()}
-        given, missed = answers.estimate[row], np.abs(answers.fields[OURS][row] - truth[row])
-        inside = np.mean(missed <= BAND * given + FLOOR * span, axis=1)
+        given, wrong = answers.estimate[row], np.abs(answers.fields[OURS][row] - truth[row])
+        inside = np.mean(wrong <= BAND * given + FLOOR * span, axis=1)
         covered = float(shares @ inside) if np.all(np.isfinite(given)) else np.nan
         label = ":".join(f"{part:.4g}" for part in point)
-        targets.append(Target(name, zone, label, errors, size(given), covered, answers.words[row]))
-    count = states.labels.count
-    return Result(name, about, len(states), count, tuple(targets), answers.seconds, answers.rival_seconds)
+        estimate = size(given) if np.all(np.isfinite(given)) else np.nan
+        targets.append(Target(name, zone, label, errors, estimate, covered, answers.words[row]))
+    spent = answers.seconds, answers.rival_seconds
+    return Result(name, about, len(states), states.labels.count, tuple(targets), *spent, answers.failure)
 
 
 @dataclass(frozen=True)
@@ -118,7 +129,7 @@ class Bout:
 
     @property
     def ratio(self) -> float:
-        """Our error over that of the best rival, both at least the floor."""
+        """Our error over that of the best rival, both at least the floor; infinite without an answer of ours."""
         return max(self.errors[OURS], FLOOR) / max(self.errors[self.best_rival], FLOOR)
 
 
@@ -133,9 +144,10 @@ def bouts(results: Sequence[Result], zone: str) -> list[Bout]:
     return found
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """The geometric mean of positive numbers."""
-    return float(np.exp(np.mean(np.log(values))))
+def geometric_mean(values: ArrayLike) -> float:
+    """The geometric mean of those of some positive numbers that are finite."""
+    numbers = np.asarray(values, dtype=float)
+    return float(np.exp(np.mean(np.log(numbers[np.isfinite(numbers)]))))
 
 
 def ratios_to_best(found: Sequence[Bout]) -> dict[str, Array]:
@@ -173,7 +185,7 @@ class Honesty:
 
     @classmethod
     def of(cls, targets: Sequence[Target]) -> "Honesty":
-        """The measures of some targets; those without an estimate count as missed."""
+        """The measures of some answered targets; those without an estimate count as missed."""
         error = np.array([target.error for target in targets])
         estimate = np.array([target.estimate for target in targets])
         given = np.isfinite(estimate)

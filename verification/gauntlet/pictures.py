@@ -65,7 +65,8 @@ def draw_honesty(targets: Sequence[Target]) -> Figure:
         [floor / 1.5, 100.0 * max(max(t.error, t.estimate) for t in targets if np.isfinite(t.estimate)) * 2]
     )
     axis.plot(span, span, color=QUIET, linewidth=0.9)
-    axis.fill_between(span, span[0], np.maximum(span / 3.0, span[0]), color=RED, alpha=0.06, linewidth=0.0)
+    below = np.array([3.0 * span[0], span[1]])
+    axis.fill_between(below, span[0], below / 3.0, color=RED, alpha=0.06, linewidth=0.0)
     axis.plot(span, span / 3.0, color=RED, linewidth=1.2, label="error = 3 estimates")
     axis.plot(span, span * 10.0, color=QUIET, linewidth=1.2, linestyle="--", label="estimate = 10 errors")
     axis.set(xscale="log", yscale="log", xlim=span, ylim=span)

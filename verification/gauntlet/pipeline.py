@@ -93,7 +93,8 @@ def _results(study: Study, seed: int, say: Report) -> Iterator[Result]:
 
 def _told(result: Result, say: Report) -> Result:
     seconds = f"{result.seconds:.1f} s by ours, {result.rival_seconds:.1f} s by all rivals"
-    say(f"{result.name}: {len(result.targets)} states, {seconds}")
+    answer = f"no answer ({result.failure})" if result.failure else f"{len(result.targets)} states"
+    say(f"{result.name}: {answer}, {seconds}")
     return result
 
 

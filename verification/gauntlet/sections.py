@@ -27,7 +27,7 @@ def make_sections(results: Sequence[Result], tools: Tools) -> list[Section]:
     found = {zone: rows for zone, rows in found.items() if rows}
     return [
         _standing(found, tools),
-        _lost(found),
+        _lost(found, results),
         Section("Case by case", tables=[_cases(results, rows, zone) for zone, rows in found.items()]),
         _honesty(results, tools),
         _words(results),
@@ -40,15 +40,18 @@ def _standing(found: dict[str, list[Bout]], tools: Tools) -> Section:
     rows = []
     for zone, rounds in found.items():
         ratios = np.array([bout.ratio for bout in rounds])
-        worst = rounds[int(np.argmax(ratios))]
+        answered = [bout for bout in rounds if np.isfinite(bout.ratio)]
+        if not answered:
+            continue
+        worst = max(answered, key=lambda bout: bout.ratio)
         counts = (ratios < 1.0 / DRAW, (ratios >= 1.0 / DRAW) & (ratios <= DRAW), ratios > DRAW)
-        rows.append((ZONES[zone], f"{len(rounds)}", f"{geometric_mean(list(ratios)):.2f}",
+        rows.append((ZONES[zone], f"{len(rounds)}", f"{geometric_mean(ratios):.2f}",
                      f"{worst.ratio:.3g} ({worst.case})", *(f"{int(np.sum(one))}" for one in counts)))  # fmt: skip
     columns = ("states", "cases", "geometric mean", "worst", "won", "drawn", "lost")
     note = (
         "Ratio of our error to that of the best rival of each case, which is known in hindsight alone. Error: root "
         "mean square over the volume, relative to the range of the known fields, mean over the generated states. "
-        f"Drawn: within a factor of {DRAW:g}."
+        f"Drawn: within a factor of {DRAW:g}. Cases without an answer are lost, and have no part in the mean."
     )
     caption = (
         "Share of the cases in which a method errs at most so many times as the best of all methods does (Dolan and "
@@ -67,26 +70,27 @@ def _methods(found: dict[str, list[Bout]]) -> TextTable:
         for method, ratios in ratios_to_best(rounds).items():
             there = ratios[np.isfinite(ratios)]
             if len(there) >= RANKED * len(ratios):
-                mean = geometric_mean(list(there))
+                mean = geometric_mean(there)
                 first = f"{int(np.sum(there <= 1.0))}"
                 cells.setdefault(method, []).extend([f"{mean:.2f}", first, f"{100 * np.mean(ratios <= 2.0):.0f}"])
                 order.setdefault(method, mean)
     names = sorted(order, key=lambda method: order[method])
     columns = ["method", *(f"{text}, {zone}" for zone in found for text in ("error over best", "first", "within 2, %"))]
     rows = [(method_name(name), *cells[name]) for name in names]
-    note = "Error over best: geometric mean over the cases that the method admits, the best of all methods being 1."
+    note = "Error over best: geometric mean over the cases that the method answers, the best of all methods being 1."
     return TextTable("One method for all cases", columns, rows, note, frozenset({names.index(OURS)}))
 
 
-def _lost(found: dict[str, list[Bout]]) -> Section:
+def _lost(found: dict[str, list[Bout]], results: Sequence[Result]) -> Section:
     """What is lost, the worst first."""
     lost = sorted((bout for rows in found.values() for bout in rows if bout.ratio > DRAW), key=lambda b: -b.ratio)
     total = sum(map(len, found.values()))
-    text = f"In {len(lost)} of {total} comparisons a rival errs less by more than a tenth."
-    rows = [(bout.case, bout.zone, percent(bout.errors[OURS]), percent(bout.errors[bout.best_rival]),
-             f"{bout.ratio:.2f}", method_name(bout.best_rival)) for bout in lost]  # fmt: skip
+    text = [f"In {len(lost)} of {total} comparisons a rival errs less by more than a tenth, or we gave no answer."]
+    text += [f"{result.name}: no answer, {result.failure}" for result in results if result.failure]
+    rows = [(bout.case, bout.zone, _error(bout.errors[OURS]), percent(bout.errors[bout.best_rival]),
+             _ratio(bout.ratio), method_name(bout.best_rival)) for bout in lost]  # fmt: skip
     columns = ("case", "states", "ours, %", "best rival, %", "ratio", "best rival")
-    return Section("What is lost", [text], tables=[TextTable("", columns, rows, text_columns=2)] if rows else [])
+    return Section("What is lost", text, tables=[TextTable("", columns, rows, text_columns=2)] if rows else [])
 
 
 def _cases(results: Sequence[Result], rounds: Sequence[Bout], zone: str) -> TextTable:
@@ -98,9 +102,9 @@ def _cases(results: Sequence[Result], rounds: Sequence[Bout], zone: str) -> Text
         there = [target for target in result.targets if target.zone == zone]
         estimate, covered = np.mean([(target.estimate, target.covered) for target in there], axis=0)
         rows.append(
-            (bout.case, f"{result.known}", f"{result.labels}", percent(bout.errors[OURS]), percent(float(estimate)),
-             percent(float(covered)), percent(bout.errors[bout.best_rival]), method_name(bout.best_rival),
-             f"{bout.ratio:.2f}", number(result.seconds), number(result.rival_seconds))
+            (bout.case, f"{result.known}", f"{result.labels}", _error(bout.errors[OURS]), _error(float(estimate)),
+             _error(float(covered)), percent(bout.errors[bout.best_rival]), method_name(bout.best_rival),
+             _ratio(bout.ratio), number(result.seconds), number(result.rival_seconds))
         )  # fmt: skip
     columns = ("case", "known", "labels", "ours, %", "our estimate, %", "in 95 % band, %", "best rival, %", "which",
                "ratio", "ours, s", "rivals, s")  # fmt: skip
@@ -111,7 +115,7 @@ def _cases(results: Sequence[Result], rounds: Sequence[Bout], zone: str) -> Text
 
 def _honesty(results: Sequence[Result], tools: Tools) -> Section:
     """Our estimates beside the true errors."""
-    targets = [target for result in results for target in result.targets]
+    targets = [target for result in results for target in result.targets if target.answered]
     rows = []
     for zone, text in ZONES.items():
         there = [target for target in targets if target.zone == zone]
@@ -139,7 +143,7 @@ def _honesty(results: Sequence[Result], tools: Tools) -> Section:
 
 def _words(results: Sequence[Result]) -> Section:
     """What the trust words are worth."""
-    targets = [target for result in results for target in result.targets]
+    targets = [target for result in results for target in result.targets if target.answered]
     words = words_of(targets)
     silent = sum(not target.word for target in targets)
     text = [f"{silent} of {len(targets)} generated states bear no trust word: this version gives none for fields."]
@@ -147,6 +151,16 @@ def _words(results: Sequence[Result]) -> Section:
     rows = [(one.word, f"{one.count}", percent(one.kept), percent(one.worst)) for one in found]
     columns = ("word", "states", "error of at most 3 estimates, %", "largest error, %")
     return Section("Trust word", text if silent else [], tables=[TextTable("", columns, rows)] if rows else [])
+
+
+def _error(fraction: float) -> str:
+    """A fraction in per cent; a dash where there is no answer."""
+    return percent(fraction if np.isfinite(fraction) else None)
+
+
+def _ratio(ratio: float) -> str:
+    """A ratio; of no answer that it is none."""
+    return f"{ratio:.2f}" if np.isfinite(ratio) else "no answer"
 
 
 def _about(results: Sequence[Result]) -> Section:
