@@ -15,8 +15,9 @@ from scipy.io import netcdf_file
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
+from cmgai_fem.files.components import USUAL
 from cmgai_fem.files.meshio_grids import make_grid, runs_of_one_kind
-from cmgai_fem.files.snapshot import COMPONENTS, Grid, Snapshot, as_unstructured
+from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
 
 FAMILIES = {
@@ -206,7 +207,7 @@ def _split(fields: Mapping[str, Array]) -> dict[str, Array]:
         if array.dtype.kind not in "fiub":
             continue
         columns = array.reshape(len(array), -1).astype(float)
-        endings = COMPONENTS.get(columns.shape[1], tuple(str(index) for index in range(columns.shape[1])))
+        endings = USUAL.get(columns.shape[1], tuple(str(index) for index in range(columns.shape[1])))
         for ending, column in zip(endings, columns.T, strict=True):
             scalars[f"{name}_{ending}" if ending else name] = column
     return scalars
@@ -219,7 +220,7 @@ def _joined(scalars: Mapping[str, Array]) -> dict[str, Array]:
     stems = dict.fromkeys(name.rpartition("_")[0] for name in scalars if "_" in name)
     for stem in stems:
         for count in (9, 6, 4, 3, 2):
-            members = [f"{stem}_{ending}" for ending in COMPONENTS[count]]
+            members = [f"{stem}_{ending}" for ending in USUAL[count]]
             if all(member in left for member in members):
                 fields[stem] = np.column_stack([left.pop(member) for member in members])
                 break

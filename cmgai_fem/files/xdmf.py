@@ -36,7 +36,7 @@ def read_xdmf(path: Path) -> list[Snapshot]:
     Raises:
         InputError: the file is damaged, reaches outside its folder, or holds cells of a kind that is not read.
     """
-    trust.check_xml(path, inclusions=True)
+    trust.check_xml(path, own_parts=True)
     root = ElementTree.parse(path).getroot()
     for inclusion in root.iter(INCLUDE):
         if inclusion.get("href"):
