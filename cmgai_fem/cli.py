@@ -84,6 +84,7 @@ def generate(
     ] = None,
     values_from: str | None = None,
     volumes: str | None = None,
+    where_known: bool = False,
     lower: float | None = None,
     monotone: bool = False,
     monotone_in: Annotated[list[str] | None, Repeated] = None,
@@ -125,6 +126,8 @@ def generate(
     volumes
         Field of the files that holds the volume of each label, for bodies that the mesh does not tell the volumes of
         (axial symmetry, shells of varying thickness); by default those of the cells.
+    where_known
+        Leave out labels at which the field is no number in some state, e.g. outside the part it was asked for on.
     lower
         Least admissible value of the field, e.g. 0 for a plastic strain.
     monotone
@@ -161,7 +164,8 @@ def generate(
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
     of_states: dict[str, object] = {
-        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes, "lower": lower,
+        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
+        "where-known": where_known, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
         "damping": damping, "pseudo-time": pseudo_time,
     }  # fmt: skip

@@ -159,6 +159,8 @@ def describe_states(states: FileStates, report: Report) -> None:
     """Lines that say what was read and mapped."""
     listed = ", ".join(state_text(value) for value in states.values)
     report(f"{len(states)} states at {states.coordinates.label()} = {listed}; {states.labels.count} labels")
+    for note in states.notes:
+        report(note)
     for name, mapping in states.mapped.items():
         report(f"mapped to the label mesh of {states.template.name if states.template else ''}: {name}: {mapping}")
 

@@ -36,6 +36,8 @@ class Inputs:
         mass_axes: orders of axes, e.g. "yx", in which to try carrying the field as mass.
         calibration: what may be chosen beside the order of the force, as in a study.
         volumes: field of the files that holds the volume of each label; none: those of the cells.
+        where_known: leave out labels at which the field is no number in some state.
+        paired: values were given beside the name of each file.
     """
 
     paths: tuple[Path, ...]
@@ -50,6 +52,8 @@ class Inputs:
     mass_axes: tuple[str, ...] = ()
     calibration: CalibrationTable = attribute(default_factory=CalibrationTable)
     volumes: str = ""
+    where_known: bool = False
+    paired: bool = False
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
@@ -86,6 +90,8 @@ class Inputs:
             values=self.values,
             values_from=self.values_from,
             volumes=self.volumes,
+            where_known=self.where_known,
+            paired=self.paired,
         )
 
     def targets(self, at: Sequence[Point]) -> list[Point]:
@@ -151,6 +157,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         tuple(given.get("mass", ())),
         CalibrationTable(**chosen),
         given.get("volumes", ""),
+        "where-known" in given,
     )
 
 
@@ -190,6 +197,7 @@ class StatesFile(Table):
         mass_axes: orders of axes in which to try carrying the field as mass.
         calibration: what may be chosen, as a study has it.
         volumes: field of the files that holds the volume of each label; none: those of the cells.
+        where_known: leave out labels at which the field is no number in some state.
     """
 
     field: str
@@ -203,6 +211,7 @@ class StatesFile(Table):
     mass_axes: list[str] = Default(default_factory=list)
     calibration: CalibrationTable = CalibrationTable()
     volumes: str = ""
+    where_known: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> "StatesFile":
@@ -240,6 +249,8 @@ class StatesFile(Table):
             tuple(self.mass_axes),
             self.calibration,
             self.volumes,
+            self.where_known,
+            paired=True,
         )
 
 

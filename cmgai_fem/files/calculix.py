@@ -31,6 +31,7 @@ TO_VTK = {
 }
 NUMBER_WIDTH = {0: 5, 1: 10}
 VALUE_WIDTH = 12
+END = "9999"
 # Place of the exponent's letter in a value of that width.
 LETTER = 8
 # A value, and what may stand behind it: the next one begins with a digit and the point.
@@ -93,6 +94,8 @@ def read_frd(path: Path) -> list[Snapshot]:
                 step.fields[name] = components, values
     if not len(numbers):
         raise InputError(f"{printable(str(path))}: holds no nodes: not a CalculiX result file")
+    if next((line for line in reversed(lines.lines) if line.strip()), "").strip() != END:
+        raise InputError(f"{printable(str(path))}: truncated: its last line is not {END}; let the analysis end")
     connectivity = [_rows(lines, block, numbers) for block in blocks]
     ordered = [
         block[:, TO_VTK[kind]] if kind in TO_VTK else block for kind, block in zip(kinds, connectivity, strict=True)

@@ -61,7 +61,9 @@ def names_of(array: pyvista.pyvista_ndarray) -> list[str]:
 
 
 def set_names(array: pyvista.pyvista_ndarray, names: Sequence[str]) -> None:
-    """Name the components of a field."""
+    """Name the components of a field, as many as it has."""
+    if len(names) > array.VTKObject.GetNumberOfComponents():
+        raise InputError(f"{len(names)} names for {array.VTKObject.GetNumberOfComponents()} components")
     for index, name in enumerate(names):
         array.VTKObject.SetComponentName(index, name)
 
