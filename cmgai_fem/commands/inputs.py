@@ -1,5 +1,6 @@
 """What is known: snapshot files with their state values, from the command line or from a states.toml."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
+from cmgai_fem.files.units import unit_of, value_in
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
+
+# Numbers whose letters are no unit's.
+NUMBERS = re.compile(r"\d[eE][-+]?\d|nan|inf(?:inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Inputs:
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
+        for unit in self.units:
+            unit_of(unit)
         if not 1 <= count <= 3:
             raise InputError(f"{count} state coordinates: one, two or three are supported")
         if self.units and len(self.units) != count:
@@ -115,6 +122,26 @@ def point(text: str, option: str) -> Point:
     except ValueError:
         how = "--at 325 or 325:3" if option == "--at" else "--values 100,250,400, or 100:2,250:2 of two coordinates"
         raise InputError(f"{option}: {text.strip()!r} is no number; write {how}") from None
+
+
+def asked_points(at: Sequence[str], units: Sequence[str]) -> list[Point]:
+    """States as `--at` writes them, in the units of the coordinates: "325", "325:3", "598 K" of one in degC.
+
+    Raises:
+        InputError: one is no number, or has a unit of another quantity.
+    """
+    points = []
+    for text in at:
+        parts = text.split(":")
+        if not any(letter.isalpha() or letter in "°%" for letter in NUMBERS.sub("", text)):
+            points.append(point(text, "--at"))
+            continue
+        own = [*units, *[""] * len(parts)]
+        try:
+            points.append(tuple(value_in(part, unit_of(unit)) for part, unit in zip(parts, own, strict=False)))
+        except InputError as error:
+            raise InputError(f"--at: {error}; write --at 325 or 325:3") from None
+    return points
 
 
 def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
