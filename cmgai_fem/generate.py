@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 Answer = Superposition | Blended | Moved
 # What `generate` hands on to `read_states`.
-READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes")
+READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes", "where_known")
 
 
 def silent(line: str) -> None:

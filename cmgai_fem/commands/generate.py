@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.trials import sides
-from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.inputs import Inputs, asked_points
 from cmgai_fem.commands.provenance import fingerprint, finished, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
@@ -111,20 +111,23 @@ def generate(
 
 
 def generate_from_model(
-    model: Path, at: Sequence[float | Sequence[float]], out: Path, *, report: Report = print
+    model: Path, at: Sequence[str | float | Sequence[float]], out: Path, *, report: Report = print
 ) -> list[Path]:
     """Generate a field from a model file, without any solve.
 
     Args:
         model: .safetensors file that `generate` saved.
-        at: states to generate, each a value or one a coordinate.
+        at: states to generate, each a value or one a coordinate, or as text, with a unit of its own or not.
         out: the file to write; with several values its name must hold "{value}".
         report: takes lines of progress.
 
     Raises:
         InputError: the model is damaged or of another version, or a value lies outside what it answers.
     """
-    loaded, targets = load_model(model), as_points(at)
+    loaded = load_model(model)
+    units = [one.unit for one in loaded.states.coordinates]
+    each = [asked_points([value], units) if isinstance(value, str) else as_points([value]) for value in at]
+    targets = [target for (target,) in each]
     paths = output_paths(out, targets)
     for value, path in zip(targets, paths, strict=True):
         fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
@@ -177,6 +180,8 @@ def describe_states(states: FileStates, report: Report) -> None:
     """Lines that say what was read and mapped."""
     listed = ", ".join(state_text(value) for value in states.values)
     report(f"{len(states)} states at {states.coordinates.label()} = {listed}; {states.labels.count} labels")
+    for note in states.notes:
+        report(note)
     for name, mapping in states.mapped.items():
         report(f"mapped to the label mesh of {states.template.name if states.template else ''}: {name}: {mapping}")
 
