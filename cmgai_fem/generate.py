@@ -30,7 +30,7 @@ from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS
 from cmgai_fem.rivals.rivalry import Rivalry, compete
-from cmgai_fem.solve import Solver
+from cmgai_fem.solve import CHECK, Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
@@ -68,7 +68,9 @@ class Networks:
     checkpoints: Path | None = None
 
     def solver(self, method: str) -> Solver:
-        """The solver of a method, "fem" or "pinn"."""
+        """The solver of a method, "fem", "pinn" or "independent"."""
+        if method == CHECK:
+            return Solver(method, {"seed": self.seed})
         if method != "pinn":
             return Solver(method)
         options: dict[str, Any] = {"seed": self.seed, "device": self.device}
@@ -262,7 +264,7 @@ def generate(
         states: the known states; or files, pyvista grids or arrays of one state each, for `read_states`.
         at: states asked for: a number, (T,) numbers along one coordinate, or (T, m).
         field: name of the field; the only one of the states by default.
-        methods: "fem", "pinn" or both.
+        methods: "fem", "pinn", "independent" or several of them.
         bounds: what the field must keep; see `Admissible`.
         search: what may be chosen beside the order of the force; see `Search`.
         networks: how networks are trained.

@@ -46,7 +46,7 @@ def generate(
         inputs: what is known, and what may be chosen.
         at: states to generate, each a value or one a coordinate.
         out: the file to write; with several states its name must hold "{value}".
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         networks: how networks are trained.
         rivals: try the slow rivals, too, and write what all make of the same states, as arrays FIELD_by_RIVAL.
         save_model: .safetensors file to keep the solved generator in.

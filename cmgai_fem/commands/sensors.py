@@ -53,7 +53,7 @@ def complete_state(
         table: .csv table of what is known of the state; the generated field honours it.
         box: lowest and highest value of each coordinate where the sensors are to tell it; half a range beyond the known
             states by default.
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         networks: how networks are trained.
         report: takes lines of progress.
 

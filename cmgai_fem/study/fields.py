@@ -69,6 +69,7 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
         "admissibility": figures,
         "training": generation.training_history(),
         "solvers": generation.solvers(),
+        "independent_network": generation.check(),
         "ablation": [asdict(row) for row in ablated],
         "provenance": {"seed": seed, "reference": solved},
     }
