@@ -184,7 +184,7 @@ class Generated:
         return solutions[method or next(iter(solutions))].at(value)
 
     def error(self, value: ArrayLike) -> Array | None:
-        """(L, n) estimated error at a state, one standard deviation; twice it holds 95 % of the true errors.
+        """(L, n) estimated error at a state, one standard deviation; twice it is the 95 % band.
 
         It is zero at known states and grows between and beyond them. None where the known states leave none out.
         """

@@ -162,7 +162,9 @@ def _worth(problem: Problem, search: Search) -> bool:
     """Whether a wide search can find what the rule does not have, and tell it from luck."""
     count, dimension = problem.states.values.shape
     if dimension > 1:
-        return problem.states.labels.count > FEW and count <= MOST_SCATTERED
+        # Laws and mass are refused there by the search itself.
+        asked = bool(search.laws or search.mass_axes)
+        return asked or (problem.states.labels.count > FEW and count <= MOST_SCATTERED)
     if search.laws or search.mass_axes:
         return count >= FEWEST - 1
     return problem.states.labels.count > FEW and FEWEST <= count <= MOST_STATES

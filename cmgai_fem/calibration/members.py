@@ -25,6 +25,9 @@ HIGHEST_SCATTERED = 4
 # Cost of a coordinate that is mapped, in orders; and of each factor of two between the scales of two coordinates.
 MAP_COST, RATIO_COST = 1.5, 0.25
 RATIOS = (0.25, 0.5, 1.0, 2.0, 4.0)
+# Known ranges within which a target is a known state, along one coordinate and over several: closer ones make forms
+# without an inverse.
+AT_STATE = (1e-12, 1e-5)
 # Known ranges beyond which only straight pieces and the cubic are asked.
 FARTHEST = 1.6
 UNISOLVENT = 1e-8
@@ -98,7 +101,8 @@ class Member:
         weights, variance = np.zeros((len(points), count)), np.zeros(len(points))
         usable = np.array([self._admits(point) for point in points], dtype=bool)
         distance = np.zeros(len(points))
-        same = np.all(points[:, None] == self.known, axis=2)
+        apart = np.abs(points[:, None] - self.known) / np.ptp(self.known, axis=0)
+        same = np.all(apart <= AT_STATE[self.known.shape[1] > 1], axis=2)
         weights[same] = 1.0
         weights[same.any(axis=1)] = same[same.any(axis=1)]
         new = usable & ~same.any(axis=1)

@@ -91,12 +91,10 @@ def generate(
         describe_choice(generator, report)
         for line in error_table(made, generator):
             report(line)
-    for warning in made.warnings():
-        report(f"warning: {warning}")
-    for line in trust_table(made):
-        report(line)
     if not rivals and made.generators[0].calibration is not None:
         report(f"  ({', '.join(SLOW)}: with --rivals)")
+    for line in (*(f"warning: {warning}" for warning in made.warnings()), *trust_table(made)):
+        report(line)
     if save_model is not None:
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")

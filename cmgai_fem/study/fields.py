@@ -66,6 +66,7 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
             for name, split, generator in generation.sides()
             if generator.calibration is not None
         },
+        "trust": {name: made.describe() for name, made in generation.made.items()},
         "admissibility": figures,
         "training": generation.training_history(),
         "solvers": generation.solvers(),

@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.errors import InputError
+from cmgai_fem.generate import Generated
 from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
@@ -65,6 +67,14 @@ def make_sections(
                 for name, split, generator in generation.sides()
                 if generator.calibration is not None
             ],
+        ),
+        Section(
+            "Estimated errors",
+            [
+                "Made from the known states alone: one standard deviation, root mean square over the volume, beside "
+                "the true error, both relative to the known range. The 95 % band is twice the deviation."
+            ],
+            tables=[_estimates(name, made, shown["reference"]) for name, made in generation.made.items()],
         ),
         Section(
             "Ablation",
@@ -254,6 +264,22 @@ def _calibration(name: str, split: Split, choice: Calibration) -> TextTable:
         frozenset(range(len(own))),
         terminal=False,
     )
+
+
+def _estimates(name: str, made: Generated, reference: States) -> TextTable:
+    """What is thought to be wrong with each generated state, what is, and how far it is to be trusted."""
+    rows = []
+    for point in made.points:
+        generator = made.generator(point)
+        wrong = made.at(point) - reference.field(name).values[reference.index(point)]
+        weights = reference.labels.weights
+        error, estimate = made.error(point), generator.size(point)
+        span = float(np.ptp(generator.problem.known.values)) or 1.0
+        true = float(np.sqrt(weights @ np.mean(wrong**2, axis=1) / weights.sum())) / span
+        held = "" if error is None else f"{100.0 * coverage(wrong, 2.0 * error, weights):.0f}"
+        rows.append((state_text(point), percent(estimate), percent(true), held, str(made.trust(point))))
+    columns = ("state", "estimate [%]", "true [%]", "within the 95 % band [%]", "trust")
+    return TextTable(words(name), columns, rows, " ".join(made.warnings()), terminal=False)
 
 
 def _ablation(rows: Sequence[AblationRow]) -> list[TextTable]:
