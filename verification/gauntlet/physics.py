@@ -1,6 +1,6 @@
 """Cases that are solved or follow from a law: heat, a plate, a rod, the yield of a metal, curves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
@@ -177,7 +177,7 @@ def curves(draw: Draw) -> tuple[Question, Truth]:
     return Question(seen, np.reshape(asked, (-1, 1)), Admissible(lower=0.0), tests), truth
 
 
-def _solver(model: TaylorRod | TaylorRodTime):  # type: ignore[no-untyped-def]
+def _solver(model: TaylorRod | TaylorRodTime) -> Callable[[Sequence[float]], States]:
     """The model's solve in this process alone."""
 
     def solve(values: Sequence[float]) -> States:

@@ -75,9 +75,12 @@ def _methods(found: dict[str, list[Bout]]) -> TextTable:
                 cells.setdefault(method, []).extend([f"{mean:.2f}", first, f"{100 * np.mean(ratios <= 2.0):.0f}"])
                 order.setdefault(method, mean)
     names = sorted(order, key=lambda method: order[method])
-    columns = ["method", *(f"{text}, {zone}" for zone in found for text in ("error over best", "first", "within 2, %"))]
+    columns = ["method", *(text for zone in found for text in (f"{zone}: over best", "first", "within 2 x, %"))]
     rows = [(method_name(name), *cells[name]) for name in names]
-    note = "Error over best: geometric mean over the cases that the method answers, the best of all methods being 1."
+    note = (
+        "Over best: error over that of the best of all methods, geometric mean over the cases that are answered. "
+        "Within 2 x: share of the cases in which it is at most two."
+    )
     return TextTable("One method for all cases", columns, rows, note, frozenset({names.index(OURS)}))
 
 
@@ -102,14 +105,17 @@ def _cases(results: Sequence[Result], rounds: Sequence[Bout], zone: str) -> Text
         there = [target for target in result.targets if target.zone == zone]
         estimate, covered = np.mean([(target.estimate, target.covered) for target in there], axis=0)
         rows.append(
-            (bout.case, f"{result.known}", f"{result.labels}", _error(bout.errors[OURS]), _error(float(estimate)),
+            (bout.case, f"{result.known}", _error(bout.errors[OURS]), _error(float(estimate)),
              _error(float(covered)), percent(bout.errors[bout.best_rival]), method_name(bout.best_rival),
              _ratio(bout.ratio), number(result.seconds), number(result.rival_seconds))
         )  # fmt: skip
-    columns = ("case", "known", "labels", "ours, %", "our estimate, %", "in 95 % band, %", "best rival, %", "which",
+    columns = ("case", "known", "ours, %", "estimate, %", "in band, %", "best rival, %", "which",
                "ratio", "ours, s", "rivals, s")  # fmt: skip
     won = frozenset(row for row, bout in enumerate(rounds) if bout.ratio <= 1.0)
-    note = "Set off are the cases in which no rival errs less. Seconds of one core, for both zones together."
+    note = (
+        "Set off are the cases in which no rival errs less. Estimate: ours. In band: volume where the truth lies in "
+        "our 95 % band. Seconds of one core, for both zones together."
+    )
     return TextTable(ZONES[zone].capitalize(), columns, rows, note, won)
 
 
@@ -165,5 +171,6 @@ def _ratio(ratio: float) -> str:
 
 def _about(results: Sequence[Result]) -> Section:
     """What the cases are."""
-    rows = [(result.name, result.about) for result in results]
-    return Section("The cases", tables=[TextTable("", ("case", "what it is"), rows, text_columns=2, terminal=False)])
+    rows = [(result.name, result.about, f"{result.labels}") for result in results]
+    columns = ("case", "what it is", "labels")
+    return Section("The cases", tables=[TextTable("", columns, rows, text_columns=2, terminal=False)])
