@@ -15,12 +15,13 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.files.units import unit_of, value_in
+from cmgai_fem.files.units import QUANTITY, unit_of, value_in
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
 
 # Numbers whose letters are no unit's.
+HAS_UNIT = re.compile(r"[^\W\d_]|[°%]")
 NUMBERS = re.compile(r"\d[eE][-+]?\d|nan|inf(?:inity)?", re.IGNORECASE)
 
 
@@ -133,7 +134,7 @@ def asked_points(at: Sequence[str], units: Sequence[str]) -> list[Point]:
     points = []
     for text in at:
         parts = text.split(":")
-        if not any(letter.isalpha() or letter in "°%" for letter in NUMBERS.sub("", text)):
+        if not (all(QUANTITY.match(part) for part in parts) and HAS_UNIT.search(NUMBERS.sub("", text))):
             points.append(point(text, "--at"))
             continue
         own = [*units, *[""] * len(parts)]
