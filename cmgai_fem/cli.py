@@ -216,7 +216,14 @@ def generate(
 
 
 @app.command
-def compare(generated: Path, reference: Path, /, *, field: str) -> int:
+def compare(
+    generated: Path,
+    reference: Path,
+    /,
+    *,
+    field: str,
+    at: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+) -> int:
     """Measure a generated field against a reference, volume-weighted.
 
     Parameters
@@ -227,11 +234,13 @@ def compare(generated: Path, reference: Path, /, *, field: str) -> int:
         File with the reference field.
     field
         Name of the field in both.
+    at
+        Time of the states to compare, in files that hold several.
     """
     from cmgai_fem.commands.compare import compare as compare_files
     from cmgai_fem.commands.terminal import show_error
 
-    show_error(compare_files(generated, reference, field))
+    show_error(compare_files(generated, reference, field, at))
     return 0
 
 
