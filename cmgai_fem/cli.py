@@ -93,7 +93,8 @@ def generate(
     stiffness: Annotated[list[float] | None, Repeated] = None,
     damping: Annotated[list[float] | None, Repeated] = None,
     pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
-    method: Literal["fem", "pinn"] = "fem",
+    no_moving: bool = False,
+    method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
     rivals: bool = False,
@@ -146,8 +147,10 @@ def generate(
         Damping to try beside none, instead of 1 and 4; may be repeated.
     pseudo_time
         Map of the coordinates to try beside the linear one, instead of all; may be repeated.
+    no_moving
+        Do not try labels that move over the body.
     method
-        Which transport: finite elements or networks.
+        Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
         Seed of the networks.
     device
@@ -171,16 +174,18 @@ def generate(
         "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
         "where-known": where_known, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
-        "damping": damping, "pseudo-time": pseudo_time,
+        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}
     from cmgai_fem.commands.inputs import asked_points, given_inputs, refuse, single_file
 
+    networked = {} if method == "fem" else {"seed": seed or 0}
+
     if model:
         from cmgai_fem.commands.generate import generate_from_model
 
-        given = {"coordinate": coordinate, "hardening": hardening, "method": method == "pinn", "sensors": sensors}
+        given = {"coordinate": coordinate, "hardening": hardening, "method": method != "fem", "sensors": sensors}
         refuse(of_states | of_runs | of_networks | given, "a model is solved already")
         generate_from_model(single_file(inputs, "--model"), at or [], out, force=force, report=_say)
         return 0
@@ -193,7 +198,7 @@ def generate(
         table = single_file(inputs, "a table of curves")
         because = f"{table} is a table of stress-strain tests, which holds all that this would say"
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
-        solver = Solver(method, {"seed": seed or 0} if method == "pinn" else {})
+        solver = Solver(method, networked)
         generate_from_table(table, coordinate or ["state"], at or [], out, _say, hardening, solver, force=force)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.body import LabelBody
+from cmgai_fem.features.label_map import Register
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.labels import Array, labels_on_points
@@ -17,6 +19,8 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import CarriedPath, Solution
 
 METHODS = ("fem", "pinn")
+# Holds the finite elements against networks that know nothing of the answer; see `pinn.independent`.
+CHECK = "independent"
 
 
 def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
@@ -24,9 +28,9 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
 
     Args:
         problem: the statement.
-        method: "fem" (DOLFINx) or "pinn" (torch).
-        options: go to that solver, `fem.solver.solve_fem`, `pinn.solver.solve_pinn` or, over several coordinates,
-            `pinn.state_space.solve_pinn_space`.
+        method: "fem" (DOLFINx), "pinn" (torch) or "independent" (a network that knows nothing of the answer).
+        options: go to that solver, `fem.solver.solve_fem`, `pinn.solver.solve_pinn`,
+            `pinn.independent.solve_independent` or, over several coordinates, `pinn.state_space.solve_pinn_space`.
 
     Raises:
         InputError: there is no such method, or the problem is one that the method cannot solve.
@@ -46,7 +50,11 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
         from cmgai_fem.pinn.state_space import solve_pinn_space
 
         return solve_pinn_space(problem, **options)
-    raise InputError(f"method {method!r} is unknown; there are: {', '.join(METHODS)}")
+    if method == CHECK:
+        from cmgai_fem.pinn.independent import solve_independent
+
+        return solve_independent(problem, **options)
+    raise InputError(f"method {method!r} is unknown; there are: {', '.join((*METHODS, CHECK))}")
 
 
 @dataclass
@@ -57,7 +65,7 @@ class Solver:
     zero at the others, once for each choice, and every field of a study is carried by their weights.
 
     Args:
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         options: of `solve`.
     """
 
@@ -70,13 +78,19 @@ class Solver:
         settings = self.options.get("settings")
         whole = settings is not None and settings.encoding != "spectral"
         soft = np.any(problem.softness > 0.0)
-        if self.method == "fem" or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
+        if self.method != "pinn" or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
             return solve(problem, self.method, **self._suited(problem))
         start = time.perf_counter()
         key = (tuple(problem.nodes), problem.span, problem.force, problem.damping)
         if key not in self._units:
             self._units[key] = solve(unit_problem(problem), self.method, **self.options)
         return carried(problem, self._units[key], time.perf_counter() - start)
+
+    def registration(self, body: LabelBody, values: Array) -> Register:
+        """What finds the maps of labels between known states (K, N, n): finite elements, whatever the method."""
+        from cmgai_fem.fem.registration import FemRegistration
+
+        return FemRegistration(body, values)
 
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""

@@ -38,6 +38,7 @@ class Candidate:
         exponent: of a power map.
         mass_axes: carry a scalar field as mass, rearranged along these axes in turn; empty carries it label by label.
         force: over several coordinates, the force that says all of the above for each of them; None along one.
+        moving: stiffness of the body over which the labels move; infinite where they do not.
     """
 
     order: int | None = 0
@@ -47,11 +48,13 @@ class Candidate:
     exponent: float = 1.0
     mass_axes: tuple[int, ...] = ()
     force: Scattered | Nested | None = None
+    moving: float = np.inf
 
     @property
     def linear(self) -> bool:
         """Whether the candidate is linear in its data with weights that all labels share."""
-        return self.law.stiffness == 0.0 and self.law.is_linear and not self.mass_axes
+        plain = self.law.stiffness == 0.0 and self.law.is_linear and not self.mass_axes
+        return plain and bool(np.isinf(self.moving))
 
     def apply(self, problem: Problem) -> Problem:
         """`problem` with this choice; an order that its states cannot carry is lowered to the highest they can."""
@@ -100,10 +103,14 @@ class Candidate:
             "law": self.law.name,
             "stiffness": self.law.stiffness,
             "pseudo_time": kind_text((self.pseudo_time, self.exponent)),
-            "carried": "as mass along " + ", ".join("xyz"[axis] for axis in self.mass_axes)
-            if self.mass_axes
-            else "by label",
+            "carried": self._carried,
         }
+
+    @property
+    def _carried(self) -> str:
+        if self.mass_axes:
+            return "as mass along " + ", ".join("xyz"[axis] for axis in self.mass_axes)
+        return "by label" if np.isinf(self.moving) else f"moving labels, stiffness {self.moving:g}"
 
     def __str__(self) -> str:
         if self.force is not None:
@@ -112,7 +119,7 @@ class Candidate:
         parts = [f"damping {self.damping:g}"] if self.damping else []
         parts += [f"{self.law.name} {self.law.stiffness:g}"] if self.law.stiffness else []
         parts += [self.describe()["pseudo_time"]] if self.pseudo_time != "linear" else []
-        parts += [self.describe()["carried"]] if self.mass_axes else []
+        parts += [self._carried] if self._carried != "by label" else []
         return f"{order} ({', '.join(parts)})" if parts else order
 
 
@@ -129,6 +136,7 @@ class Search:
         ratios: scales of each further coordinate against the first.
         tensions: of a force over several coordinates.
         softnesses: relative softness of states of several coordinates.
+        moving: let labels move over the body; of one coordinate, four states or more and fields at nodes.
     """
 
     dampings: tuple[float, ...] = (1.0, 4.0)
@@ -138,6 +146,7 @@ class Search:
     ratios: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
     tensions: tuple[float, ...] = (0.0, 4.0)
     softnesses: tuple[float, ...] = (0.0, 0.1, 0.3)
+    moving: bool = True
 
     def admitted(self, lowest: float) -> list[Kind]:
         """The pseudo-times that values from `lowest` on admit, the linear one first."""

@@ -48,7 +48,7 @@ def generate(
         inputs: what is known, and what may be chosen.
         at: states to generate, each a value or one a coordinate.
         out: the file to write; with several states its name must hold "{value}".
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         networks: how networks are trained.
         rivals: try the slow rivals, too, and write what all make of the same states, as arrays FIELD_by_RIVAL.
         save_model: .safetensors file to keep the solved generator in.
@@ -97,14 +97,17 @@ def generate(
             report(line)
     if not rivals and made.generators[0].calibration is not None:
         report(f"  ({', '.join(SLOW)}: with --rivals)")
+    for line in (*(f"warning: {warning}" for warning in made.warnings()), *trust_table(made)):
+        report(line)
     if save_model is not None:
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")
     for row, (value, path) in enumerate(files.items()):
         fields = fields_of(inputs.field, made.at(value), made.error(value))
+        fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-        write_answer(states, value, fields, path, made.generator(value).describe() | {"request": request})
+        write_answer(states, value, fields, path, made.facts(value) | {"request": request})
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
 
@@ -130,9 +133,10 @@ def generate_from_model(
     targets = [target for (target,) in each]
     paths = output_paths(out, targets, (model,), force=force)
     for value, path in zip(targets, paths, strict=True):
-        fields = fields_of(loaded.problem.field, loaded.at(value), loaded.spread)
-        write_answer(loaded.states, value, fields, path, dict(loaded.facts) | {"model": model.name})
-        report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))}")
+        fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
+        facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
+        write_answer(loaded.states, value, fields, path, facts)
+        report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))} ({trust})")
     return paths
 
 
@@ -144,6 +148,16 @@ def as_points(at: Sequence[ArrayLike]) -> list[Point]:
 def fields_of(name: str, field: Array, spread: Array | None) -> dict[str, Array]:
     """A generated field (L, n) and its error estimate, where there is one, by the names that files have for them."""
     return {name: field} | ({} if spread is None else {f"{name}_error_estimate": spread})
+
+
+def motion_of(motion: tuple[Array, Array] | None) -> dict[str, Array]:
+    """Arrows from where the labels of the nearest known state were to where they are, and J; nothing for no motion."""
+    if motion is None:
+        return {}
+    displacement, jacobian = motion
+    arrows = np.zeros((len(displacement), 3))
+    arrows[:, : displacement.shape[1]] = displacement
+    return {"label_displacement": arrows, "label_jacobian": jacobian}
 
 
 def write_answer(states: FileStates, value: Point, fields: dict[str, Array], path: Path, facts: dict[str, Any]) -> None:
@@ -159,6 +173,8 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
     grid = states.grid(**fields)
     for coordinate, part in zip(states.coordinates, value, strict=True):
         grid.field_data[coordinate.name] = np.array([part])
+    if "trust" in facts:
+        grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
     # A file has one time: of several coordinates there is none.
     write_grid(
         path, grid, provenance(states, value, facts | {"data": digest(fields)}), value[0] if len(value) == 1 else 0.0
@@ -176,17 +192,23 @@ def describe_states(states: FileStates, report: Report) -> None:
 
 
 def describe_choice(generator: Generator, report: Report) -> None:
-    """Lines that say how well what was chosen is covered."""
-    if generator.estimate is None:
+    """A line that says where nothing could be chosen."""
+    if generator.calibration is None:
         count = len(generator.problem.states)
         report(f"{count} states: a straight {'line' if count == 2 else 'plane'} through them, no error estimate")
-        return
-    covered = generator.estimate.coverage(generator.problem.states.labels.weights)
-    if covered is not None:
-        report(
-            f"error estimate: judged by the other left-out states alone, it would cover {100 * covered:.0f} % of the "
-            "volume at each of them"
-        )
+
+
+def trust_table(made: Generated) -> list[str]:
+    """The estimated error of every generated state, one standard deviation, and how far it is to be trusted."""
+    coordinates = made.states.coordinates
+    names = [coordinates.label(point) for point in made.points]
+    width = max(map(len, names))
+    lines = []
+    for name, point in zip(names, made.points, strict=True):
+        size = made.generator(point).size(point)
+        error = "" if size is None else f"{100.0 * size:.2g} %"
+        lines.append(f"  {name:<{width}}  {error:>8}  {made.trust(point)}")
+    return ["estimated errors (1 standard deviation), % of the known range:", *lines]
 
 
 def error_table(made: Generated, generator: Generator) -> list[str]:

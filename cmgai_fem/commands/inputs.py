@@ -207,7 +207,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         monotone,
         "ordered" in given,
         tuple(given.get("mass", ())),
-        CalibrationTable(**chosen),
+        CalibrationTable(**chosen, moving="no-moving" not in given),
         given.get("volumes", ""),
         "where-known" in given,
     )

@@ -83,6 +83,7 @@ class LabelSpace:
         map_of_nodes = self.space.dofmap.index_map
         labels_of_dofs = np.empty(map_of_nodes.size_local + map_of_nodes.num_ghosts, dtype=np.int64)
         labels_of_dofs[self.space.dofmap.list] = nodes
+        self.local_labels = labels_of_dofs
         self._own_labels = labels_of_dofs[: map_of_nodes.size_local]
         self.supports: list[fem.DirichletBC] = []
         self._free = np.ones(self.size)

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.body import LabelBody
+from cmgai_fem.features.label_map import LabelMap
 from cmgai_fem.features.mass import MassTransform
+from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.nested import Nested, NestedMotion
 from cmgai_fem.motions.scattered import MappedMotion, Scattered
 from cmgai_fem.motions.simplices import StateSimplices
@@ -33,8 +36,12 @@ def keep_member(solution: Solution, points: Array) -> tuple[dict[str, Any], dict
         InputError: it is of a kind that is not kept.
     """
     kind = _kind(solution)
-    told = {"method": solution.method, "kept": kind, "choice": _describe(solution.problem)}
-    return told, dict(_KEEPERS[kind](solution, points))
+    told: dict[str, Any] = {"method": solution.method, "kept": kind, "choice": _describe(solution.problem)}
+    arrays = dict(_KEEPERS[kind](solution, points))
+    if isinstance(carrier := solution.problem.transform, MovingLabels):
+        arrays["places"] = np.array([one.places for one in carrier.maps])
+        told["maps"] = [[one.stiffness, one.misfit, one.energy, one.least_jacobian] for one in carrier.maps]
+    return told, arrays
 
 
 def read_member(problem: Problem, told: Mapping[str, Any], arrays: Arrays) -> Solution:
@@ -46,13 +53,20 @@ def read_member(problem: Problem, told: Mapping[str, Any], arrays: Arrays) -> So
         arrays: the arrays of the latter.
     """
     stated = _stated(problem, told["choice"])
+    if "maps" in told:
+        maps = tuple(
+            LabelMap(places, float(stiffness), float(misfit), float(energy), float(least), 0)
+            for places, (stiffness, misfit, energy, least) in zip(arrays["places"], told["maps"], strict=True)
+        )
+        states = problem.states.only(problem.field)
+        stated = replace(stated, transform=MovingLabels(states, LabelBody.of(states.labels), maps))
     return replace(_READERS[str(told["kept"])](stated, arrays), method=str(told["method"]))
 
 
 def _describe(problem: Problem) -> dict[str, Any]:
     """Everything that was chosen, as plain data."""
     transform, force = problem.transform, problem.force
-    if transform is not None and not isinstance(transform, MassTransform):
+    if transform is not None and not isinstance(transform, MassTransform | MovingLabels):
         raise InputError(f"a field carried {transform} is not kept in model files")
     told: dict[str, Any] = {"tolerance": np.atleast_1d(problem.tolerance).tolist()}
     if isinstance(force, Scattered | Nested):
@@ -65,7 +79,7 @@ def _describe(problem: Problem) -> dict[str, Any]:
         "law": {"name": problem.law.name, **asdict(problem.law)},
         "pseudo_time": kind_text((problem.pseudo_time, problem.exponent)),
         "origin": problem.origin,
-        "mass_axes": None if transform is None else list(transform.axes),
+        "mass_axes": list(transform.axes) if isinstance(transform, MassTransform) else None,
     }
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cmgai_fem.calibration.blend import Blended
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
+from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.generate import Networks, Report
 from cmgai_fem.metrics import field_error
@@ -131,7 +133,8 @@ def ablate(
 
 def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
-    base = calibration.members[int(np.argmax(calibration.weights))]
+    # Of labels that move, the motion with the labels where they are: what is changed acts label by label.
+    base = replace(calibration.members[int(np.argmax(calibration.weights))], moving=np.inf)
     yield from _along_one(problem, base, parts) if base.force is None else _of_several(problem, base.force, parts)
 
 
@@ -214,7 +217,9 @@ def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> So
     return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
 
 
-def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Superposition) -> AblationRow:
+def _measured(
+    row: AblationRow, reference: States, points: Array, solution: Solution | Superposition | Blended | Moved
+) -> AblationRow:
     """A row with what its solution gets wrong of the held-out states."""
     truth, weights = reference.field(row.field).values, reference.labels.weights
     errors = [field_error(solution.at(point), truth[reference.index(point)], weights).nrmse for point in points]

@@ -88,11 +88,13 @@ class CalibrationTable(Table):
         dampings: eta to try; of several coordinates, along the lines of a grid.
         stiffnesses: kappa of the membrane law to try (times the square of a label length).
         pseudo_times: maps to try beside the linear one.
+        moving: let labels move over the body, where that does better.
     """
 
     dampings: list[float] = Field(default=[1.0, 4.0])
     stiffnesses: list[float] = Field(default_factory=list)
     pseudo_times: list[Literal["log", "square_root", "square"]] = Field(default=["log", "square_root", "square"])
+    moving: bool = True
 
     def search(self, mass_axes: Sequence[str] = ()) -> Search:
         """What calibration may choose; mass along orders of axes, e.g. "yx", besides."""
@@ -101,6 +103,7 @@ class CalibrationTable(Table):
             laws=tuple(Membrane(stiffness) for stiffness in self.stiffnesses),
             kinds=tuple(NAMED_KINDS[kind] for kind in self.pseudo_times),
             mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in mass_axes),
+            moving=self.moving,
         )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.base import ExactMotion
 from cmgai_fem.motions.line import LineMotion, left_out_map, line_motion
 from cmgai_fem.motions.nested import Nested
@@ -51,8 +52,8 @@ class Problem:
         tolerance: root-mean-square misfit allowed at each known state, in the field's unit: 0 for hard states, one
             number, or (K,) numbers. Several coordinates take soft states with `Scattered` of order 0 or more.
         admissible: bounds of the field, enforced by projection.
-        transform: what the field's states are carried as instead of themselves (`features.mass.MassTransform`), made
-            from these very states; None carries the field values label by label.
+        transform: what the field's states are carried as instead of themselves (`features.mass.MassTransform`,
+            `features.moving.MovingLabels`), made from these very states; None carries the field values label by label.
         density: (L,) rho0 of the labels, None for 1; the damping acts per mass, eta = damping * rho0 (our choice).
         known_force: a force that acts besides the restricted one, with `Least(-1)` or `Least(0)`; None for none.
         fixed: (L,) True where a label does not move, whatever the law does: the Dirichlet part of the label boundary.
@@ -70,7 +71,7 @@ class Problem:
     reach: tuple[float, float] | None = None
     tolerance: float | tuple[float, ...] = 0.0
     admissible: Admissible = attribute(default_factory=Admissible)
-    transform: "Transform | None" = None
+    transform: "Transform | MovingLabels | None" = None
     density: Array | None = None
     known_force: KnownForce | None = None
     fixed: BoolArray | None = None

@@ -1,0 +1,45 @@
+"""The study of fields that move: its cases, and the whole of it in quick mode."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.features.body import LabelBody
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
+from cmgai_fem.study.run import Options, run_study
+
+FOLDER = studies_folder() / "moving-fields"
+cases = study_module(FOLDER, "cases")
+
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_fields_change_and_are_finite(name: str) -> None:
+    labels = cases.square(0.1) if name in cases.ON_A_SQUARE else cases.torus(0.1)
+    first, last = (cases.CASES[name](labels.points, s) for s in (0.25, 1.0))
+    assert np.all(np.isfinite(first))
+    assert np.abs(last - first).max() > 0.5
+
+
+def test_the_torus_is_closed() -> None:
+    body = LabelBody.of(cases.torus(0.06))
+    assert body.is_surface
+    assert not len(body.boundary.cells)
+    assert body.volume == pytest.approx(4.0 * np.pi**2 * cases.RING * cases.TUBE, rel=0.02)
+
+
+def test_a_case_that_is_not_there_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="there is no 'tide'"):
+        run_study("moving-fields", Options(overrides=('cases=["tide"]',)), print)
+
+
+def test_quick_study(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, folder = run_study("moving-fields", Options(quick=True, overrides=('cases=["oblique_pulse"]',)), print)
+    assert found.passed
+    assert (folder / "oblique_pulse.png").stat().st_size > 1000
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["study"]["cell"] == 0.05
