@@ -31,12 +31,12 @@ from cmgai_fem.transport.laws import Law
 # Levels end when the functional falls by less than a part of itself, or after so many steps: coarse ones, the last.
 FALL, MOST_STEPS = (1e-2, 1e-3), (6, 15)
 # Damping of a step at the start of a level, relative to the mean curvature of the weights.
-DAMPING, LEAST_DAMPING = 1e-4, 1e-9
+DAMPING, LEAST_DAMPING = 1e-3, 1e-9
 ATTEMPTS, HALVINGS, ARMIJO = 6, 3, 1e-4
 # A step may lower the least J to this part of it, at once.
 CLOSING, OPEN = 0.1, 0.5
 # Rows of the curvature for each weight; those of more points tell nothing new.
-ROWS = 3.0
+ROWS = 2.0
 # Points of the functional for each weight: with fewer a map is smooth at the points and folds between them.
 POINTS = 4.0
 # Squared change, relative to that of the values, below which two states are alike.
