@@ -18,7 +18,7 @@ from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
 from cmgai_fem.calibration.estimate import Estimate, signed_sizes
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
-from cmgai_fem.calibration.stacking import superpose
+from cmgai_fem.calibration.stacking import LEAST_WEIGHT, superpose
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import STARTING_STIFFNESS, LabelMap, Register, register_softer, register_stiff
@@ -100,11 +100,15 @@ def let_labels_move(
         return calibration, estimate
     try:
         body = LabelBody.of(problem.states.labels)
-    except InputError:
-        # Curves in space and fields at cells have no place to move over.
+    except InputError as error:
+        report(f"{problem.field}: carried label by label: {error}")
         return calibration, estimate
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
-    choice = _search(trials, body, points, calibration.error)
+    try:
+        choice = _search(trials, body, points, calibration.error)
+    except ConvergenceError as error:
+        report(f"{problem.field}: carried label by label: {error}")
+        return calibration, estimate
     if choice.error >= calibration.error:
         report(
             f"{problem.field}: labels do not move (left-out error {100 * choice.error:.3g} % where they do, stiffness "
@@ -245,32 +249,35 @@ def _reaching(trials: Composed, best: MovingChoice, points: Array) -> MovingChoi
 def _superposed(
     problem: Problem, choice: MovingChoice, errors: Array, calibration: Calibration, estimate: Estimate, local: bool
 ) -> tuple[Calibration, Estimate]:
-    """Moving labels and label by label with the weights that make the left-out error least, within what is left."""
-    scale = np.sqrt(shares_of(problem))[:, None]
-    both = np.stack([errors, estimate.errors])
-    mix = superpose(both * scale, problem.states.labels, local)
-    most = float(np.sqrt(np.mean([one.misfit for one in choice.carrier.maps])))
-    plain = np.zeros(1)
-    if 1 in mix.rows:
-        row = int(np.flatnonzero(mix.rows == 1)[0])
-        plain = np.array([mix.weights[row]]) if mix.local is None else mix.local[row]
-    plain = np.minimum(plain, most)
-    shares = [1.0 - plain, *(plain * np.asarray(share) for share in calibration.shares)]
-    labels = problem.states.labels
-    volumes = labels.weights / labels.weights.sum()
-    local_weights = np.array([np.broadcast_to(share, (labels.count,)) for share in shares])
+    """Moving labels, superposed with label by label where that has a share; and what both get wrong."""
+    plain = _plain_share(problem, choice, errors, estimate, local)
+    kept, spread = (choice.candidate,), signed_sizes([errors, estimate.errors], [1.0 - plain, plain])
     mixed = (1.0 - plain)[:, None] * errors + plain[:, None] * estimate.errors
-    moved = MovingCalibration(
-        (choice.candidate, *calibration.members),
-        tuple(float(weight) for weight in local_weights @ volumes),
-        float(np.sqrt(np.einsum("tlc,l->", mixed**2, shares_of(problem)) / len(mixed))),
-        ((choice.candidate, choice.error), *calibration.table),
-        calibration.rows,
-        calibration.left_out,
-        local_weights if plain.size > 1 or calibration.local is not None else None,
-        choice.carrier,
-        calibration,
-    )
-    if not np.any(plain > 0.0):
-        moved = replace(moved, members=(choice.candidate,), weights=(1.0,), local=None, plain=None)
-    return moved, Estimate(estimate.values, signed_sizes([errors, estimate.errors], [1.0 - plain, plain]))
+    error = float(np.sqrt(np.einsum("tlc,l->", mixed**2, shares_of(problem)) / len(mixed)))
+    table = ((choice.candidate, choice.error), *calibration.table)
+    left = (calibration.rows, calibration.left_out)
+    if not np.any(plain):
+        moved = MovingCalibration(kept, (1.0,), error, table, *left, None, choice.carrier)
+        return moved, Estimate(estimate.values, spread)
+    count, volumes = problem.states.labels.count, problem.states.labels.weights
+    shares = [1.0 - plain, *(plain * np.asarray(share) for share in calibration.shares)]
+    everywhere = np.array([np.broadcast_to(share, (count,)) for share in shares])
+    weights = tuple(float(weight) for weight in everywhere @ (volumes / volumes.sum()))
+    varying = everywhere if plain.size > 1 or calibration.local is not None else None
+    members = (*kept, *calibration.members)
+    moved = MovingCalibration(members, weights, error, table, *left, varying, choice.carrier, calibration)
+    return moved, Estimate(estimate.values, spread)
+
+
+def _plain_share(problem: Problem, choice: MovingChoice, errors: Array, estimate: Estimate, local: bool) -> Array:
+    """(1,) or (L,) share of label by label in the superposition."""
+    both = np.stack([errors, estimate.errors]) * np.sqrt(shares_of(problem))[:, None]
+    mix = superpose(both, problem.states.labels, local)
+    if 1 not in mix.rows:
+        return np.zeros(1)
+    row = int(np.flatnonzero(mix.rows == 1)[0])
+    share = np.array([mix.weights[row]]) if mix.local is None else mix.local[row]
+    share = np.minimum(share, np.sqrt(np.mean([one.misfit for one in choice.carrier.maps])))
+    volumes = problem.states.labels.weights
+    mean = float(np.broadcast_to(share, volumes.shape) @ volumes / volumes.sum())
+    return share if mean >= LEAST_WEIGHT else np.zeros(1)
