@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
-from cmgai_fem.calibration.moving import MovingCalibration, let_labels_move
+from cmgai_fem.calibration.moving import LabelMaps, MovingCalibration, let_labels_move
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
 from cmgai_fem.features.moving import MovingLabels
@@ -257,8 +257,10 @@ def generate(
             f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
         )
     solvers = {method: networks.solver(method) for method in methods}
+    maps = LabelMaps(problem.states)
     generators = tuple(
-        make_generator(problem, np.array(group), solvers, search, report) for group in sides(states, list(points))
+        make_generator(problem, np.array(group), solvers, search, report, maps=maps)
+        for group in sides(states, list(points))
     )
     return Generated(states, name, points, generators, compete(problem, points, rivals))
 
@@ -284,6 +286,7 @@ def make_generator(
     search: Search,
     report: Report = silent,
     local: bool = True,
+    maps: LabelMaps | None = None,
 ) -> Generator:
     """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them.
 
@@ -294,6 +297,7 @@ def make_generator(
         search: what may be chosen beside the order of the force.
         report: takes lines of progress.
         local: let the weights of the superposition vary over the body.
+        maps: label maps of the known states, where another side shares them.
     """
     states = problem.states
     inside = bool(inside_hull(states.values, points[0]))
@@ -307,7 +311,9 @@ def make_generator(
     fem = Solver()
     calibration = calibrate(problem, points, search=search, solve=fem, local=local)
     estimate = estimate_errors(problem, calibration, fem)
-    calibration, estimate = let_labels_move(problem, points, calibration, estimate, search, local, report)
+    calibration, estimate = let_labels_move(
+        problem, points, calibration, estimate, search, maps or LabelMaps(states.only(problem.field)), local, report
+    )
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
     solutions, seconds = {}, {}
     for name, solver in solvers.items():
