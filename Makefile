@@ -8,6 +8,9 @@ ARGS   ?=
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3; do \
 	  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
+# Tests run side by side, one a core: threads of the linear algebra would only fight for the same cores.
+test test-all: export OMP_NUM_THREADS := 1
+
 .PHONY: setup verify test test-all lint benchmark clean
 .DEFAULT_GOAL := setup
 
@@ -35,10 +38,10 @@ verify: $(STAMP)
 	$(BIN)/cmgai-fem verify $(STUDY) $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
 
 test-all: $(STAMP)
-	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "slow or not slow" $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -84,6 +84,7 @@ def generate(
     ] = None,
     values_from: str | None = None,
     volumes: str | None = None,
+    where_known: bool = False,
     lower: float | None = None,
     monotone: bool = False,
     monotone_in: Annotated[list[str] | None, Repeated] = None,
@@ -93,7 +94,7 @@ def generate(
     damping: Annotated[list[float] | None, Repeated] = None,
     pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
     no_moving: bool = False,
-    method: Literal["fem", "pinn"] = "fem",
+    method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
     rivals: bool = False,
@@ -111,7 +112,8 @@ def generate(
         Snapshot files (.vtu, .vtk, .xdmf, .exo, .msh, .frd, .npz, ...), one states.toml, one .csv of stress-strain
         tests, or with --model one .safetensors file.
     at
-        State to generate, e.g. 325, or 325:3 of two coordinates; may be repeated. Without it, sensors tell the value.
+        State to generate, e.g. 325, or 325:3 of two coordinates, in the unit of the coordinate or with its own:
+        "598 K"; may be repeated. Without it, sensors tell the value.
     out
         File to write; with several states its name holds {value}.
     field
@@ -126,6 +128,8 @@ def generate(
     volumes
         Field of the files that holds the volume of each label, for bodies that the mesh does not tell the volumes of
         (axial symmetry, shells of varying thickness); by default those of the cells.
+    where_known
+        Leave out labels at which the field is no number in some state, e.g. outside the part it was asked for on.
     lower
         Least admissible value of the field, e.g. 0 for a plastic strain.
     monotone
@@ -145,7 +149,7 @@ def generate(
     no_moving
         Do not try labels that move over the body.
     method
-        Which transport: finite elements or networks.
+        Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
         Seed of the networks.
     device
@@ -164,21 +168,23 @@ def generate(
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
     of_states: dict[str, object] = {
-        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes, "lower": lower,
+        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
+        "where-known": where_known, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
         "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}
-    from cmgai_fem.commands.inputs import given_inputs, point, refuse, single_file
+    from cmgai_fem.commands.inputs import asked_points, given_inputs, refuse, single_file
 
-    points = [point(text, "--at") for text in at or []]
+    networked = {} if method == "fem" else {"seed": seed or 0}
+
     if model:
         from cmgai_fem.commands.generate import generate_from_model
 
-        given = {"coordinate": coordinate, "hardening": hardening, "method": method == "pinn", "sensors": sensors}
+        given = {"coordinate": coordinate, "hardening": hardening, "method": method != "fem", "sensors": sensors}
         refuse(of_states | of_runs | of_networks | given, "a model is solved already")
-        generate_from_model(single_file(inputs, "--model"), points, out, report=_say)
+        generate_from_model(single_file(inputs, "--model"), at or [], out, report=_say)
         return 0
     if method == "fem":
         refuse(of_networks, "finite elements have no networks; --method pinn has")
@@ -189,8 +195,8 @@ def generate(
         table = single_file(inputs, "a table of curves")
         because = f"{table} is a table of stress-strain tests, which holds all that this would say"
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
-        solver = Solver(method, {"seed": seed or 0} if method == "pinn" else {})
-        generate_from_table(table, coordinate or ["state"], points, out, _say, hardening, solver)
+        solver = Solver(method, networked)
+        generate_from_table(table, coordinate or ["state"], at or [], out, _say, hardening, solver)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
@@ -198,6 +204,7 @@ def generate(
     from cmgai_fem.generate import Networks
 
     asked = given_inputs(inputs, of_states | {"coordinate": coordinate})
+    points = asked_points(at or [], asked.units)
     networks = Networks(seed or 0, device or "cpu")
     if sensors is not None:
         refuse(of_runs, "sensors complete one state, which is generated anew")

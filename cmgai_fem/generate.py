@@ -8,24 +8,29 @@ import html
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cmgai_fem.calibration.blend import Blended, data_of
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
+from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.calibration.moving import LabelMaps, MovingCalibration, let_labels_move
+from cmgai_fem.calibration.suspects import Suspect, find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
+from cmgai_fem.calibration.trust import Trust, judge
 from cmgai_fem.errors import InputError
 from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS
 from cmgai_fem.rivals.rivalry import Rivalry, compete
-from cmgai_fem.solve import Solver
+from cmgai_fem.solve import CHECK, Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
@@ -37,8 +42,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Report = Callable[[str], None]
+Answer = Superposition | Blended | Moved
 # What `generate` hands on to `read_states`.
-READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes")
+READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes", "where_known")
 
 
 def silent(line: str) -> None:
@@ -62,7 +68,9 @@ class Networks:
     checkpoints: Path | None = None
 
     def solver(self, method: str) -> Solver:
-        """The solver of a method, "fem" or "pinn"."""
+        """The solver of a method, "fem", "pinn" or "independent"."""
+        if method == CHECK:
+            return Solver(method, {"seed": self.seed})
         if method != "pinn":
             return Solver(method)
         options: dict[str, Any] = {"seed": self.seed, "device": self.device}
@@ -79,7 +87,6 @@ class Generator:
         points: (T, m) states that it was made for.
         inside: whether they lie between the known states.
         calibration: how everything was chosen; None where the states leave no choice.
-        estimate: errors at the left-out states; None where the states leave none out.
         solutions: by method.
         seconds: wall time of the solves by method [s].
     """
@@ -88,12 +95,11 @@ class Generator:
     points: Array
     inside: bool
     calibration: Calibration | None
-    estimate: Estimate | None
-    solutions: Mapping[str, Superposition]
+    solutions: Mapping[str, Answer]
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def solution(self) -> Superposition:
+    def solution(self) -> Answer:
         """The transport of the first method."""
         return next(iter(self.solutions.values()))
 
@@ -108,15 +114,27 @@ class Generator:
             return None
         return self.carrier.motion(self.solution.members[0].weights(value), value)
 
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """Errors at the left-out states, label by label; None where the states leave none out."""
+        return None if self.calibration is None else estimate_errors(self.problem, self.calibration, Solver())
+
+    def error(self, value: ArrayLike) -> Array | None:
+        """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
+        return self.solution.error(value) if not isinstance(self.solution, Superposition) else None
+
+    def size(self, value: ArrayLike) -> float | None:
+        """Root mean square of `error` over the volume, relative to the known range."""
+        return self.solution.size(value) if not isinstance(self.solution, Superposition) else None
+
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
         facts: dict[str, Any] = {"field": self.problem.field, "method": next(iter(self.solutions))}
-        if self.calibration is not None and self.estimate is not None:
+        if self.calibration is not None:
             facts["transport"] = str(self.calibration)
             facts["left_out_error"] = self.calibration.error
-            facts["left_out_states"] = self.estimate.values.tolist()
             facts |= {} if self.carrier is None else {"moving_labels": self.carrier.describe()}
-            facts["left_out_coverage"] = self.estimate.coverage(self.problem.states.labels.weights)
+            facts["left_out_states"] = [list(values) for values in self.calibration.left_out]
         return facts
 
     def __repr__(self) -> str:
@@ -135,6 +153,7 @@ class Generated:
         points: (T, m) states asked for.
         generators: one for each side of the known states where states were asked for.
         rivalry: the rivals' fields; empty where none were asked for.
+        suspects: known states that do not fit the others.
     """
 
     states: States
@@ -142,6 +161,7 @@ class Generated:
     points: Array
     generators: tuple[Generator, ...]
     rivalry: Rivalry
+    suspects: tuple[Suspect, ...] = ()
 
     def generator(self, value: ArrayLike) -> Generator:
         """The generator of the side where a state lies; a known state is answered by the first of all."""
@@ -164,13 +184,32 @@ class Generated:
         return solutions[method or next(iter(solutions))].at(value)
 
     def error(self, value: ArrayLike) -> Array | None:
-        """(L, n) error estimate at a state; None where the known states leave none out."""
-        estimate = self.generator(value).estimate
-        return None if estimate is None else estimate.spread
+        """(L, n) estimated error at a state, one standard deviation; twice it is the 95 % band.
+
+        It is zero at known states and grows between and beyond them. None where the known states leave none out.
+        """
+        return self.generator(value).error(value)
+
+    def trust(self, value: ArrayLike) -> Trust:
+        """How far the field at a state is to be trusted, and why."""
+        point, generator = self.states.coordinates.point(value), self.generator(value)
+        return judge(self.states.values, point, generator.size(value), len(self.suspects))
+
+    def warnings(self) -> list[str]:
+        """What is wrong with the known states, one sentence each."""
+        labels = [self.states.coordinates.label(values) for values in self.states.values]
+        return [suspect.text(labels) for suspect in self.suspects]
+
+    def facts(self, value: ArrayLike) -> dict[str, Any]:
+        """How the field at a state was made and how far it is to be trusted, as plain data."""
+        generator, trust = self.generator(value), self.trust(value)
+        told = {"error_estimate": generator.size(value), "trust": trust.word, "trust_reason": trust.reason}
+        return generator.describe() | told | ({"suspects": self.warnings()} if self.suspects else {})
 
     def describe(self) -> list[dict[str, Any]]:
-        """How the fields were made, as plain data, one entry a side."""
-        return [generator.describe() for generator in self.generators]
+        """How the fields were made and how far they are to be trusted, as plain data, one entry a state asked for."""
+        coordinates = self.states.coordinates
+        return [{"state": coordinates.label(point)} | self.facts(point) for point in self.points]
 
     def __repr__(self) -> str:
         made = "; ".join(str(generator.calibration or "straight") for generator in self.generators)
@@ -225,7 +264,7 @@ def generate(
         states: the known states; or files, pyvista grids or arrays of one state each, for `read_states`.
         at: states asked for: a number, (T,) numbers along one coordinate, or (T, m).
         field: name of the field; the only one of the states by default.
-        methods: "fem", "pinn" or both.
+        methods: "fem", "pinn", "independent" or several of them.
         bounds: what the field must keep; see `Admissible`.
         search: what may be chosen beside the order of the force; see `Search`.
         networks: how networks are trained.
@@ -262,7 +301,8 @@ def generate(
         make_generator(problem, np.array(group), solvers, search, report, maps=maps)
         for group in sides(states, list(points))
     )
-    return Generated(states, name, points, generators, compete(problem, points, rivals))
+    suspects = find_suspects(data_of(problem))
+    return Generated(states, name, points, generators, compete(problem, points, rivals), suspects)
 
 
 def _known(states: Any, field: str, reading: Mapping[str, Any]) -> States:
@@ -307,18 +347,17 @@ def make_generator(
         # A line through two states, or a plane through m + 1, is all that they tell.
         plain = replace(problem, force=Least(-1 if len(states) == 2 else 0))
         made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
-        return Generator(problem, points, inside, None, None, made)
-    fem = Solver()
-    calibration = calibrate(problem, points, search=search, solve=fem, local=local)
-    estimate = estimate_errors(problem, calibration, fem)
-    calibration, estimate = let_labels_move(
-        problem, points, calibration, estimate, search, maps or LabelMaps(states.only(problem.field)), local, report
-    )
+        return Generator(problem, points, inside, None, made)
+    calibration = calibrate(problem, points, search=search, local=local)
+    if search.moving:
+        maps = maps or LabelMaps(states.only(problem.field))
+        calibration = let_labels_move(problem, points, calibration, search, maps, local, report)
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
-    solutions, seconds = {}, {}
+    solutions: dict[str, Answer] = {}
+    seconds: dict[str, float] = {}
     for name, solver in solvers.items():
         start = time.perf_counter()
         solutions[name] = calibration.solve(problem, solver)
         seconds[name] = time.perf_counter() - start
         report(f"{where}: {name} solved in {seconds[name]:.1f} s")
-    return Generator(problem, points, inside, calibration, estimate, solutions, seconds)
+    return Generator(problem, points, inside, calibration, solutions, seconds)

@@ -19,6 +19,8 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import CarriedPath, Solution
 
 METHODS = ("fem", "pinn")
+# Holds the finite elements against networks that know nothing of the answer; see `pinn.independent`.
+CHECK = "independent"
 
 
 def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
@@ -26,9 +28,9 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
 
     Args:
         problem: the statement.
-        method: "fem" (DOLFINx) or "pinn" (torch).
-        options: go to that solver, `fem.solver.solve_fem`, `pinn.solver.solve_pinn` or, over several coordinates,
-            `pinn.state_space.solve_pinn_space`.
+        method: "fem" (DOLFINx), "pinn" (torch) or "independent" (a network that knows nothing of the answer).
+        options: go to that solver, `fem.solver.solve_fem`, `pinn.solver.solve_pinn`,
+            `pinn.independent.solve_independent` or, over several coordinates, `pinn.state_space.solve_pinn_space`.
 
     Raises:
         InputError: there is no such method, or the problem is one that the method cannot solve.
@@ -48,7 +50,11 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
         from cmgai_fem.pinn.state_space import solve_pinn_space
 
         return solve_pinn_space(problem, **options)
-    raise InputError(f"method {method!r} is unknown; there are: {', '.join(METHODS)}")
+    if method == CHECK:
+        from cmgai_fem.pinn.independent import solve_independent
+
+        return solve_independent(problem, **options)
+    raise InputError(f"method {method!r} is unknown; there are: {', '.join((*METHODS, CHECK))}")
 
 
 @dataclass
@@ -59,7 +65,7 @@ class Solver:
     zero at the others, once for each choice, and every field of a study is carried by their weights.
 
     Args:
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         options: of `solve`.
     """
 
@@ -72,7 +78,7 @@ class Solver:
         settings = self.options.get("settings")
         whole = settings is not None and settings.encoding != "spectral"
         soft = np.any(problem.softness > 0.0)
-        if self.method == "fem" or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
+        if self.method != "pinn" or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
             return solve(problem, self.method, **self._suited(problem))
         start = time.perf_counter()
         key = (tuple(problem.nodes), problem.span, problem.force, problem.damping)

@@ -29,7 +29,12 @@ FLOORS = (
 )
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 # Started as a process of its own, or asked for by name.
-ENTRIES = {"cmgai_fem.cli", "cmgai_fem.mechanics.reference_process", "cmgai_fem.study.fields"}
+ENTRIES = {
+    "cmgai_fem.cli",
+    "cmgai_fem.files.reading_process",
+    "cmgai_fem.mechanics.reference_process",
+    "cmgai_fem.study.fields",
+}
 
 
 def module_name(path: Path) -> str:

@@ -31,6 +31,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
 SECTIONS = {
     "stress-strain": "stress-strain",
     "digits": "digits and multimodal",
+    "gauntlet": "gauntlet",
     "moving-fields": "moving-fields",
     "multimodal": "digits and multimodal",
     "codes": "codes, optimal-transport and transport-laws",

@@ -1,41 +1,40 @@
-"""Calibration: force, law, damping, pseudo-time and what is carried, chosen by leaving known states out.
+"""Calibration: what carries a field from state to state, chosen and weighed by leaving known states out.
 
-Every choice generates what was left out, from the rest alone. The best few are then superposed with the convex weights
-that make the left-out error least (stacking): errors of different sign cancel, and no member can be worse than its
-weight. Where, along one coordinate, the error falls by half or more with every order up to the highest that could be
-tried, the dependence is smooth beyond doubt and the highest order of all, the polynomial, is taken by itself.
-
-Source: Wolpert, Neural Networks 5 (1992) 241-259; Breiman, Machine Learning 24 (1996) 49-64 (stacked regressions). Its
-use for the choice of force and law is ours and not the paper's.
+The rule of choice weighs the least forces of every order by the density of all left-out states, each in units of its
+own variance. Where a body has labels enough for weights of their own, or laws and mass may be chosen, a wide search is
+joined to it as far as its own left-out errors and the rule allow; see `blend`. Choices that are not linear in their
+data, laws and mass, have no precision of their own: they are read in left-out errors against those of the rule over the
+same states, and so in units of its variance.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cmgai_fem.calibration.candidates import Candidate, Search, candidates, transformed
-from cmgai_fem.calibration.left_out import LeftOut, Solve, shares_of
-from cmgai_fem.calibration.stacking import superpose
-from cmgai_fem.calibration.trials import trials_for
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.calibration.answers import Asked
+from cmgai_fem.calibration.blend import LEAST_SCALE, Blend, Blended, data_of, taken
+from cmgai_fem.calibration.candidates import Candidate, Search, transformed
+from cmgai_fem.calibration.explore import explore
+from cmgai_fem.calibration.left_out import Solve
+from cmgai_fem.calibration.members import Member
+from cmgai_fem.calibration.rule import RuleOfChoice
+from cmgai_fem.calibration.stacking import FEW, LEAST_WEIGHT
+from cmgai_fem.calibration.trials import inside_hull, trials_for
+from cmgai_fem.errors import InputError
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.labels import Array, IntArray, Labels
-from cmgai_fem.states.states import Field, States
+from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
 
-# Members of the superposition are sought among this many of the best, none of them this much worse than the best.
-SHORTLIST = 40
-WORST_RATIO = 5.0
-# Members over several coordinates: each is a training where networks are asked for.
-MOST = 4
-# Labels that calibration looks at where no law couples them: enough for a mean, few enough for a million-cell mesh.
-SAMPLE = 20_000
+# States with which a wide search is worth its time: fewer left-out errors than these tell nothing apart, with more the
+# rule alone is as sharp. Laws and mass, which the rule does not have, may be tried with one state less.
+FEWEST, MOST_STATES, MOST_SCATTERED = 5, 16, 40
+# A stacked share that is not worth a solve.
+NOTHING = 0.02
+# Where the wide search is taken, members of the rule with smaller shares are not solved beside it.
+MINOR = 0.15
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,13 @@ class Calibration:
     """What was chosen and how everything that was tried fared.
 
     Args:
-        members: the choices that are superposed.
-        weights: their weights, adding up to one.
-        error: left-out error of the superposition (root mean square over the left-out states, relative to the known
-            range).
+        members: the choices that are blended: those of the wide search, if it was taken, then those of the rule.
+        weights: their mean weights at the states asked for, adding up to one.
+        error: left-out error of the blend (root mean square over the left-out states, relative to the known range).
         table: every candidate tried with its left-out error, best first; infinite where it cannot be solved.
         rows: rows of the states that were left out.
         left_out: their values, (m,) each.
-        local: (members, L) weights of every label, whose volume means `weights` then are; None for one weight a member.
+        blend: how the members are blended at a state.
     """
 
     members: tuple[Candidate, ...]
@@ -59,18 +57,17 @@ class Calibration:
     table: tuple[tuple[Candidate, float], ...]
     rows: tuple[int, ...]
     left_out: tuple[tuple[float, ...], ...]
-    local: Array | None = field(default=None, compare=False)
+    blend: Blend = field(compare=False, repr=False)
 
     @property
-    def shares(self) -> tuple[float | Array, ...]:
-        """The weight of each member, (L,) numbers where it varies over the body."""
-        return self.weights if self.local is None else tuple(self.local)
+    def local(self) -> bool:
+        """Whether weights vary over the body."""
+        return any(np.ndim(share) > 0 for share in self.blend.stacked)
 
-    def solve(self, problem: Problem, solve: Solve) -> Superposition:
-        """Solve `problem` with every member and superpose."""
+    def solve(self, problem: Problem, solve: Solve) -> Blended:
+        """Solve `problem` with every member and blend."""
         carriers = transformed(problem, self.members)
-        members = tuple(solve(member.apply(carriers[member.mass_axes])) for member in self.members)
-        return Superposition(members, self.shares)
+        return Blended(tuple(solve(one.apply(carriers[one.mass_axes])) for one in self.members), self.blend)
 
     def describe(self) -> dict[str, Any]:
         """The calibration as plain data for files and reports."""
@@ -108,7 +105,7 @@ def calibrate(
     trials: IntArray | None = None,
     local: bool = False,
 ) -> Calibration:
-    """Choose everything about a transport by left-out errors, and superpose the best few choices.
+    """Choose everything about a transport by left-out errors, and blend the choices.
 
     Args:
         problem: the statement with the known states; its own force, law, damping and pseudo-time are not looked at.
@@ -117,7 +114,7 @@ def calibrate(
         search: what may be chosen beside the order; see `Search`.
         solve: the transport solver of laws and mass; finite elements by default.
         trials: (T,) rows of the states to leave out; those of `trials_for` by default.
-        local: let the weights of the superposition vary over the body, where it has labels enough.
+        local: let weights vary over the body, where it has labels enough.
 
     Returns:
         The members with their weights, and the whole table.
@@ -130,72 +127,77 @@ def calibrate(
         raise InputError(f"calibrate takes a Problem, not {type(problem).__name__}")
     search, solve, states = search or Search(), solve or Solver(), problem.states
     points = states.coordinates.points(targets)
+    inside = bool(inside_hull(states.values, points[0]))
     rows = trials_for(states, points) if trials is None else trials
-    sampled = problem if search.laws or search.mass_axes else sample(problem)
-    judge = LeftOut(sampled, rows, solve)
-    asked = np.vstack([states.values, points])
-    sizes = judge.sizes(candidates(problem, asked, rows, judge.gram(), search))
-    table = tuple(sorted(sizes.items(), key=lambda item: item[1]))
     left = tuple(tuple(float(part) for part in states.values[row]) for row in rows)
     numbers = tuple(int(row) for row in rows)
-    if not np.isfinite(table[0][1]):
-        raise ConvergenceError(
-            f"calibration: other states of {states.coordinates.name} fix no motion where one is left out: add states"
+    rule = RuleOfChoice.of(data_of(problem))
+    shares = Asked(rule, points - problem.origin).shares
+    ruled, table = _ruled(rule, shares.mean(axis=0), rows)
+    explored = explore(problem, points, rows, search, solve, local) if _worth(problem, search) else None
+    share = 0.0 if explored is None else taken(explored.crossed, ruled, inside)
+    share = share if share >= NOTHING else 0.0
+    kept = _kept(rule, shares, inside, share)
+    own = shares[:, kept].mean(axis=0)
+    own /= own.sum()
+    members = tuple(_candidate(rule.weighed[row].member) for row in kept)
+    if explored is None or share == 0.0:
+        found = table if explored is None else explored.table
+        return Calibration(
+            members, tuple(map(float, own)), ruled, found, numbers, left, Blend(rule, tuple(kept), inside)
         )
-    if _smooth(sizes, len(states) - 3, table[0][0]):
-        return Calibration((Candidate(None),), (1.0,), table[0][1], table, numbers, left)
-    members = _reachable(problem, _shortlist(table), points, solve)
-    if not members:
-        raise ConvergenceError("calibration: no choice of order, damping and pseudo-time could be solved")
-    found = judge.errors(members)
-    kept = [member for member in members if found[member] is not None]
-    errors = np.array([found[member] for member in kept]) * np.sqrt(shares_of(sampled))[:, None]
-    most = None if len(states.coordinates) == 1 else MOST
-    mix = superpose(errors, sampled.states.labels, local and sampled is problem, most)
-    return Calibration(tuple(kept[row] for row in mix.rows), mix.weights, mix.error, table, numbers, left, mix.local)
+    scale = float(np.clip(explored.crossed / max(ruled, np.finfo(float).tiny), LEAST_SCALE, 1.0))
+    return Calibration(
+        (*explored.members, *members),
+        (*(share * weight for weight in explored.weights), *map(float, (1.0 - share) * own)),
+        float(np.hypot(share * explored.crossed, (1.0 - share) * ruled)),
+        explored.table,
+        numbers,
+        left,
+        Blend(rule, tuple(kept), inside, explored.shares, share, scale),
+    )
 
 
-def _shortlist(table: Sequence[tuple[Candidate, float]]) -> list[Candidate]:
-    """The best of each kind of choice, ratios of coordinates apart: many ratios of one would crowd out all others."""
-    taken: dict[object, Candidate] = {}
-    for candidate, error in table:
-        if not error <= WORST_RATIO * table[0][1] or np.isinf(error):
-            break
-        force = candidate.force
-        taken.setdefault(replace(force, ratios=None) if isinstance(force, Scattered) else candidate, candidate)
-    return list(taken.values())[:SHORTLIST]
+def _worth(problem: Problem, search: Search) -> bool:
+    """Whether a wide search can find what the rule does not have, and tell it from luck."""
+    count, dimension = problem.states.values.shape
+    if dimension > 1:
+        # Laws and mass are refused there by the search itself.
+        asked = bool(search.laws or search.mass_axes)
+        return asked or (problem.states.labels.count > FEW and count <= MOST_SCATTERED)
+    if search.laws or search.mass_axes:
+        return count >= FEWEST - 1
+    return problem.states.labels.count > FEW and FEWEST <= count <= MOST_STATES
 
 
-def _reachable(problem: Problem, shortlist: Sequence[Candidate], points: Array, solve: Solve) -> list[Candidate]:
-    """The candidates whose transport of all known states can be solved and asked at every target."""
-    kept = []
-    carriers = transformed(problem, shortlist)
-    for candidate in shortlist:
-        if not candidate.linear:
-            try:
-                solution = solve(candidate.apply(carriers[candidate.mass_axes]))
-                for point in points if candidate.mass_axes else ():
-                    solution.at(point)
-            except (ConvergenceError, InputError):
-                continue
-        kept.append(candidate)
-    return kept
+def _kept(rule: RuleOfChoice, shares: Array, inside: bool, taken: float) -> list[int]:
+    """Members with a share worth a solve at some state asked for; straight pieces where labels may keep to them."""
+    least = min(LEAST_WEIGHT / max(1.0 - taken, LEAST_WEIGHT), MINOR)
+    kept = set(np.flatnonzero(shares.max(axis=0) >= least).tolist())
+    line = rule.data.places.shape[1] == 1
+    if not inside or (line and rule.data.straight.any()):
+        kept.add(rule.anchor)
+    return sorted(kept)
 
 
-def _smooth(sizes: Mapping[Candidate, float], top: int, best: Candidate) -> bool:
-    """Whether, along one coordinate, the plain highest order is best and each order halves the error of the last."""
-    plain = [sizes.get(Candidate(order), np.inf) for order in range(-1, top + 1)]
-    return best == Candidate(top) and top > 0 and all(high < 0.5 * low for low, high in pairwise(plain))
+def _ruled(rule: RuleOfChoice, shares: Array, rows: IntArray) -> tuple[float, tuple[tuple[Candidate, float], ...]]:
+    """Left-out error of the rule's blend, and of each of its members that has one, relative to the known range."""
+    factor, size = rule.data.factor, rule.data.range
+    total, table = np.zeros((len(rows), factor.shape[1])), {}
+    for one, share in zip(rule.weighed, shares, strict=True):
+        # An order beyond the tested ones is judged by the highest of these.
+        errors = one.evidence.member.left_out[rows] @ factor
+        total += share * errors
+        if not one.steps:
+            table[_candidate(one.member)] = float(np.sqrt(np.sum(errors**2) / len(rows))) / size
+    ruled = float(np.sqrt(np.sum(total**2) / len(rows))) / size
+    return ruled, tuple(sorted(table.items(), key=lambda item: item[1]))
 
 
-def sample(problem: Problem) -> Problem:
-    """The problem on a seeded sample of labels; labels that no law couples each tell the same of any choice."""
-    labels = problem.states.labels
-    if labels.count <= SAMPLE:
-        return problem
-    rows = np.sort(np.random.default_rng(0).choice(labels.count, SAMPLE, replace=False))
-    known = problem.known
-    bare = Labels(labels.positions[rows], labels.weights[rows], {})
-    sampled = Field(np.ascontiguousarray(known.values[:, rows]), known.unit, known.components)
-    states = States(bare, problem.states.coordinates, problem.states.values, {problem.field: sampled})
-    return replace(problem, states=states, density=None if problem.density is None else problem.density[rows])
+def _candidate(member: Member) -> Candidate:
+    """The choice that a member of the rule is."""
+    if len(member.kinds) > 1:
+        return Candidate(force=Scattered(member.order - 2, member.kinds, member.ratios))
+    kind, exponent = member.kinds[0]
+    order = None if member.freedom == 0 else member.order - 2
+    return Candidate(order, pseudo_time=kind, exponent=exponent)

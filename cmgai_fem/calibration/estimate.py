@@ -1,9 +1,7 @@
-"""What a generated field is thought to be wrong by, from the known states alone.
+"""What a choice gets wrong of the known states that are left out, label by label: where and how a transport errs.
 
-The estimate is the leave-one-out spread: every state that calibration leaves out is generated from the others, and the
-root mean square of those errors at a label is what the generated field is thought to be wrong by there. A left-out
-state is bridged over twice the distance, so on smooth fields the estimate errs on the safe side; its coverage says by
-how much.
+This is no estimate of the error at an unseen state, which `blend` makes: a left-out state is bridged over twice the
+distance. It tells the shape of errors to what corrects them by sensors.
 """
 
 from collections.abc import Sequence
@@ -32,27 +30,8 @@ class Estimate:
 
     @property
     def spread(self) -> Array:
-        """(L, n) root mean square over the left-out states: the error estimate of each label."""
+        """(L, n) root mean square over the left-out states."""
         return np.sqrt(np.mean(self.errors**2, axis=0))
-
-    def coverage(self, weights: Array, widths: float = 1.0) -> float | None:
-        """Share of the volume where a left-out error is within `widths` spreads of the other left-out states.
-
-        Args:
-            weights: (L,) volumes of the labels.
-            widths: multiple of the spread.
-
-        Returns:
-            The share, 0 to 1; None with fewer than two left-out states.
-        """
-        count = len(self.errors)
-        if count < 2:
-            return None
-        shares = []
-        for row in range(count):
-            others = np.sqrt(np.mean(np.delete(self.errors, row, axis=0) ** 2, axis=0))
-            shares.append(coverage(self.errors[row], widths * others, weights))
-        return float(np.mean(shares))
 
 
 def coverage(error: Array, estimate: Array, weights: Array) -> float:
@@ -83,11 +62,13 @@ def estimate_errors(problem: Problem, calibration: Calibration, solve: Solve) ->
     rows = np.array(calibration.rows, dtype=int)
     found = LeftOut(problem, rows, solve).errors(calibration.members)
     errors = []
-    for member, error in found.items():
+    for member in calibration.members:
+        # A choice may stand twice: stacked, and among those of the rule.
+        error = found[member]
         if error is None:
             raise ConvergenceError(f"{member}: could not be solved for a state that was left out")
         errors.append(error)
-    return Estimate(problem.states.values[rows], signed_sizes(errors, calibration.shares))
+    return Estimate(problem.states.values[rows], signed_sizes(errors, calibration.weights))
 
 
 def signed_sizes(errors: Sequence[Array], shares: Sequence[float | Array]) -> Array:

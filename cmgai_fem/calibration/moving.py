@@ -17,8 +17,9 @@ import numpy as np
 
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
-from cmgai_fem.calibration.estimate import Estimate, signed_sizes
+from cmgai_fem.calibration.estimate import estimate_errors
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
+from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.stacking import LEAST_WEIGHT, superpose
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
@@ -28,7 +29,6 @@ from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
 
 # Where the search begins, where it goes while that helps, and where it goes else.
 FIRST, SOFTER, STIFFER = 1.0, (0.3, 0.1), 3.0
@@ -49,17 +49,28 @@ class MovingCalibration(Calibration):
 
     Args:
         carrier: the states on moving labels.
-        plain: the calibration label by label, whose members follow the first; None where they have no weight.
+        plain: the calibration label by label, whose members follow the first.
+        mix: how the two are mixed.
     """
 
-    carrier: MovingLabels | None = field(default=None, compare=False)
-    plain: Calibration | None = field(default=None, compare=False)
+    carrier: MovingLabels = field(compare=False)
+    plain: Calibration = field(compare=False)
+    mix: Mixing = field(compare=False, repr=False)
 
-    def solve(self, problem: Problem, solve: Solve) -> Superposition:
-        """Solve `problem` with every member and superpose."""
+    @property
+    def local(self) -> bool:
+        """Whether weights vary over the body."""
+        return self.mix.plain.size > 1 or self.plain.local
+
+    def __str__(self) -> str:
+        share = float(np.mean(self.mix.plain))
+        moved = str(self.members[0])
+        return moved if share < 0.005 else f"{self.weights[0]:.2f} {moved} + {1.0 - self.weights[0]:.2f} ({self.plain})"
+
+    def solve(self, problem: Problem, solve: Solve) -> Moved:  # type: ignore[override]
+        """Solve `problem` on the moving labels and label by label, and mix."""
         moved = solve(replace(self.members[0].apply(problem), transform=self.carrier))
-        others = () if self.plain is None else self.plain.solve(problem, solve).members
-        return Superposition((moved, *others), self.shares)
+        return Moved(moved, self.plain.solve(problem, solve), self.mix)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,44 +144,42 @@ def let_labels_move(
     problem: Problem,
     points: Array,
     calibration: Calibration,
-    estimate: Estimate,
     search: Search,
     maps: LabelMaps,
     local: bool = True,
     report: Callable[[str], None] = lambda line: None,
-) -> tuple[Calibration, Estimate]:
-    """The calibration, and its error estimate, with moving labels where they do better than label by label.
+) -> Calibration:
+    """The calibration, with moving labels where they do better than label by label.
 
     Args:
         problem: the statement, reaching the targets.
         points: (T, 1) targets.
         calibration: what was chosen label by label.
-        estimate: its left-out errors.
         search: what may be chosen.
         maps: of the known states.
         local: let the weights vary over the body.
         report: takes lines of progress.
 
     Returns:
-        Both as they were where nothing moves, or where moving is not for these states.
+        The calibration as it was where nothing moves, or where moving is not for these states.
     """
-    if not search.moving or not _may_move(problem, calibration):
-        return calibration, estimate
+    if not _may_move(problem, calibration):
+        return calibration
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
     try:
         choice = _search(trials, maps, points, calibration.error)
     except (ConvergenceError, InputError) as error:
         report(f"{problem.field}: carried label by label: {error}")
-        return calibration, estimate
+        return calibration
     if choice.error >= calibration.error:
         report(
             f"{problem.field}: labels do not move (left-out error {100 * choice.error:.3g} % where they do, stiffness "
             f"{choice.carrier.stiffness:g}, {100 * calibration.error:.3g} % where they do not)"
         )
-        return calibration, estimate
+        return calibration
     errors = trials.errors(choice.carrier, choice.candidate)
     assert errors is not None
-    return _superposed(problem, choice, errors, calibration, estimate, local)
+    return _mixed(problem, choice, errors, calibration, local)
 
 
 def _may_move(problem: Problem, calibration: Calibration) -> bool:
@@ -291,38 +300,33 @@ def _reaches(problem: Problem, choice: MovingChoice, points: Array) -> bool:
     return True
 
 
-def _superposed(
-    problem: Problem, choice: MovingChoice, errors: Array, calibration: Calibration, estimate: Estimate, local: bool
-) -> tuple[Calibration, Estimate]:
-    """Moving labels, superposed with label by label where that has a share; and what both get wrong."""
-    plain = _plain_share(problem, choice, errors, estimate, local)
-    kept, spread = (choice.candidate,), signed_sizes([errors, estimate.errors], [1.0 - plain, plain])
-    mixed = (1.0 - plain)[:, None] * errors + plain[:, None] * estimate.errors
-    error = float(np.sqrt(np.einsum("tlc,l->", mixed**2, shares_of(problem)) / len(mixed)))
-    table = ((choice.candidate, choice.error), *calibration.table)
-    left = (calibration.rows, calibration.left_out)
-    if not np.any(plain):
-        moved = MovingCalibration(kept, (1.0,), error, table, *left, None, choice.carrier)
-        return moved, Estimate(estimate.values, spread)
-    count, volumes = problem.states.labels.count, problem.states.labels.weights
-    shares = [1.0 - plain, *(plain * np.asarray(share) for share in calibration.shares)]
-    everywhere = np.array([np.broadcast_to(share, (count,)) for share in shares])
-    weights = tuple(float(weight) for weight in everywhere @ (volumes / volumes.sum()))
-    varying = everywhere if plain.size > 1 or calibration.local is not None else None
-    members = (*kept, *calibration.members)
-    moved = MovingCalibration(members, weights, error, table, *left, varying, choice.carrier, calibration)
-    return moved, Estimate(estimate.values, spread)
-
-
-def _plain_share(problem: Problem, choice: MovingChoice, errors: Array, estimate: Estimate, local: bool) -> Array:
-    """(1,) or (L,) share of label by label in the superposition."""
-    both = np.stack([errors, estimate.errors]) * np.sqrt(shares_of(problem))[:, None]
-    mix = superpose(both, problem.states.labels, local)
-    if 1 not in mix.rows:
-        return np.zeros(1)
-    row = int(np.flatnonzero(mix.rows == 1)[0])
-    share = np.array([mix.weights[row]]) if mix.local is None else mix.local[row]
-    share = np.minimum(share, np.sqrt(np.mean([one.misfit for one in choice.carrier.maps])))
+def _mixed(
+    problem: Problem, choice: MovingChoice, errors: Array, calibration: Calibration, local: bool
+) -> MovingCalibration:
+    """Moving labels and label by label with the weights that make the left-out error least, within what is left."""
+    scale = np.sqrt(shares_of(problem))[:, None]
+    by_label = estimate_errors(problem, calibration, Solver()).errors
+    mix = superpose(np.stack([errors, by_label]) * scale, problem.states.labels, local)
+    most = float(np.sqrt(np.mean([one.misfit for one in choice.carrier.maps])))
+    plain = np.zeros(1)
+    if 1 in mix.rows:
+        row = int(np.flatnonzero(mix.rows == 1)[0])
+        plain = np.array([mix.weights[row]]) if mix.local is None else mix.local[row]
+    plain = np.minimum(plain, most)
     volumes = problem.states.labels.weights
-    mean = float(np.broadcast_to(share, volumes.shape) @ volumes / volumes.sum())
-    return share if mean >= LEAST_WEIGHT else np.zeros(1)
+    share = float(np.mean(plain) if plain.size == 1 else volumes @ plain / volumes.sum())
+    if share < LEAST_WEIGHT:
+        plain, share = np.zeros(1), 0.0
+    mixed = (1.0 - plain)[:, None] * errors + plain[:, None] * by_label
+    return MovingCalibration(
+        (choice.candidate, *calibration.members),
+        (1.0 - share, *(share * weight for weight in calibration.weights)),
+        float(np.sqrt(np.einsum("tlc,l->", mixed**2, shares_of(problem)) / len(mixed))),
+        ((choice.candidate, choice.error), *calibration.table),
+        calibration.rows,
+        calibration.left_out,
+        calibration.blend,
+        choice.carrier,
+        calibration,
+        Mixing.of(problem, choice.candidate, np.array(calibration.rows, dtype=int), errors, plain),
+    )

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import same_mesh
+from cmgai_fem.files.components import aligned
+from cmgai_fem.files.file_states import same_labels
 from cmgai_fem.files.mapping import map_field
 from cmgai_fem.files.readers import read_snapshots
-from cmgai_fem.files.snapshot import Snapshot, field_values, find_location, labels_of
+from cmgai_fem.files.snapshot import Snapshot, component_names, field_values, find_location, labels_of
 from cmgai_fem.files.trust import printable
 from cmgai_fem.metrics import FieldError, field_error
 
@@ -31,7 +32,9 @@ def compare(generated: Path, reference: Path, field: str) -> FieldError:
             f"{made.name}: field {printable(field)!r} has {values.shape[1]} components, "
             f"in {truth.name} it has {expected.shape[1]}"
         )
-    if not same_mesh(made.grid, truth.grid):
+    names = [component_names(snapshot, field, location) for snapshot in (made, truth)]
+    values = aligned(values, names[0], names[1], f"{made.name}: field {printable(field)!r}")
+    if not same_labels(made.grid, truth.grid):
         values, _ = map_field(made, truth, values, location)
     return field_error(values, expected, labels_of(truth, location).weights)
 

@@ -1,6 +1,7 @@
 """`cmgai-fem generate`: curves at unseen states from a user's own table of tests."""
 
 import datetime
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +15,22 @@ from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.curve_table import read_curves
+from cmgai_fem.files.curve_table import QUANTITIES, read_curves
+from cmgai_fem.files.units import Unit, unit_of, value_in
 from cmgai_fem.machine import versions
 from cmgai_fem.solve import Solver
 from cmgai_fem.writing import write_json, write_table
 
 Report = Callable[[str], None]
+# Units of tables that name none, as those that are made in memory.
+SI = {name: unit for name, (_, unit, _) in QUANTITIES.items()}
+NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 
 
 def generate_from_table(
     table: Path,
     coordinates: Sequence[str],
-    at: Sequence[Sequence[float]],
+    at: Sequence[str | Sequence[float]],
     out: Path,
     report: Report,
     hardening: bool | None = None,
@@ -39,8 +44,9 @@ def generate_from_table(
     Args:
         table: CSV file of the tests.
         coordinates: "temperature", "strain_rate" or both, in any order.
-        at: states to generate, a value for each of `coordinates`, in SI units [K and 1/s].
-        out: CSV file to write, complete or not at all.
+        at: states to generate, a value for each of `coordinates`, in the table's units or, as text, with units of
+            their own: "325", "598 K", "325:1000".
+        out: CSV file to write, complete or not at all, in the table's units.
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved.
@@ -106,8 +112,8 @@ def select(curves: CurveTests, coordinates: Sequence[str]) -> CurveTests:
     return curves.along(coordinates[0])
 
 
-def states_asked(known: CurveTests, coordinates: Sequence[str], at: Sequence[Sequence[float]]) -> list[State]:
-    """States asked for, in the table's order of the coordinates.
+def states_asked(known: CurveTests, coordinates: Sequence[str], at: Sequence[str | Sequence[float]]) -> list[State]:
+    """States asked for [K and 1/s], in the table's order of the coordinates.
 
     Raises:
         InputError: none, a number that is missing, not finite or not positive, or a state asked for twice.
@@ -117,34 +123,54 @@ def states_asked(known: CurveTests, coordinates: Sequence[str], at: Sequence[Seq
         raise InputError(f"give at least one state to generate, e.g. --at {'620' if count == 1 else '620:1000'}")
     order = [list(coordinates).index(coordinate.name) for coordinate in known.coordinates]
     states = []
+    units = [unit_of(known.units.get(name, SI[name])) for name in coordinates]
     for point in at:
-        text = ":".join(f"{value:g}" for value in point)
-        if len(point) != count:
+        text = point if isinstance(point, str) else ":".join(f"{value:g}" for value in point)
+        parts = point.split(":") if isinstance(point, str) else [repr(float(value)) for value in point]
+        if len(parts) != count:
             raise InputError(f"--at {text}: give {count} value{'s' * (count > 1)}, for {', '.join(coordinates)}")
-        state = tuple(float(point[place]) for place in order)
+        given = [_value(text, part, unit) for part, unit in zip(parts, units, strict=True)]
+        state = tuple(given[place] for place in order)
         for coordinate, value in zip(known.coordinates, state, strict=True):
             if not np.isfinite(value):
                 raise InputError(f"--at {text}: not a finite number")
             if value <= 0.0:
-                raise InputError(f"--at {text}: {coordinate.label(value)} is not positive; values are in SI units")
+                raise InputError(f"--at {text}: {coordinate.label(value)} is not positive; give it in the table's unit")
         if state in states:
             raise InputError(f"--at {text} was given twice")
         states.append(state)
     return states
 
 
+def _value(text: str, part: str, unit: Unit) -> float:
+    """One number of `--at` in SI."""
+    try:
+        return unit.to_si(float(part) if NOT_FINITE.fullmatch(part.strip()) else value_in(part, unit))
+    except InputError as error:
+        raise InputError(f"--at {text}: {error}; write --at 325, 325:3 or '598 K'") from None
+
+
 def write_curves(path: Path, known: CurveTests, generated: Mapping[State, JudgedCurve]) -> None:
-    """Write generated curves: mean, standard error of the mean and scatter of a test, in SI units."""
-    heads = [f"{coordinate.name} [{coordinate.unit}]" for coordinate in known.coordinates]
+    """Write generated curves: mean, standard error of the mean and scatter of a test, in the units of the table."""
     strain = "plastic_strain" if known.plastic else "strain"
-    columns = [*heads, strain, "stress [Pa]", "standard_error [Pa]", "scatter [Pa]", "trusted"]
-    rows = [
-        dict(zip(columns, [*(f"{value:g}" for value in state), *(f"{number:.6g}" for number in point),
-                           "yes" if made.curve.trusted else "no"], strict=True))
-        for state, made in generated.items()
-        for point in zip(made.curve.strain, made.curve.stress, made.curve.error, made.curve.scatter, strict=True)
-    ]  # fmt: skip
+    names = [coordinate.name for coordinate in known.coordinates]
+    units = {name: unit_of(known.units.get(name, SI[name])) for name in (*names, strain, "stress")}
+    heads = [_heading(name, units[name]) for name in (*names, strain)]
+    stresses = [_heading(name, units["stress"]) for name in ("stress", "standard_error", "scatter")]
+    columns = [*heads, *stresses, "trusted"]
+    rows = []
+    for state, made in generated.items():
+        own = [f"{units[name].of_si(value):.9g}" for name, value in zip(names, state, strict=True)]
+        curve = made.curve
+        for point in zip(curve.strain, curve.stress, curve.error, curve.scatter, strict=True):
+            numbers = [f"{unit.of_si(value):.6g}" for unit, value in zip(
+                (units[strain], *[units["stress"]] * 3), point, strict=True)]  # fmt: skip
+            rows.append(dict(zip(columns, [*own, *numbers, "yes" if curve.trusted else "no"], strict=True)))
     write_table(path, rows, columns)
+
+
+def _heading(name: str, unit: Unit) -> str:
+    return f"{name} [{unit.name}]" if unit.name not in ("", "-", "1") else name
 
 
 def _write_provenance(
@@ -157,8 +183,13 @@ def _write_provenance(
 ) -> None:
     one = len(known.coordinates) == 1
 
+    units = [unit_of(known.units.get(coordinate.name, coordinate.unit)) for coordinate in known.coordinates]
+
     def plain(values: Sequence[Any]) -> Any:
         return values[0] if one else list(values)
+
+    def own(state: State) -> Any:
+        return plain([unit.of_si(value) for unit, value in zip(units, state, strict=True)])
 
     write_json(
         out.with_name(f"{out.stem}.provenance.json"),
@@ -167,12 +198,12 @@ def _write_provenance(
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "table": table.name,
             "coordinate": plain([coordinate.name for coordinate in known.coordinates]),
-            "unit": plain([coordinate.unit for coordinate in known.coordinates]),
+            "unit": plain([unit.name for unit in units]),
             "method": solver.method,
             "seed": solver.options.get("seed", 0),
-            "known": [plain(state.coordinates) for state in known.states],
+            "known": [own(state.coordinates) for state in known.states],
             "generated": [
-                {"value": plain(state), "trusted": bool(made.curve.trusted)}
+                {"value": own(state), "trusted": bool(made.curve.trusted)}
                 | ({} if made.reached is None else {"tested_as_far": made.reached})
                 for state, made in generated.items()
             ],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.trials import sides
-from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.inputs import Inputs, asked_points
 from cmgai_fem.commands.provenance import fingerprint, finished, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
@@ -46,7 +46,7 @@ def generate(
         inputs: what is known, and what may be chosen.
         at: states to generate, each a value or one a coordinate.
         out: the file to write; with several states its name must hold "{value}".
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         networks: how networks are trained.
         rivals: try the slow rivals, too, and write what all make of the same states, as arrays FIELD_by_RIVAL.
         save_model: .safetensors file to keep the solved generator in.
@@ -93,6 +93,8 @@ def generate(
             report(line)
     if not rivals and made.generators[0].calibration is not None:
         report(f"  ({', '.join(SLOW)}: with --rivals)")
+    for line in (*(f"warning: {warning}" for warning in made.warnings()), *trust_table(made)):
+        report(line)
     if save_model is not None:
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")
@@ -101,31 +103,35 @@ def generate(
         fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-        write_answer(states, value, fields, path, made.generator(value).describe() | {"request": request})
+        write_answer(states, value, fields, path, made.facts(value) | {"request": request})
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
 
 
 def generate_from_model(
-    model: Path, at: Sequence[float | Sequence[float]], out: Path, *, report: Report = print
+    model: Path, at: Sequence[str | float | Sequence[float]], out: Path, *, report: Report = print
 ) -> list[Path]:
     """Generate a field from a model file, without any solve.
 
     Args:
         model: .safetensors file that `generate` saved.
-        at: states to generate, each a value or one a coordinate.
+        at: states to generate, each a value or one a coordinate, or as text, with a unit of its own or not.
         out: the file to write; with several values its name must hold "{value}".
         report: takes lines of progress.
 
     Raises:
         InputError: the model is damaged or of another version, or a value lies outside what it answers.
     """
-    loaded, targets = load_model(model), as_points(at)
+    loaded = load_model(model)
+    units = [one.unit for one in loaded.states.coordinates]
+    each = [asked_points([value], units) if isinstance(value, str) else as_points([value]) for value in at]
+    targets = [target for (target,) in each]
     paths = output_paths(out, targets)
     for value, path in zip(targets, paths, strict=True):
-        fields = fields_of(loaded.problem.field, loaded.at(value), loaded.spread)
-        write_answer(loaded.states, value, fields, path, dict(loaded.facts) | {"model": model.name})
-        report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))}")
+        fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
+        facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
+        write_answer(loaded.states, value, fields, path, facts)
+        report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))} ({trust})")
     return paths
 
 
@@ -162,6 +168,8 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
     grid = states.grid(**fields)
     for coordinate, part in zip(states.coordinates, value, strict=True):
         grid.field_data[coordinate.name] = np.array([part])
+    if "trust" in facts:
+        grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
     # A file has one time: of several coordinates there is none.
     write_grid(path, grid, provenance(states, value, facts), value[0] if len(value) == 1 else 0.0)
 
@@ -170,22 +178,30 @@ def describe_states(states: FileStates, report: Report) -> None:
     """Lines that say what was read and mapped."""
     listed = ", ".join(state_text(value) for value in states.values)
     report(f"{len(states)} states at {states.coordinates.label()} = {listed}; {states.labels.count} labels")
+    for note in states.notes:
+        report(note)
     for name, mapping in states.mapped.items():
         report(f"mapped to the label mesh of {states.template.name if states.template else ''}: {name}: {mapping}")
 
 
 def describe_choice(generator: Generator, report: Report) -> None:
-    """Lines that say how well what was chosen is covered."""
-    if generator.estimate is None:
+    """A line that says where nothing could be chosen."""
+    if generator.calibration is None:
         count = len(generator.problem.states)
         report(f"{count} states: a straight {'line' if count == 2 else 'plane'} through them, no error estimate")
-        return
-    covered = generator.estimate.coverage(generator.problem.states.labels.weights)
-    if covered is not None:
-        report(
-            f"error estimate: judged by the other left-out states alone, it would cover {100 * covered:.0f} % of the "
-            "volume at each of them"
-        )
+
+
+def trust_table(made: Generated) -> list[str]:
+    """The estimated error of every generated state, one standard deviation, and how far it is to be trusted."""
+    coordinates = made.states.coordinates
+    names = [coordinates.label(point) for point in made.points]
+    width = max(map(len, names))
+    lines = []
+    for name, point in zip(names, made.points, strict=True):
+        size = made.generator(point).size(point)
+        error = "" if size is None else f"{100.0 * size:.2g} %"
+        lines.append(f"  {name:<{width}}  {error:>8}  {made.trust(point)}")
+    return ["estimated errors (1 standard deviation), % of the known range:", *lines]
 
 
 def error_table(made: Generated, generator: Generator) -> list[str]:

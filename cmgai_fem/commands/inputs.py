@@ -1,5 +1,6 @@
 """What is known: snapshot files with their state values, from the command line or from a states.toml."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
+from cmgai_fem.files.units import unit_of, value_in
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
+
+# Numbers whose letters are no unit's.
+NUMBERS = re.compile(r"\d[eE][-+]?\d|nan|inf(?:inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Inputs:
         mass_axes: orders of axes, e.g. "yx", in which to try carrying the field as mass.
         calibration: what may be chosen beside the order of the force, as in a study.
         volumes: field of the files that holds the volume of each label; none: those of the cells.
+        where_known: leave out labels at which the field is no number in some state.
+        paired: values were given beside the name of each file.
     """
 
     paths: tuple[Path, ...]
@@ -50,9 +57,13 @@ class Inputs:
     mass_axes: tuple[str, ...] = ()
     calibration: CalibrationTable = attribute(default_factory=CalibrationTable)
     volumes: str = ""
+    where_known: bool = False
+    paired: bool = False
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
+        for unit in self.units:
+            unit_of(unit)
         if not 1 <= count <= 3:
             raise InputError(f"{count} state coordinates: one, two or three are supported")
         if self.units and len(self.units) != count:
@@ -86,6 +97,8 @@ class Inputs:
             values=self.values,
             values_from=self.values_from,
             volumes=self.volumes,
+            where_known=self.where_known,
+            paired=self.paired,
         )
 
     def targets(self, at: Sequence[Point]) -> list[Point]:
@@ -109,6 +122,26 @@ def point(text: str, option: str) -> Point:
     except ValueError:
         how = "--at 325 or 325:3" if option == "--at" else "--values 100,250,400, or 100:2,250:2 of two coordinates"
         raise InputError(f"{option}: {text.strip()!r} is no number; write {how}") from None
+
+
+def asked_points(at: Sequence[str], units: Sequence[str]) -> list[Point]:
+    """States as `--at` writes them, in the units of the coordinates: "325", "325:3", "598 K" of one in degC.
+
+    Raises:
+        InputError: one is no number, or has a unit of another quantity.
+    """
+    points = []
+    for text in at:
+        parts = text.split(":")
+        if not any(letter.isalpha() or letter in "°%" for letter in NUMBERS.sub("", text)):
+            points.append(point(text, "--at"))
+            continue
+        own = [*units, *[""] * len(parts)]
+        try:
+            points.append(tuple(value_in(part, unit_of(unit)) for part, unit in zip(parts, own, strict=False)))
+        except InputError as error:
+            raise InputError(f"--at: {error}; write --at 325 or 325:3") from None
+    return points
 
 
 def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
@@ -151,6 +184,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         tuple(given.get("mass", ())),
         CalibrationTable(**chosen, moving="no-moving" not in given),
         given.get("volumes", ""),
+        "where-known" in given,
     )
 
 
@@ -190,6 +224,7 @@ class StatesFile(Table):
         mass_axes: orders of axes in which to try carrying the field as mass.
         calibration: what may be chosen, as a study has it.
         volumes: field of the files that holds the volume of each label; none: those of the cells.
+        where_known: leave out labels at which the field is no number in some state.
     """
 
     field: str
@@ -203,6 +238,7 @@ class StatesFile(Table):
     mass_axes: list[str] = Default(default_factory=list)
     calibration: CalibrationTable = CalibrationTable()
     volumes: str = ""
+    where_known: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> "StatesFile":
@@ -240,6 +276,8 @@ class StatesFile(Table):
             tuple(self.mass_axes),
             self.calibration,
             self.volumes,
+            self.where_known,
+            paired=True,
         )
 
 

@@ -53,7 +53,7 @@ def complete_state(
         table: .csv table of what is known of the state; the generated field honours it.
         box: lowest and highest value of each coordinate where the sensors are to tell it; half a range beyond the known
             states by default.
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         networks: how networks are trained.
         report: takes lines of progress.
 
@@ -108,9 +108,9 @@ class _Makers:
             name: Problem(states.only(name), admissible=inputs.bounds if name == inputs.field else Admissible())
             for name in names
         }
-        self._searches = {
-            name: inputs.search if name == inputs.field else replace(inputs.search, mass_axes=()) for name in names
-        }
+        # Sensors correct values at labels that stay where they are.
+        still = replace(inputs.search, moving=False)
+        self._searches = {name: still if name == inputs.field else replace(still, mass_axes=()) for name in names}
         self._solvers = {method: networks.solver(method)}
 
     def generators(self, points: Array) -> dict[str, Generator]:

@@ -1,6 +1,7 @@
 """Stress-strain curves: tests, the states they belong to, and the table of all of them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -52,12 +53,14 @@ class CurveTests:
         states: the states, in increasing order of their coordinates.
         plastic: the strain is the plastic strain, whose curve need not start at zero stress.
         notes: what reading or selecting left out, merged or took for granted.
+        units: units of the table that the tests were read from, by quantity; SI where it names none.
     """
 
     coordinates: Coordinates
     states: tuple[CurveState, ...]
     plastic: bool
     notes: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.states)

@@ -1,10 +1,12 @@
 """Results of CalculiX (.frd, ASCII): mesh and nodal fields of every step.
 
-Neither meshio nor VTK reads them. Numbers stand in columns: node numbers 10 wide (5 in the short form), values 12.
+Neither meshio nor VTK reads them. Numbers stand in columns: node numbers 10 wide (5 in the short form), values 12, or
+13 where a negative one has an exponent of three digits; so values are told apart by how they are written.
 
 Source: CalculiX CrunchiX user's manual, section "Result file format" (cgx manual, "Result Format").
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import set_names
 from cmgai_fem.files.meshio_grids import make_grid
 from cmgai_fem.files.snapshot import Snapshot
 from cmgai_fem.files.trust import printable
@@ -28,12 +31,17 @@ TO_VTK = {
 }
 NUMBER_WIDTH = {0: 5, 1: 10}
 VALUE_WIDTH = 12
+END = "9999"
+# Place of the exponent's letter in a value of that width.
+LETTER = 8
+# A value, and what may stand behind it: the next one begins with a digit and the point.
+VALUE = re.compile(r" *([-+]?\d?\.\d+)(?:[EeDd]([-+]?\d{2,3})|([-+]\d{3}))(?=[ +-]|$|\d\.)")
 
 
 @dataclass
 class _Step:
     time: float
-    fields: dict[str, Array] = field(default_factory=dict)
+    fields: dict[str, tuple[list[str], Array]] = field(default_factory=dict)
 
 
 class _Lines:
@@ -81,11 +89,13 @@ def read_frd(path: Path) -> list[Snapshot]:
         elif line.startswith("  100C"):
             form = _form(lines, line)
             step = steps.setdefault(_integer(lines, line[58:63]), _Step(_number(lines, line[12:24])))
-            name, values = _result(lines, form, numbers)
+            name, components, values = _result(lines, form, numbers)
             if name:
-                step.fields[name] = values
+                step.fields[name] = components, values
     if not len(numbers):
         raise InputError(f"{printable(str(path))}: holds no nodes: not a CalculiX result file")
+    if next((line for line in reversed(lines.lines) if line.strip()), "").strip() != END:
+        raise InputError(f"{printable(str(path))}: truncated: its last line is not {END}; let the analysis end")
     connectivity = [_rows(lines, block, numbers) for block in blocks]
     ordered = [
         block[:, TO_VTK[kind]] if kind in TO_VTK else block for kind, block in zip(kinds, connectivity, strict=True)
@@ -93,9 +103,11 @@ def read_frd(path: Path) -> list[Snapshot]:
     snapshots = []
     for step in steps.values() or [_Step(float("nan"))]:
         grid = make_grid(points, kinds, ordered)
-        for name, values in step.fields.items():
+        for name, (components, values) in step.fields.items():
             grid.point_data[name] = values if values.shape[1] > 1 else values[:, 0]
-        snapshots.append(Snapshot(path, grid, step.time if np.isfinite(step.time) else None))
+            if len(set(components)) == values.shape[1] > 1:
+                set_names(grid.point_data[name], components)
+        snapshots.append(Snapshot(path, grid, step.time if np.isfinite(step.time) else None, numbers))
     return snapshots
 
 
@@ -133,51 +145,92 @@ def _elements(lines: _Lines, width: int, kinds: list[str], blocks: list[list[lis
             raise lines.error(f"a {kind} element does not have {NODES_PER_CELL[kind]} nodes: the file is damaged")
 
 
-def _result(lines: _Lines, width: int, numbers: IntArray) -> tuple[str, Array]:
-    """Name and values (nodes, components) of one result block; NaN at nodes that it leaves out."""
-    name, stored, start = "", 0, lines.position
+def _result(lines: _Lines, width: int, numbers: IntArray) -> tuple[str, list[str], Array]:
+    """Name, component names and values (nodes, components) of one result block; NaN at nodes that it leaves out."""
+    name, start = "", lines.position
+    components: list[str] = []
     for line in lines:
         if line[:3] == " -4":
             name = line[5:13].strip()
         elif line[:3] == " -5":
-            stored += not line[33:38].strip().startswith("1")
+            # Components that viewers compute themselves are listed and not stored.
+            if not line[33:38].strip().startswith("1"):
+                components.append(line[5:13].strip())
         else:
             lines.position -= 1
             break
     block = lines.block()
-    if not name or not block or not stored:
-        return "", np.zeros((0, 1))
-    if stored > 6:
-        first = [row for row in block if row[:3] == " -1"]
-        later = [row[3 + width :] for row in block if row[:3] == " -2"]
-        if len(first) != len(later):
-            raise lines.error(f"result {printable(name)} (block from line {start}) has an odd number of lines")
-        block = [row.ljust(3 + width + 6 * VALUE_WIDTH) + more for row, more in zip(first, later, strict=True)]
-    at, values = _columns(lines, block, width, stored)
-    result = np.full((len(numbers), stored), np.nan)
+    if not name or not block or not components:
+        return "", [], np.zeros((0, 1))
+    at, values = _columns(lines, _whole_rows(lines, block, width, len(components), start), width, len(components))
+    result = np.full((len(numbers), len(components)), np.nan)
     places = np.searchsorted(numbers, at)
     known = places < len(numbers)
     known[known] = numbers[places[known]] == at[known]
     if not known.all():
         raise lines.error(f"result {printable(name)} names node {at[~known][0]}, which the mesh lacks")
     result[places] = values
-    return name, result
+    return name, components, result
+
+
+def _whole_rows(lines: _Lines, block: list[str], width: int, stored: int, start: int) -> list[str]:
+    """Rows of a block; six values stand in one line, more go on in lines that begin with -2."""
+    if stored <= 6:
+        return block
+    rows: list[str] = []
+    for line in block:
+        if line[:3] == " -1":
+            rows.append(line.rstrip())
+        elif line[:3] == " -2" and rows:
+            rows[-1] += line[3 + width :].rstrip()
+        else:
+            raise lines.error(f"the block from line {start} is damaged")
+    return rows
 
 
 def _columns(lines: _Lines, block: Sequence[str], width: int, count: int) -> tuple[IntArray, Array]:
     """Node numbers (N,), increasing, and values (N, count) of the lines of a block."""
-    total = 3 + width + count * VALUE_WIDTH
-    if any(len(row) < total or row[:3] != " -1" for row in block):
-        raise lines.error(f"a line of the block before this one lacks its {count} values")
-    letters = np.array([row[:total].encode("latin-1") for row in block], dtype=f"S{total}").view("S1")
-    table = letters.reshape(len(block), total)
-    try:
-        numbers = np.ascontiguousarray(table[:, 3 : 3 + width]).view(f"S{width}").ravel().astype(np.int64)
-        values = np.ascontiguousarray(table[:, 3 + width :]).view(f"S{VALUE_WIDTH}").astype(float)
-    except ValueError as error:
-        raise lines.error(f"a number of the block before this one is damaged ({printable(str(error))})") from None
+    start = 3 + width
+    if any(row[:3] != " -1" for row in block):
+        raise lines.error("a line of the block before this one does not begin with -1")
+    numbers = np.array([_integer(lines, row[3:start]) for row in block], dtype=np.int64)
+    values = _aligned([row[start:] for row in block], count)
+    if values is None:
+        values = np.array([_values(lines, row[start:].rstrip(), count) for row in block])
     order = np.argsort(numbers, kind="stable")
     return numbers[order], values[order]
+
+
+def _aligned(rows: Sequence[str], count: int) -> Array | None:
+    """Values (N, count) of lines in which every one stands in its column; None where one does not."""
+    total = count * VALUE_WIDTH
+    if any(len(row) != total for row in rows):
+        return None
+    table = np.array([row.encode("latin-1") for row in rows], dtype=f"S{total}").view("S1").reshape(len(rows), total)
+    if not np.all(table[:, LETTER::VALUE_WIDTH] == b"E"):
+        return None
+    try:
+        return table.view(f"S{VALUE_WIDTH}").astype(float)
+    except ValueError:
+        return None
+
+
+def _values(lines: _Lines, text: str, count: int) -> list[float]:
+    """So many values and nothing else."""
+    found: list[float] = []
+    place = 0
+    while match := VALUE.match(text, place):
+        found.append(float(f"{match[1]}e{match[2] or match[3]}"))
+        place = match.end()
+    columns = [text[start : start + VALUE_WIDTH] for start in range(0, len(text), VALUE_WIDTH)]
+    if place < len(text) and len(columns) == count and len(text) == count * VALUE_WIDTH:
+        # NaN, and numbers without an exponent, stand in columns at least.
+        return [_number(lines, column) for column in columns]
+    if text[place:].strip():
+        raise lines.error(f"a line of the block before this one is damaged at {printable(text[place:].strip())!r}")
+    if len(found) != count:
+        raise lines.error(f"a line of the block before this one lacks its {count} values: it has {len(found)}")
+    return found
 
 
 def _rows(lines: _Lines, block: Sequence[Sequence[int]], numbers: IntArray) -> IntArray:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyvista
 from scipy.io import netcdf_file
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
+from cmgai_fem.files.components import DIGITS, FULL_TENSOR, USUAL, component_of, component_order, names_of, set_names
 from cmgai_fem.files.meshio_grids import make_grid, runs_of_one_kind
-from cmgai_fem.files.snapshot import COMPONENTS, Grid, Snapshot, as_unstructured
+from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
 
 FAMILIES = {
@@ -36,6 +38,8 @@ TO_VTK = {
     "hexahedron27": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15, 23, 24, 25, 26, 21, 22, 20],
     "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
 }
+# Components that make one field of scalars; fewer are scalars of their own.
+WHOLE = (*USUAL.values(), FULL_TENSOR, ("xx", "xy", "yx", "yy"), ("xx", "yy", "xy"))
 LENGTH = 256
 
 
@@ -49,7 +53,9 @@ def read_exodus(path: Path) -> list[Snapshot]:
     points = _points(path, arrays)
     blocks: list[IntArray] = []
     names: list[str] = []
-    for number in range(1, len(kinds) + 1):
+    # Cells of each block by its number; a block without cells has none, and maybe no connectivity either.
+    sizes = {number: len(arrays[f"connect{number}"]) for number in kinds}
+    for number in sorted(number for number, size in sizes.items() if size):
         connectivity = np.asarray(arrays[f"connect{number}"], dtype=np.int64) - 1
         kind = _kind(path, kinds[number], connectivity.shape[-1])
         names.append(kind)
@@ -59,10 +65,8 @@ def read_exodus(path: Path) -> list[Snapshot]:
     for step in range(max(len(times), 1)):
         grid = make_grid(points, names, blocks)
         if len(times):
-            for name, array in _joined(_nodal(arrays, step)).items():
-                grid.point_data[name] = array
-            for name, array in _joined(_elemental(arrays, step, [len(block) for block in blocks])).items():
-                grid.cell_data[name] = array
+            _join_scalars(grid, "point_data", _nodal(arrays, step))
+            _join_scalars(grid, "cell_data", _elemental(arrays, step, sizes))
         snapshots.append(Snapshot(path, grid, float(times[step]) if len(times) else None))
     return snapshots
 
@@ -98,12 +102,12 @@ def write_exodus(path: Path, grid: Grid, time: float = 0.0) -> None:
 
 
 def _write_fields(file: netcdf_file, grid: Grid, runs: list[tuple[str, IntArray, slice]]) -> None:
-    nodal = _split({name: np.asarray(array) for name, array in grid.point_data.items()})
+    nodal = _split(grid.point_data)
     if nodal:
         _write_names(file, "name_nod_var", "num_nod_var", list(nodal))
     for index, array in enumerate(nodal.values(), start=1):
         file.createVariable(f"vals_nod_var{index}", "d", ("time_step", "num_nodes"))[0] = array
-    elemental = _split({name: np.asarray(array) for name, array in grid.cell_data.items()})
+    elemental = _split(grid.cell_data)
     if elemental:
         _write_names(file, "name_elem_var", "num_elem_var", list(elemental))
     for index, array in enumerate(elemental.values(), start=1):
@@ -185,7 +189,7 @@ def _nodal(arrays: Mapping[str, Array], step: int) -> dict[str, Array]:
     }
 
 
-def _elemental(arrays: Mapping[str, Array], step: int, sizes: list[int]) -> dict[str, Array]:
+def _elemental(arrays: Mapping[str, Array], step: int, sizes: Mapping[int, int]) -> dict[str, Array]:
     fields = {}
     for index, name in enumerate(_variable_names(arrays, "name_elem_var"), start=1):
         # A block may lack a variable; its cells then hold NaN, which the transport refuses by name.
@@ -193,34 +197,41 @@ def _elemental(arrays: Mapping[str, Array], step: int, sizes: list[int]) -> dict
             arrays[f"vals_elem_var{index}eb{number}"][step]
             if f"vals_elem_var{index}eb{number}" in arrays
             else np.full(size, np.nan)
-            for number, size in enumerate(sizes, start=1)
+            for number, size in sorted(sizes.items())
+            if size
         ]
         fields[name] = np.concatenate(parts).astype(float)
     return fields
 
 
-def _split(fields: Mapping[str, Array]) -> dict[str, Array]:
+def _split(fields: Mapping[str, pyvista.pyvista_ndarray]) -> dict[str, Array]:
     """Scalars NAME_xx, NAME_yy, ... of every field, as Exodus keeps them."""
     scalars: dict[str, Array] = {}
     for name, array in fields.items():
         if array.dtype.kind not in "fiub":
             continue
-        columns = array.reshape(len(array), -1).astype(float)
-        endings = COMPONENTS.get(columns.shape[1], tuple(str(index) for index in range(columns.shape[1])))
+        columns = np.asarray(array).reshape(len(array), -1).astype(float)
+        count = columns.shape[1]
+        endings = names_of(array) or USUAL.get(count, tuple(str(index) for index in range(count)))
         for ending, column in zip(endings, columns.T, strict=True):
             scalars[f"{name}_{ending}" if ending else name] = column
     return scalars
 
 
-def _joined(scalars: Mapping[str, Array]) -> dict[str, Array]:
-    """Fields of several components from scalars whose names end in the usual component names."""
-    left = dict(scalars)
-    fields: dict[str, Array] = {}
-    stems = dict.fromkeys(name.rpartition("_")[0] for name in scalars if "_" in name)
-    for stem in stems:
-        for count in (9, 6, 4, 3, 2):
-            members = [f"{stem}_{ending}" for ending in COMPONENTS[count]]
-            if all(member in left for member in members):
-                fields[stem] = np.column_stack([left.pop(member) for member in members])
-                break
-    return left | fields
+def _join_scalars(grid: pyvista.UnstructuredGrid, place: str, scalars: Mapping[str, Array]) -> None:
+    """Give a grid its fields, those of several components from scalars whose names end in these: stress_xx, S_11."""
+    left, data = dict(scalars), getattr(grid, place)
+    stems: dict[str, list[str]] = {}
+    for name in scalars:
+        stem, _, ending = name.rpartition("_")
+        axes = component_of(ending)
+        # One digit counts (temp_1, temp_2), two are axes (S_11).
+        if stem and axes == ending.lower().translate(DIGITS) and (len(axes) == 2 or ending.isalpha()):
+            stems.setdefault(stem, []).append(name)
+    for stem, members in stems.items():
+        order, names = component_order([name.rpartition("_")[2] for name in members])
+        if names in WHOLE and stem not in left:
+            data[stem] = np.column_stack([left.pop(members[row]) for row in order])
+            set_names(data[stem], names)
+    for name, values in left.items():
+        data[name] = values

@@ -1,6 +1,6 @@
 """States from files: snapshots of one body, their state values, and the label mesh that they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import aligned
 from cmgai_fem.files.file_values import state_values, value_text
 from cmgai_fem.files.mapping import MappingReport, map_field
+from cmgai_fem.files.parts import some_of
 from cmgai_fem.files.snapshot import (
     Grid,
     Snapshot,
     as_unstructured,
+    cell_dimensions,
     component_names,
     field_values,
     find_location,
@@ -22,7 +25,7 @@ from cmgai_fem.files.snapshot import (
 )
 from cmgai_fem.files.sources import Source, as_sources, snapshots_of
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.labels import Array, IntArray, Labels
+from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
@@ -39,6 +42,7 @@ class FileStates(States):
         files: one file a state, in the order of the states.
         mapped: how the states of other meshes were brought to the label mesh, by file name; empty on one mesh.
         varying: other fields of the template that differ from state to state.
+        notes: lines that say how the files were understood.
     """
 
     template: Snapshot | None = None
@@ -46,6 +50,7 @@ class FileStates(States):
     files: tuple[Path, ...] = ()
     mapped: Mapping[str, MappingReport] = field(default_factory=dict)
     varying: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def rows(self, rows: IntArray) -> Self:
         """The states at these rows, and their files."""
@@ -88,6 +93,8 @@ def read_states(
     field_unit: str = "",
     points: ArrayLike | None = None,
     volumes: str = "",
+    where_known: bool = False,
+    paired: bool = False,
 ) -> FileStates:
     """Read the snapshots of one body as the states of a transport problem.
 
@@ -105,6 +112,9 @@ def read_states(
         points: (L, g) places of the labels of arrays [m]; without them the labels lie one after the other.
         volumes: name of a field with the volume that each label stands for, where the mesh does not tell it (axial
             symmetry, shells); those of the cells by default.
+        where_known: leave out labels at which a field is no number in some state (nodes of no cell, results asked for
+            on a part of the body), instead of refusing the file.
+        paired: `values` were given beside the name of each file: the numbers in the names may differ from them.
 
     Returns:
         The states on one label mesh, along one coordinate in increasing order.
@@ -122,8 +132,12 @@ def read_states(
             read.add(snapshot)
     if not read.snapshots:
         raise InputError("no states to read: give one file a state")
-    found = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from)
-    return read.states(axes, found, field_unit, volumes)
+    told = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from, read.timed, paired)
+    states = read.states(axes, told.values, field_unit, volumes)
+    states = replace(states, notes=(*told.notes, *states.notes))
+    if where_known:
+        return _known_labels(states)
+    return _all_known(states)
 
 
 def _coordinates(names: str | Sequence[str], units: str | Sequence[str]) -> Coordinates:
@@ -144,9 +158,12 @@ class _Gathered:
         self.names, self.coordinates = names, coordinates
         self.snapshots: list[Snapshot] = []
         self.arrays: list[dict[str, Array]] = []
+        self.components: dict[str, tuple[str, ...]] = {}
+        self.moved: dict[str, float] = {}
         self.own_values: list[list[float | None]] = []
         self.varying: set[str] = set()
         self.location = ""
+        self.timed = False
 
     def add(self, snapshot: Snapshot) -> None:
         """Keep the fields of a snapshot, and its mesh if it is another one."""
@@ -158,13 +175,19 @@ class _Gathered:
                     f"{snapshot.name}: field {printable(name)!r} has {fields[name].shape[1]} components, "
                     f"in {self.snapshots[0].name} it has {self.arrays[0][name].shape[1]}"
                 )
+            own = component_names(snapshot, name, self.location)
+            wanted = self.components.setdefault(name, own)
+            fields[name] = aligned(fields[name], own, wanted, f"{snapshot.name}: field {printable(name)!r}")
         found = [snapshot.grid.field_data.get(coordinate) for coordinate in self.coordinates]
         # The time of a file tells the value of one coordinate alone.
         time = snapshot.time if len(self.coordinates) == 1 else None
         values = [float(np.ravel(own)[0]) if own is not None and np.size(own) == 1 else time for own in found]
-        if self.snapshots and same_mesh(self.snapshots[0].grid, snapshot.grid):
+        self.timed = self.timed or (time is not None and (found[0] is None or np.size(found[0]) != 1))
+        if self.snapshots and same_labels(self.snapshots[0].grid, snapshot.grid):
             self.varying |= _differing(self.snapshots[0].grid, snapshot.grid)
-            snapshot = Snapshot(snapshot.path, self.snapshots[0].grid, snapshot.time)
+            if (moved := motion(self.snapshots[0].grid, snapshot.grid)) > SAME_NODE:
+                self.moved[snapshot.name] = moved
+            snapshot = replace(snapshot, grid=self.snapshots[0].grid)
         self.snapshots.append(snapshot)
         self.arrays.append(fields)
         self.own_values.append(values)
@@ -180,7 +203,7 @@ class _Gathered:
             name: Field(
                 np.stack([self.arrays[index][name] for index in order]),
                 unit,
-                component_names(label, name, self.location),
+                self.components[name],
             )
             for name in self.names
         }
@@ -194,6 +217,16 @@ class _Gathered:
             tuple(self.snapshots[index].path for index in order),
             mapped,
             frozenset(self.varying - set(self.names)),
+            self._notes(),
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self.moved:
+            return ()
+        name, most = max(self.moved.items(), key=lambda item: item[1])
+        return (
+            f"the nodes move from file to file, by up to {100 * most:.3g} % of the body's size in {name}, the cells "
+            f"stay: labels are the material points of {self.snapshots[0].name}",
         )
 
     def _labels(self, label: Snapshot, volumes: str) -> Labels:
@@ -218,7 +251,7 @@ class _Gathered:
         """Map every snapshot of another mesh to the mesh of one, and say how."""
         mapped: dict[str, MappingReport] = {}
         for index, snapshot in enumerate(self.snapshots):
-            if snapshot.grid is label.grid or same_mesh(snapshot.grid, label.grid):
+            if snapshot.grid is label.grid or same_labels(snapshot.grid, label.grid):
                 continue
             for name, array in self.arrays[index].items():
                 self.arrays[index][name], report = map_field(snapshot, label, array, self.location)
@@ -226,17 +259,76 @@ class _Gathered:
         return mapped
 
 
-def same_mesh(one: Grid, other: Grid) -> bool:
-    """Whether two grids have the same nodes and cells in the same order."""
+def _all_known(states: FileStates) -> FileStates:
+    """Refuse values that are no numbers, by the file's own numbers of nodes or cells.
+
+    Raises:
+        InputError: there are such values.
+    """
+    try:
+        states.check_finite()
+    except InputError as error:
+        assert states.template is not None
+        missing = np.flatnonzero(~_known(states, np.isfinite))
+        location = find_location(states.template, next(iter(states.fields)))
+        ids = states.template.node_ids if location == "point" else states.template.cell_ids
+        word = "node" if location == "point" else "cell"
+        own = "" if ids is None else f" ({word} {ids[missing[0]]} of the file)"
+        raise InputError(
+            f"{error}{own}; {len(missing)} of {states.labels.count} {word}s have no number in some state: mend the "
+            "files, or leave those out with --where-known"
+        ) from None
+    return states
+
+
+def _known(states: FileStates, wanted: Callable[[Array], BoolArray]) -> BoolArray:
+    """(L,) labels whose values are all as wanted, in every field and state."""
+    return np.all([wanted(field.values).all(axis=(0, 2)) for field in states.fields.values()], axis=0)
+
+
+def _known_labels(states: FileStates) -> FileStates:
+    """The states without labels at which a value is no number, on the part of the mesh that is left."""
+    assert states.template is not None
+    known = _known(states, lambda values: ~np.isnan(values))
+    if not known.any():
+        raise InputError(f"--where-known: no label has a number of {', '.join(states.fields)} in every state")
+    if known.all():
+        return states
+    label = states.template
+    grid = as_unstructured(label.grid)
+    location = find_location(label, next(iter(states.fields)))
+    connectivity, sizes = np.asarray(grid.cell_connectivity), np.diff(np.asarray(grid.cell_offsets))
+    if location == "point":
+        lacking = np.bincount(np.repeat(np.arange(len(sizes)), sizes)[~known[connectivity]], minlength=len(sizes))
+        cells, nodes = lacking == 0, known
+    else:
+        cells, nodes = known, np.zeros(grid.n_points, dtype=bool)
+        nodes[connectivity[np.repeat(cells, sizes)]] = True
+    ids = [None if own is None else own[rows] for own, rows in ((label.node_ids, nodes), (label.cell_ids, cells))]
+    template = Snapshot(label.path, some_of(grid, cells, nodes), label.time, *ids)
+    labels = replace(labels_of(template, location), weights=states.labels.weights[known])
+    note = f"{np.count_nonzero(~known)} of {len(known)} labels have no number in some state and are left out"
+    fields = {name: replace(field, values=field.values[:, known]) for name, field in states.fields.items()}
+    return replace(states, labels=labels, fields=fields, template=template, notes=(*states.notes, note))
+
+
+def same_labels(one: Grid, other: Grid) -> bool:
+    """Whether two grids have the same cells in the same order: of one mesh, moved or not; points without cells stay."""
     if one.n_points != other.n_points or one.n_cells != other.n_cells:
         return False
-    extent = float(np.ptp(one.points, axis=0).max()) or 1.0
-    if not np.allclose(one.points, other.points, rtol=0.0, atol=SAME_NODE * extent):
-        return False
     first, second = as_unstructured(one), as_unstructured(other)
-    return np.array_equal(first.celltypes, second.celltypes) and np.array_equal(
+    same = np.array_equal(first.celltypes, second.celltypes) and np.array_equal(
         first.cell_connectivity, second.cell_connectivity
     )
+    bodies = first.n_cells > 0 and cell_dimensions(first).max() > 0
+    return same and bool(bodies or motion(one, other) <= SAME_NODE)
+
+
+def motion(one: Grid, other: Grid) -> float:
+    """Largest way of a node between two grids of as many, relative to the size of the body."""
+    extent = float(np.ptp(one.points, axis=0).max()) or 1.0
+    way = np.asarray(one.points, dtype=float) - np.asarray(other.points, dtype=float)
+    return float(np.abs(way).max()) / extent
 
 
 def _differing(one: Grid, other: Grid) -> set[str]:

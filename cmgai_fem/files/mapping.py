@@ -3,7 +3,7 @@
 A label takes the value of the shape functions of the cell that it lies in; a label outside every cell (curved
 boundaries are cut differently by each mesh) takes that of the nearest point of the mesh. Fields of cells go through
 the nodes, each node the mean of its cells weighted by their volumes. The error of the mapping is measured by mapping
-there and back.
+there and back. Where nodes of two sides lie at one place (contacts, cracks, bonded bodies), labels keep their side.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ import pyvista
 from scipy.spatial import cKDTree
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.mapping_sides import connected_parts, doubled, inward, matched_parts
+from cmgai_fem.files.parts import some_of
 from cmgai_fem.files.snapshot import Snapshot, as_unstructured, bare_mesh, cell_volumes
 from cmgai_fem.states.labels import Array
 
@@ -20,6 +22,10 @@ from cmgai_fem.states.labels import Array
 # latter relative to the size of the body and never less than what a facet cuts off a curve.
 VOLUME_TOLERANCE = 0.02
 DISTANCE_TOLERANCE = 0.01
+# What a field may change by, mapped to the other mesh and back; more is another field.
+THERE_AND_BACK_TOLERANCE = 0.05
+# Step from a node to the middle of its cells by which its side of an interface is told.
+STEP_INWARD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,12 @@ def map_field(source: Snapshot, target: Snapshot, values: Array, location: str) 
     back, _ = _interpolate(target, source, there, location)
     spread = float(np.ptp(values)) or 1.0
     error = float(np.sqrt(np.mean((back - values) ** 2))) / spread
+    if error > THERE_AND_BACK_TOLERANCE:
+        raise InputError(
+            f"{source.name}: mapped to the mesh of {target.name} and back the field changes by {100 * error:.3g} % of "
+            f"its range, more than {100 * THERE_AND_BACK_TOLERANCE:g} %: the meshes are too coarse for it, or differ "
+            "at a contact or crack; write all snapshots on one mesh"
+        )
     return there, MappingReport("interpolation", distance, error)
 
 
@@ -98,27 +110,66 @@ def check_same_geometry(one: Snapshot, other: Snapshot) -> None:
 
 
 def _interpolate(source: Snapshot, target: Snapshot, values: Array, location: str) -> tuple[Array, float]:
-    grid = as_unstructured(source.grid)
-    wanted = as_unstructured(target.grid)
-    places = np.asarray(wanted.points if location == "point" else wanted.cell_centers().points, dtype=float)
-    nodal = values if location == "point" else _at_nodes(source, values)
+    """Values at the target's labels, part by part where both bodies consist of the same parts."""
+    grid, wanted = as_unstructured(source.grid), as_unstructured(target.grid)
     bare = bare_mesh(grid, np.asarray(grid.points, dtype=float))
-    bare.point_data["values"] = nodal
-    _, nearest = bare.find_closest_cell(places, return_closest_point=True)
-    distance = float(np.linalg.norm(nearest - places, axis=1).max()) / _extent(source)
+    bare.point_data["values"] = values if location == "point" else _at_nodes(source, values)
+    at_nodes = np.asarray(wanted.points, dtype=float)
+    places = at_nodes if location == "point" else np.asarray(wanted.cell_centers().points, dtype=float)
+    ways = np.zeros_like(places)
+    if location == "point":
+        twins = doubled(places)
+        ways[twins] = STEP_INWARD * inward(wanted)[twins]
+    nodes, cells = connected_parts(bare)
+    wanted_nodes, wanted_cells = connected_parts(wanted)
+    of_labels = wanted_nodes if location == "point" else wanted_cells
+    pairs = matched_parts((np.asarray(bare.points), nodes), (at_nodes, wanted_nodes))
+    result, distances = np.empty((len(places), values.shape[1])), np.zeros(len(places))
+    left = np.ones(len(places), dtype=bool)
+    for mine, theirs in pairs or []:
+        rows = of_labels == theirs
+        part = some_of(bare, cells == mine, nodes == mine)
+        result[rows], distances[rows] = _sample(part, places[rows], ways[rows], _extent(source))
+        left &= ~rows
+    if left.any():
+        result[left], distances[left] = _sample(bare, places[left], ways[left], _extent(source))
+    distance = float(distances.max()) / _extent(source)
     if distance > DISTANCE_TOLERANCE:
         raise InputError(
             f"{source.name} and {target.name} are different geometries: a label lies {100 * distance:.3g} % of the "
             "body's size outside the other mesh"
         )
-    probe = pyvista.PolyData(nearest).sample(bare, tolerance=1e-6 * _extent(source), snap_to_closest_point=True)
+    return result, distance
+
+
+def _sample(bare: pyvista.UnstructuredGrid, places: Array, ways: Array, extent: float) -> tuple[Array, Array]:
+    """Values of a mesh at places, and their distances from it; a place with a way is one on the way's side.
+
+    Such a place is approached along its way, so that the cells of the other side are out of reach: the values at one
+    and at two steps make a straight line to it.
+    """
+    _, nearest = bare.find_closest_cell(places, return_closest_point=True)
+    distances = np.linalg.norm(nearest - places, axis=1)
+    aside = np.any(ways != 0.0, axis=1)
+    result = np.empty((len(places), np.asarray(bare.point_data["values"]).reshape(bare.n_points, -1).shape[1]))
+    if not aside.all():
+        result[~aside] = _probe(bare, nearest[~aside], 1e-6 * extent)
+    if aside.any():
+        one, two = (_probe(bare, nearest[aside] + steps * ways[aside], 1e-9 * extent) for steps in (1.0, 2.0))
+        result[aside] = 2.0 * one - two
+    return result, distances
+
+
+def _probe(bare: pyvista.UnstructuredGrid, places: Array, tolerance: float) -> Array:
+    """Values (N, n) of the shape functions at places."""
+    probe = pyvista.PolyData(places).sample(bare, tolerance=tolerance, snap_to_closest_point=True)
     result = np.asarray(probe.point_data["values"], dtype=float).reshape(len(places), -1)
     missed = np.asarray(probe.point_data["vtkValidPointMask"]) == 0
     if missed.any():
         # Points that rounding leaves just outside every cell: the nearest node is as near as rounding.
-        _, rows = cKDTree(bare.points).query(nearest[missed])
-        result[missed] = nodal[rows]
-    return result, distance
+        _, rows = cKDTree(bare.points).query(places[missed])
+        result[missed] = np.asarray(bare.point_data["values"]).reshape(bare.n_points, -1)[rows]
+    return result
 
 
 def _at_nodes(snapshot: Snapshot, values: Array) -> Array:

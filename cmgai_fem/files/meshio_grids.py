@@ -21,9 +21,6 @@ ORDERS: dict[int, tuple[str | None, list[int] | slice]] = {
     8: ("quad", [0, 1, 3, 2]),
     11: ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]),
 }
-# Rows of the full tensor that hold VTK's symmetric components xx, yy, zz, xy, yz, xz, and the way back.
-SYMMETRIC_IN_FULL = [0, 4, 8, 1, 5, 2]
-FULL_FROM_SYMMETRIC = [0, 3, 5, 3, 1, 4, 5, 4, 2]
 
 
 def from_meshio(mesh: meshio.Mesh) -> pyvista.UnstructuredGrid:
@@ -104,33 +101,6 @@ def embedded(points: Array) -> Array:
     result = np.zeros((len(points), 3))
     result[:, : points.shape[1]] = points
     return result
-
-
-def fold_gmsh_tensors(grid: pyvista.UnstructuredGrid) -> pyvista.UnstructuredGrid:
-    """Gmsh knows full tensors alone; those that are symmetric are read as their six components."""
-    for data in (grid.point_data, grid.cell_data):
-        for name in list(data.keys()):
-            full = np.asarray(data[name])
-            if full.ndim == 2 and full.shape[1] == 9:
-                folded = full[:, SYMMETRIC_IN_FULL]
-                if np.array_equal(folded[:, FULL_FROM_SYMMETRIC], full):
-                    data[name] = folded
-    return grid
-
-
-def unfold_for_gmsh(mesh: meshio.Mesh) -> meshio.Mesh:
-    """Six components as the full tensor and two as three, which is what Gmsh itself can show."""
-    mesh.point_data = {name: _unfold(array) for name, array in mesh.point_data.items()}
-    mesh.cell_data = {name: [_unfold(array) for array in arrays] for name, arrays in mesh.cell_data.items()}
-    return mesh
-
-
-def _unfold(array: Array) -> Array:
-    if array.ndim == 2 and array.shape[1] == 6:
-        return array[:, FULL_FROM_SYMMETRIC]
-    if array.ndim == 2 and array.shape[1] == 2:
-        return np.column_stack([array, np.zeros(len(array))])
-    return array
 
 
 def _flat(array: Array) -> Array:

@@ -1,8 +1,9 @@
 """A solved generator as one file, model.safetensors: arrays, and facts in its header; versioned, checked, never pickle.
 
-Kept are the known states with their mesh, and what cannot be made anew from them: the weights of the superposition, the
+Kept are the known states with their mesh, and what cannot be made anew from them: the weights of stacked members, the
 modes of a motion under a law, the weights of networks. An exact motion is told by its choice, a mass transform by its
-axes. A loaded model is the same statement and the same superposition as before, and answers the same digits.
+axes, the rule of choice by the known states. A loaded model is the same statement and the same blend as before, and
+answers the same digits, the estimated error among them.
 """
 
 import hashlib
@@ -18,7 +19,12 @@ from numpy.typing import ArrayLike
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from cmgai_fem.calibration.blend import Blend, Blended, data_of
+from cmgai_fem.calibration.moved import Mixing, Moved
+from cmgai_fem.calibration.rule import RuleOfChoice
+from cmgai_fem.calibration.suspects import find_suspects
 from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.calibration.trust import Trust, judge
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.member import keep_member, read_member
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
     from cmgai_fem.generate import Generator
 
 FORMAT = "cmgai-fem model"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,13 @@ class Model:
     Args:
         problem: the statement: known states with their mesh, bounds and reach.
         inside: whether it was made for states between the known ones.
-        solution: the superposed transports.
-        spread: (L, n) error estimate; None where the known states leave none.
+        solution: the blended transports.
         facts: how it was made.
     """
 
     problem: Problem
     inside: bool
-    solution: Superposition
-    spread: Array | None
+    solution: Superposition | Blended | Moved
     facts: Mapping[str, Any]
 
     @property
@@ -68,6 +72,21 @@ class Model:
         Raises:
             InputError: the state lies outside what the model was made for.
         """
+        return self.solution.at(self._point(value))
+
+    def error(self, value: ArrayLike) -> Array | None:
+        """(L, n) estimated error at the state `value`; None where the known states leave none out."""
+        point = self._point(value)
+        return self.solution.error(point) if not isinstance(self.solution, Superposition) else None
+
+    def trust(self, value: ArrayLike) -> Trust:
+        """How far the field at the state `value` is to be trusted, and why."""
+        point = self._point(value)
+        size = self.solution.size(point) if not isinstance(self.solution, Superposition) else None
+        return judge(self.states.values, point, size, len(find_suspects(data_of(self.problem))))
+
+    def _point(self, value: ArrayLike) -> Array:
+        """The state (m,), refused where the model was not made for it."""
         coordinates = self.states.coordinates
         count, given = len(coordinates), np.size(value)
         if given != count:
@@ -89,7 +108,7 @@ class Model:
             raise InputError(
                 f"{where} does not lie {side} as this model's targets did: generate it from the files anew"
             )
-        return self.solution.at(point)
+        return point
 
     def __repr__(self) -> str:
         return f"Model({self.problem.field}; {self.facts.get('transport', 'straight')}; {self.states!r})"
@@ -125,10 +144,19 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "mesh/points": np.asarray(mesh.points),
         "mesh/cells": np.asarray(mesh.cells),
         "mesh/types": np.asarray(mesh.celltypes),
-        "shares": np.array(solution.shares, dtype=float),
     }
-    if generator.estimate is not None:
-        arrays["spread"] = generator.estimate.spread
+    blend: dict[str, Any] | None = None
+    moving: dict[str, Any] | None = None
+    if isinstance(solution, Moved):
+        mix = solution.mix
+        moving = {"order": mix.order, "kind": list(mix.kind)}
+        arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
+    if not isinstance(solution, Superposition):
+        made = (solution.plain if isinstance(solution, Moved) else solution).blend
+        arrays["shares"] = np.array(made.stacked, dtype=float)
+        blend = {"rows": list(made.rows), "taken": made.taken, "scale": made.scale}
+    else:
+        arrays["shares"] = np.array(solution.shares, dtype=float)
     members = []
     for index, member in enumerate(solution.members):
         told, own = keep_member(member, generator.points)
@@ -146,6 +174,8 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "bounds": {"lower": bounds.lower, "monotone": bounds.monotone, "ordered": bounds.ordered},
         "files": [file.name for file in states.files],
         "made": generator.describe(),
+        "blend": blend,
+        "moving": moving,
         "members": members,
     }
     text = json.dumps(facts, allow_nan=False)
@@ -231,10 +261,36 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
         prefix = f"member/{index}/"
         own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
         members.append(read_member(problem, member, own))
-    if len(shares) != len(members) or (shares.ndim > 1 and shares.shape[1:] != (states.labels.count,)):
+    moved = members.pop(0) if facts["moving"] is not None else None
+    told, inside = facts["blend"], bool(facts["inside"])
+    ruled = 0 if told is None else len(told["rows"])
+    if len(shares) + ruled != len(members) or (shares.ndim > 1 and shares.shape[1:] != (states.labels.count,)):
         raise InputError(f"{shares.shape} weights for {len(members)} members")
-    solution = Superposition(tuple(members), tuple(shares))
-    return Model(problem, bool(facts["inside"]), solution, arrays.get("spread"), dict(facts["made"]))
+    solution: Superposition | Blended | Moved = Superposition(tuple(members), tuple(shares))
+    if told is not None:
+        rule = RuleOfChoice.of(data_of(problem))
+        rows = tuple(int(row) for row in told["rows"])
+        if not rows or min(rows) < 0 or max(rows) >= len(rule.weighed):
+            raise InputError(f"members {rows} of a rule that has {len(rule.weighed)}")
+        blend = Blend(rule, rows, inside, tuple(shares), float(told["taken"]), float(told["scale"]))
+        solution = Blended(tuple(members), blend)
+        if moved is not None:
+            solution = Moved(moved, solution, _mix(problem, facts["moving"], arrays))
+    return Model(problem, inside, solution, dict(facts["made"]))
+
+
+def _mix(problem: Problem, told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Mixing:
+    """How moving labels and label by label are mixed."""
+    plain, variance, squared = (arrays[f"moving/{name}"] for name in ("plain", "variance", "squared"))
+    name, exponent = told["kind"]
+    count, shape = problem.states.labels.count, problem.known.values.shape[1:]
+    if (
+        plain.shape not in ((1,), (count,))
+        or {variance.shape, squared.shape} != {shape}
+        or not 1 <= told["order"] < len(problem.states)
+    ):
+        raise InputError(f"moving labels of order {told['order']} with shares of {plain.shape} labels")
+    return Mixing(plain, int(told["order"]), (str(name), float(exponent)), variance, squared)
 
 
 def _states(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:

@@ -1,7 +1,7 @@
 """Snapshots in .npz files: the package's own States (all states in one file), or one mesh with its fields.
 
 The second kind holds `points` (N, 1..3), `cells/KIND` (C, v) by meshio's cell names, `point_data/NAME`,
-`cell_data/NAME` (blocks in the order of the cells) and `field_data/NAME`.
+`cell_data/NAME` (blocks in the order of the cells) and `field_data/NAME`; `components/PLACE/NAME` names components.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
+from cmgai_fem.files.components import names_of, set_names
 from cmgai_fem.files.meshio_grids import embedded, make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.states.labels import VTK_CELLS
@@ -40,7 +41,10 @@ def write_npz(path: Path, grid: Grid) -> None:
     for index, (kind, block, _) in enumerate(runs_of_one_kind(whole)):
         arrays[f"cells/{kind}" if f"cells/{kind}" not in arrays else f"cells/{kind}/{index}"] = block
     for place in ("point_data", "cell_data", "field_data"):
-        arrays |= {f"{place}/{name}": np.asarray(array) for name, array in getattr(whole, place).items()}
+        for name, array in getattr(whole, place).items():
+            arrays[f"{place}/{name}"] = np.asarray(array)
+            if names := names_of(array):
+                arrays[f"components/{place}/{name}"] = np.array(names)
     with path.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
 
@@ -56,6 +60,7 @@ def _grid(arrays: Mapping[str, np.ndarray]) -> Grid:
         place, _, name = key.partition("/")
         if place in ("point_data", "cell_data", "field_data") and name:
             getattr(grid, place)[name] = array
+            set_names(getattr(grid, place)[name], [str(one) for one in arrays.get(f"components/{key}", ())])
     return grid
 
 
@@ -73,6 +78,8 @@ def _from_states(path: Path, states: States) -> list[Snapshot]:
         for name, field in states.fields.items():
             values = field.values[index]
             data[name] = values if values.shape[1] > 1 else values[:, 0]
+            if len(field.components) > 1:
+                set_names(data[name], field.components)
         for coordinate, part in zip(states.coordinates, value, strict=True):
             grid.field_data[coordinate.name] = np.array([part])
         snapshots.append(Snapshot(path, grid, float(value[0]) if len(value) == 1 else None))

@@ -11,6 +11,7 @@ import vtk
 from scipy.spatial import cKDTree
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import component_of
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.snapshot import as_unstructured, find_location
 from cmgai_fem.files.trust import check_readable, printable
@@ -190,9 +191,12 @@ def _column(states: FileStates, sensor: Sensor) -> int:
     components = states.field(sensor.field).components
     if len(components) == 1 and sensor.component in ("", components[0]):
         return 0
-    if sensor.component not in components:
+    # XZ, S13 and zx are one component, whatever the files call it.
+    axes = component_of(sensor.component)
+    component = next((one for one in (sensor.component, axes, axes[::-1]) if one in components), "")
+    if not component:
         raise InputError(
             f"sensor in line {sensor.line}: field {printable(sensor.field)!r} has no component "
             f"{printable(sensor.component)!r}; there are: {', '.join(components)}"
         )
-    return components.index(sensor.component)
+    return components.index(component)

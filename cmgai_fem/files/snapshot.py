@@ -1,6 +1,5 @@
 """A snapshot: one state of one body as a file holds it, a VTK grid with its fields and its own time."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import USUAL, names_of
 from cmgai_fem.files.trust import printable
 from cmgai_fem.states.labels import (
     NODES_PER_CELL,
@@ -19,7 +19,6 @@ from cmgai_fem.states.labels import (
     Labels,
     unit_size,
 )
-from cmgai_fem.states.states import SYMMETRIC_TENSOR
 
 type Grid = pyvista.UnstructuredGrid | pyvista.PolyData
 
@@ -27,15 +26,6 @@ CELL_NAMES = {number: name for name, number in VTK_CELLS.items()}
 # Nodes outside every cell of the body's own dimension stand for this fraction of the smallest volume: they are
 # generated like all others and weigh nothing in any mean.
 IDLE_WEIGHT = 1e-6
-
-COMPONENTS: Mapping[int, tuple[str, ...]] = {
-    1: ("",),
-    2: ("x", "y"),
-    3: ("x", "y", "z"),
-    4: ("xx", "yy", "zz", "xy"),
-    6: SYMMETRIC_TENSOR,
-    9: tuple(row + column for row in "xyz" for column in "xyz"),
-}
 
 
 @dataclass(frozen=True)
@@ -46,11 +36,15 @@ class Snapshot:
         path: the file.
         grid: mesh and fields; coordinates in the file's own unit.
         time: the file's own time or step value; None where it has none.
+        node_ids: (N,) the file's own numbers of the nodes; None where it counts them from 0.
+        cell_ids: (C,) those of the cells.
     """
 
     path: Path
     grid: Grid
     time: float | None = None
+    node_ids: IntArray | None = None
+    cell_ids: IntArray | None = None
 
     @property
     def name(self) -> str:
@@ -127,14 +121,8 @@ def field_values(snapshot: Snapshot, field: str, location: str) -> Array:
 def component_names(snapshot: Snapshot, field: str, location: str) -> tuple[str, ...]:
     """Component names of a field: the file's own, or the usual ones for their number."""
     data = snapshot.grid.point_data if location == "point" else snapshot.grid.cell_data
-    array = data[field]
-    count = int(np.prod(array.shape[1:], dtype=int))
-    vtk_array = getattr(array, "VTKObject", None)
-    if count > 1 and vtk_array is not None and vtk_array.HasAComponentName():
-        names = tuple(vtk_array.GetComponentName(index) or str(index) for index in range(count))
-        if len(set(names)) == count:
-            return names
-    return COMPONENTS.get(count, tuple(str(index) for index in range(count)))
+    count = int(np.prod(data[field].shape[1:], dtype=int))
+    return tuple(names_of(data[field])) or USUAL.get(count, tuple(str(index) for index in range(count)))
 
 
 def as_unstructured(grid: Grid) -> pyvista.UnstructuredGrid:

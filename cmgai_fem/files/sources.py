@@ -8,8 +8,9 @@ import pyvista
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.readers import read_snapshots, snapshot_of
+from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.snapshot import Snapshot, check_grid
+from cmgai_fem.files.vtk_files import snapshot_of
 from cmgai_fem.states.labels import Array
 
 type Source = str | Path | pyvista.DataSet | ArrayLike
@@ -46,9 +47,7 @@ def snapshots_of(source: Source, number: int, names: Sequence[str], points: Arra
         return read_snapshots(Path(source))
     if isinstance(source, pyvista.DataSet | pyvista.MultiBlock):
         path = Path(f"grid {number}")
-        snapshot = snapshot_of(path, source.copy(deep=False))
-        check_grid(path, snapshot.grid)
-        return [snapshot]
+        return [snapshot_of(path, source.copy(deep=False))]
     path = Path(f"array {number}")
     if len(names) != 1:
         raise InputError(f"an array holds one field, {len(names)} are asked for: give grids")

@@ -4,12 +4,10 @@ A reader written in C believes what a file says of itself. So nothing is parsed 
 other files are refused and the sizes that the file declares are held against the memory there is.
 """
 
-import re
-import subprocess
-import sys
+import math
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from xml.parsers import expat
 
 import h5py
 import numpy as np
@@ -17,20 +15,11 @@ import psutil
 
 from cmgai_fem.errors import InputError
 
-TRIAL = (
-    "import importlib, sys; module, name, path = sys.argv[1:];"
-    "reader = getattr(importlib.import_module('vtkmodules.' + module), name)();"
-    "reader.SetFileName(path); reader.Update()"
-)
-# How much of an XML file is markup that could hold declarations: everything before the raw appended block.
-APPENDED = b"<AppendedData"
 CHUNK = 1 << 22
 # A declared node or cell needs at least this much memory once read: three coordinates.
 BYTES_PER_ITEM = 24
-COUNTS = re.compile(rb"""Number(?:Of|of)(?:Points|Cells|Verts|Lines|Polys|Strips|Elements)\s*=\s*["']\s*(\d{1,30})""")
-LEGACY_COUNTS = re.compile(rb"^(?:POINTS|CELLS|CELL_TYPES|POINT_DATA|CELL_DATA|POLYGONS)\s+(\d{1,30})", re.MULTILINE)
-LEGACY_DIMENSIONS = re.compile(rb"^DIMENSIONS\s+(\d{1,18})\s+(\d{1,18})\s+(\d{1,18})", re.MULTILINE)
-XML_DIMENSIONS = re.compile(rb"""Dimensions\s*=\s*["']\s*([\d\s]{1,200}?)\s*["']""")
+# XML nested deeper than any format of ours; its readers call themselves as deep.
+DEEPEST = 100
 
 
 def printable(name: str) -> str:
@@ -70,35 +59,77 @@ def check_memory(path: Path, size: int) -> None:
         )
 
 
-def check_xml(path: Path, *, inclusions: bool = False) -> None:
-    """Refuse XML with a document type, entities or inclusions, and declared sizes beyond memory.
+def check_xml(path: Path, *, own_parts: bool = False) -> bool:
+    """Refuse XML with entities or inclusions, nested too deeply, or with declared sizes beyond memory.
 
     Args:
         path: the file.
-        inclusions: the reader looks at inclusions itself (XDMF includes parts of the same file).
+        own_parts: the format names a document type and includes parts of the same file (XDMF), its reader looks after.
+
+    Returns:
+        Whether raw data are appended, behind which the file is no longer XML.
+
+    Raises:
+        InputError: what is wrong with it.
     """
-    declared = 0
-    for markup in _markup(path):
-        if markup.startswith((b"\xff\xfe", b"\xfe\xff")):
+    scan = _Scan(path, own_parts)
+    with path.open("rb") as stream:
+        if stream.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(f"{printable(str(path))}: XML in UTF-16 is not read: save it as UTF-8")
-        for forbidden, meaning in ((b"<!DOCTYPE", "a document type"), (b"<!ENTITY", "an entity")):
-            if forbidden in markup:
-                raise InputError(f"{printable(str(path))}: declares {meaning}; files with XML entities are refused")
-        if not inclusions and (b"XInclude" in markup or b"xi:include" in markup):
-            raise InputError(f"{printable(str(path))}: includes another file (XInclude); such files are refused")
-        declared += sum(int(count) for count in COUNTS.findall(markup))
-        for numbers in XML_DIMENSIONS.findall(markup):
-            declared += _product(numbers.split()) // 3
-    check_memory(path, BYTES_PER_ITEM * declared)
+        stream.seek(0)
+        try:
+            while not scan.appended and (block := stream.read(CHUNK)):
+                scan.parser.Parse(block, False)
+            if not scan.appended:
+                scan.parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            if not scan.appended:
+                raise InputError(f"{printable(str(path))}: damaged or truncated: {error}") from None
+    check_memory(path, BYTES_PER_ITEM * scan.declared)
+    return scan.appended
 
 
-def check_legacy_vtk(path: Path) -> None:
-    """Refuse a legacy .vtk file that declares more than memory holds."""
-    declared = 0
-    for block in _chunks(path):
-        declared += sum(int(count) for count in LEGACY_COUNTS.findall(block))
-        declared += sum(_product(numbers) for numbers in LEGACY_DIMENSIONS.findall(block))
-    check_memory(path, BYTES_PER_ITEM * declared)
+class _Scan:
+    """What the markup of an XML file says, as the parser itself understands it."""
+
+    def __init__(self, path: Path, own_parts: bool) -> None:
+        self.name, self.own_parts = printable(str(path)), own_parts
+        self.declared, self.depth, self.appended = 0, 0, False
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.EntityDeclHandler = self.entity
+        self.parser.StartDoctypeDeclHandler = self.document_type
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self.appended:
+            return
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise InputError(f"{self.name}: damaged: elements stand more than {DEEPEST} deep in each other")
+        if not self.own_parts and tag.rpartition(":")[2] == "include":
+            raise InputError(f"{self.name}: includes another file (XInclude); such files are refused")
+        self.appended = tag == "AppendedData"
+        for key, value in attributes.items():
+            if key.startswith(("NumberOf", "Numberof")) and key != "NumberOfComponents":
+                self.declared += self.whole(key, value)
+            elif key == "Dimensions":
+                self.declared += math.prod([self.whole(key, number) for number in value.split()]) // 3
+
+    def end(self, tag: str) -> None:
+        self.depth -= 1
+
+    def entity(self, *declaration: object) -> None:
+        raise InputError(f"{self.name}: declares an entity; files with XML entities are refused")
+
+    def document_type(self, *declaration: object) -> None:
+        if not self.own_parts:
+            raise InputError(f"{self.name}: declares a document type; files with XML entities are refused")
+
+    def whole(self, key: str, value: str) -> int:
+        if not value.strip().isdecimal():
+            raise InputError(f"{self.name}: damaged: {printable(key)} = {printable(value)!r} is no count")
+        return int(value)
 
 
 def check_npz(path: Path) -> None:
@@ -114,7 +145,7 @@ def check_npz(path: Path) -> None:
                     shape, _, dtype = read(stream)
                 if dtype.hasobject:
                     raise InputError(f"{printable(str(path))}: array {printable(item.filename)} holds Python objects")
-                declared += _product(shape) * dtype.itemsize
+                declared += math.prod(shape) * dtype.itemsize
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
@@ -150,23 +181,6 @@ def check_hdf5(path: Path) -> None:
     check_memory(path, total)
 
 
-def check_survives(path: Path, module: str, reader: str) -> None:
-    """Refuse a file that ends the process of the VTK reader it is tried with.
-
-    VTK's reader of legacy files follows what a damaged file says of itself into memory that is not there, which no
-    exception can catch; so the file is read once by a process that may die.
-
-    Args:
-        path: the file.
-        module: VTK's module of the reader, e.g. "vtkIOLegacy".
-        reader: name of the reader's class.
-    """
-    command = [sys.executable, "-c", TRIAL, module, reader, str(path)]
-    run = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    if run.returncode != 0:
-        raise InputError(f"{printable(str(path))}: damaged or truncated: VTK's reader fails on it")
-
-
 def inside(path: Path, reference: str) -> Path:
     """The file that `reference` in `path` names, which must lie in or below the folder of `path`."""
     windows, posix = PureWindowsPath(reference), PurePosixPath(reference)
@@ -174,35 +188,12 @@ def inside(path: Path, reference: str) -> Path:
         raise InputError(
             f"{printable(str(path))}: refers to {printable(reference)} outside its own folder; such files are refused"
         )
-    target = path.parent / posix
+    # Collections written on Windows have its separators.
+    target = path.parent / (posix if (path.parent / posix).exists() else windows.as_posix())
     if path.parent.resolve() not in target.resolve().parents:
         raise InputError(f"{printable(str(path))}: {printable(reference)} leads outside its own folder; it is refused")
     return target
 
 
-def _product(numbers: "tuple[int, ...] | list[bytes] | tuple[bytes, ...]") -> int:
-    result = 1
-    for number in numbers:
-        result *= int(number)
-    return result
-
-
 def _header_2(stream: object) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(stream)  # type: ignore[arg-type,no-any-return,unused-ignore]
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The file in pieces that overlap, so that no keyword falls between two."""
-    tail = b""
-    with path.open("rb") as stream:
-        while block := stream.read(CHUNK):
-            yield tail + block
-            tail = b"\n" + block[-200:].partition(b"\n")[2]
-
-
-def _markup(path: Path) -> Iterator[bytes]:
-    for block in _chunks(path):
-        head, separator, _ = block.partition(APPENDED)
-        yield head
-        if separator:
-            return

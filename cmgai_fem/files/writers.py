@@ -14,7 +14,6 @@ import pyvista
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.exodus import write_exodus
-from cmgai_fem.files.meshio_grids import to_meshio, unfold_for_gmsh
 from cmgai_fem.files.npz_grids import write_npz
 from cmgai_fem.files.snapshot import Grid, as_unstructured
 from cmgai_fem.files.trust import printable
@@ -130,21 +129,9 @@ def _write_xdmf(path: Path, grid: Grid, time: float) -> None:
 
 
 def _write_msh(path: Path, grid: Grid, time: float) -> None:
-    import meshio
+    from cmgai_fem.files.gmsh_file import write_gmsh
 
-    mesh = unfold_for_gmsh(to_meshio(grid))
-    for key in ("gmsh:physical", "gmsh:geometrical"):
-        mesh.cell_data.setdefault(key, [np.zeros(len(block.data), dtype=np.int32) for block in mesh.cells])
-        mesh.cell_data[key] = [np.asarray(rows, dtype=np.int32) for rows in mesh.cell_data[key]]
-    # Gmsh files cells and nodes under entities: one a block of cells, and each needs a node. Handing the entities out
-    # in their own order, the last one to all nodes left, keeps the nodes in theirs.
-    entities = sorted((block.dim, number) for number, block in enumerate(mesh.cells, start=1))
-    rows = np.minimum(np.arange(len(mesh.points)), len(entities) - 1)
-    mesh.point_data["gmsh:dim_tags"] = np.array(entities, dtype=np.int32)[rows]
-    mesh.cell_data["gmsh:geometrical"] = [
-        np.full(len(block.data), number, dtype=np.int32) for number, block in enumerate(mesh.cells, start=1)
-    ]
-    meshio.gmsh.write(str(path), mesh, fmt_version="4.1", binary=True)
+    write_gmsh(path, grid, time)
 
 
 def _write_exodus(path: Path, grid: Grid, time: float) -> None:

@@ -191,6 +191,38 @@ class GroupedCurve:
 
 
 @dataclass(frozen=True)
+class TanhNetwork:
+    """One layer of tanh units of the pseudo-time alone, `a(s) = sum_h outputs_h tanh(slopes_h s + offsets_h)`.
+
+    Args:
+        slopes: (h,) of the units.
+        offsets: (h,) of the units.
+        outputs: (h, m) output weights.
+    """
+
+    slopes: Array
+    offsets: Array
+    outputs: Array
+
+    def __post_init__(self) -> None:
+        # As in `ModalPath`: the last digits of a product depend on how its factors lie in memory.
+        object.__setattr__(self, "outputs", np.ascontiguousarray(self.outputs))
+
+    def units(self, s: Array, derivative: int = 0) -> Array:
+        """(points, h) units at s (points,), or a derivative in s."""
+        value = np.tanh(s[:, None] * self.slopes + self.offsets)
+        # With y = tanh z each derivative in z is a polynomial of y, since y' = 1 - y².
+        slope = polynomial.Polynomial([0.0, 1.0])
+        for _ in range(derivative):
+            slope = slope.deriv() * polynomial.Polynomial([1.0, 0.0, -1.0])
+        return np.asarray(self.slopes**derivative * slope(value))
+
+    def __call__(self, s: float, derivative: int = 0) -> Array:
+        """(m,) outputs at one pseudo-time, or their derivative in s."""
+        return np.asarray(self.units(np.array([s]), derivative)[0] @ self.outputs)
+
+
+@dataclass(frozen=True)
 class PolynomialCurve:
     """A polynomial: the force beyond the known states, where its restriction `D^p b = 0` leaves nothing else.
 
@@ -223,4 +255,4 @@ class ZeroCurve:
         return np.zeros(self.count)
 
 
-Curve = TrainedCurve | WindowedCurve | GroupedCurve | PolynomialCurve | ZeroCurve
+Curve = TrainedCurve | TanhNetwork | WindowedCurve | GroupedCurve | PolynomialCurve | ZeroCurve

@@ -12,6 +12,7 @@ from cmgai_fem.pinn.curves import (
     GroupedCurve,
     NetworkCurve,
     PolynomialCurve,
+    TanhNetwork,
     TrainedCurve,
     WindowedCurve,
     ZeroCurve,
@@ -21,7 +22,7 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.solution import ModalPath, Solution
 
 Arrays = dict[str, Array]
-_KINDS = {ZeroCurve: 0, TrainedCurve: 1, WindowedCurve: 2, GroupedCurve: 3, PolynomialCurve: 4}
+_KINDS = {ZeroCurve: 0, TrainedCurve: 1, WindowedCurve: 2, GroupedCurve: 3, PolynomialCurve: 4, TanhNetwork: 5}
 
 
 def export_weights(solution: Solution) -> Arrays:
@@ -59,6 +60,8 @@ def _pack(curve: Any) -> Arrays:
         return arrays | {"count": np.array(float(curve.count))}
     if isinstance(curve, PolynomialCurve):
         return arrays | {"centre": np.array(curve.centre), "coefficients": curve.coefficients}
+    if isinstance(curve, TanhNetwork):
+        return arrays | vars(curve)
     if isinstance(curve, TrainedCurve):
         return arrays | _pack_trained(curve)
     if isinstance(curve, WindowedCurve):
@@ -96,6 +99,8 @@ def _unpack(arrays: Arrays) -> Curve:
         return _unpack_trained(arrays)
     if kind == _KINDS[PolynomialCurve]:
         return PolynomialCurve(float(arrays["centre"].item()), arrays["coefficients"])
+    if kind == _KINDS[TanhNetwork]:
+        return TanhNetwork(arrays["slopes"], arrays["offsets"], arrays["outputs"])
     count = len({key.split("/")[0] for key in arrays if "/" in key})
     pieces = tuple(_unpack(_below(arrays, str(index))) for index in range(count))
     return WindowedCurve(arrays["breaks"], pieces) if kind == _KINDS[WindowedCurve] else GroupedCurve(pieces)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, delayed
 
-from cmgai_fem.calibration.calibrate import sample
+from cmgai_fem.calibration.explore import sample
 from cmgai_fem.calibration.left_out import shares_of, within_bounds
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.machine import cores

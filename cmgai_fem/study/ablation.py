@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cmgai_fem.calibration.blend import Blended
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
+from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.generate import Networks, Report
 from cmgai_fem.metrics import field_error
@@ -215,7 +217,9 @@ def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> So
     return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
 
 
-def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Superposition) -> AblationRow:
+def _measured(
+    row: AblationRow, reference: States, points: Array, solution: Solution | Superposition | Blended | Moved
+) -> AblationRow:
     """A row with what its solution gets wrong of the held-out states."""
     truth, weights = reference.field(row.field).values, reference.labels.weights
     errors = [field_error(solution.at(point), truth[reference.index(point)], weights).nrmse for point in points]

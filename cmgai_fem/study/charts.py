@@ -35,6 +35,7 @@ OURS = ("fem", "pinn")
 METHOD_NAMES = {
     "fem": "FEM transport",
     "pinn": "PINN transport",
+    "independent": "Independent network",
     "linear": "Linear",
     "natural_spline": "Natural cubic spline",
     "not_a_knot": "Not-a-knot cubic spline",

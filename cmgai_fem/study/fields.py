@@ -66,9 +66,11 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
             for name, split, generator in generation.sides()
             if generator.calibration is not None
         },
+        "trust": {name: made.describe() for name, made in generation.made.items()},
         "admissibility": figures,
         "training": generation.training_history(),
         "solvers": generation.solvers(),
+        "independent_network": generation.check(),
         "ablation": [asdict(row) for row in ablated],
         "provenance": {"seed": seed, "reference": solved},
     }

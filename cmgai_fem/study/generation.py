@@ -15,7 +15,7 @@ from cmgai_fem.generate import Generated, Generator, Networks, Report, generate
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.rivals.rivalry import compete
-from cmgai_fem.solve import METHODS
+from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Field, States
 from cmgai_fem.study.field_file import FieldStudy, FieldTable
@@ -28,7 +28,7 @@ class Generation:
     """Generated states by method, and how they were made.
 
     Args:
-        states: all states of the study by method; the methods are "fem", "pinn" and the rivals.
+        states: all states of the study by method; the methods are "fem", "pinn", "independent" and the rivals.
         seconds: wall time by (method, field).
         made: by field.
     """
@@ -49,6 +49,23 @@ class Generation:
             {"split": split, "field": name, **row}
             for name, split, generator in self.sides()
             for row in generator.solutions["pinn"].members[0].history
+        ]
+
+    def check(self) -> list[dict[str, Any]]:
+        """Momentum residual of the independent network at each held-out state, of the worst member."""
+        return [
+            {
+                "field": name,
+                "split": split,
+                "state": float(point[0]),
+                "momentum_residual": max(
+                    member.momentum_residual(point) for member in generator.solutions[CHECK].members
+                ),
+                "untrained": max(member.info["untrained_residual"] for member in generator.solutions[CHECK].members),
+            }
+            for name, split, generator in self.sides()
+            if CHECK in generator.solutions
+            for point in generator.points
         ]
 
     def solvers(self) -> list[dict[str, Any]]:
@@ -73,12 +90,13 @@ def generate_fields(known: States, study: FieldStudy, networks: Networks, report
     fields: dict[str, dict[str, Field]] = {}
     seconds: dict[tuple[str, str], float] = {}
     made: dict[str, Generated] = {}
+    ours = METHODS if len(study.axes) > 1 else (*METHODS, CHECK)
     for name in study.fields:
         made[name] = found = generate(
-            known, study.held_out, field=name, methods=METHODS, bounds=bounds_of(study, name),
+            known, study.held_out, field=name, methods=ours, bounds=bounds_of(study, name),
             search=search_of(study, name), networks=networks, report=report,
         )  # fmt: skip
-        for method in METHODS:
+        for method in ours:
             values = np.array([found.at(point, method) for point in study.points])
             fields.setdefault(method, {})[name] = replace(known.field(name), values=values)
             seconds[method, name] = sum(generator.seconds[method] for generator in found.generators)

@@ -6,8 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.errors import InputError
-from cmgai_fem.solve import METHODS
+from cmgai_fem.generate import Generated
+from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.study.ablation import AblationRow
@@ -67,6 +69,14 @@ def make_sections(
             ],
         ),
         Section(
+            "Estimated errors",
+            [
+                "Made from the known states alone: one standard deviation, root mean square over the volume, beside "
+                "the true error, both relative to the known range. The 95 % band is twice the deviation."
+            ],
+            tables=[_estimates(name, made, shown["reference"]) for name, made in generation.made.items()],
+        ),
+        Section(
             "Ablation",
             [
                 "One part of the theory changed at a time about what calibration chose, all else kept. The left-out "
@@ -75,6 +85,7 @@ def make_sections(
             tables=_ablation(ablated),
         ),
         Section("Training of the networks", pictures=_training(tools, generation)),
+        _check(rows, generation),
         Section("Admissibility", tables=_admissibility(figures)),
     ]
     return [section for section in sections if section.tables or section.pictures]
@@ -117,7 +128,7 @@ def _held_out(rows: Sequence[Row], field: str, method: str, split: str = "", aga
 
 def _methods(rows: Sequence[Row]) -> list[str]:
     """All methods, ours first."""
-    return list(dict.fromkeys([*METHODS, *(row["method"] for row in rows)]))
+    return list(dict.fromkeys([*METHODS, *(row["method"] for row in rows if row["against"] == "reference")]))
 
 
 def _marked(cells: Sequence[float | None], count: int | None = None) -> list[str]:
@@ -255,6 +266,22 @@ def _calibration(name: str, split: Split, choice: Calibration) -> TextTable:
     )
 
 
+def _estimates(name: str, made: Generated, reference: States) -> TextTable:
+    """What is thought to be wrong with each generated state, what is, and how far it is to be trusted."""
+    rows = []
+    for point in made.points:
+        generator = made.generator(point)
+        wrong = made.at(point) - reference.field(name).values[reference.index(point)]
+        weights = reference.labels.weights
+        error, estimate = made.error(point), generator.size(point)
+        span = float(np.ptp(generator.problem.known.values)) or 1.0
+        true = float(np.sqrt(weights @ np.mean(wrong**2, axis=1) / weights.sum())) / span
+        held = "" if error is None else f"{100.0 * coverage(wrong, 2.0 * error, weights):.0f}"
+        rows.append((state_text(point), percent(estimate), percent(true), held, str(made.trust(point))))
+    columns = ("state", "estimate [%]", "true [%]", "within the 95 % band [%]", "trust")
+    return TextTable(words(name), columns, rows, " ".join(made.warnings()), terminal=False)
+
+
 def _ablation(rows: Sequence[AblationRow]) -> list[TextTable]:
     """Per field and split: its rows."""
     tables = []
@@ -277,6 +304,31 @@ def _ablation(rows: Sequence[AblationRow]) -> list[TextTable]:
             )
         )
     return tables
+
+
+def _check(rows: Sequence[Row], generation: Generation) -> Section:
+    """The independent network against the finite elements, state by state."""
+    lines = generation.check()
+    cells = []
+    for line in lines:
+        (own,) = [
+            row for row in _held_out(rows, line["field"], CHECK, line["split"], "fem")
+            if point_of(row["state"]) == [line["state"]]
+        ]  # fmt: skip
+        residuals = (number(line["momentum_residual"]), number(line["untrained"]))
+        cells.append(
+            (words(line["field"]), line["split"], state_text((line["state"],)), percent(own["nrmse"]), *residuals)
+        )
+    columns = ("field", "held out", "state", "NRMSE to FEM [%]", "momentum residual", "before training")
+    note = "Residuals: root mean square over the volume, in known ranges per pseudo-time squared, of the worst member; "
+    text = (
+        "The networks of the PINN transport are fed with the powers and kinks of the exact motion. The independent "
+        "network is not: tanh units of the pseudo-time alone, one layer for the displacement and one for the force, "
+        "trained on the momentum residual and the known states. It shares no basis with the finite elements."
+    )
+    note += "before training relative to the accelerations."
+    table = TextTable("", columns, cells, note, text_columns=2, terminal=False)
+    return Section("Independent network", [text], tables=[table] if cells else [])
 
 
 def _training(tools: Tools, generation: Generation) -> list[Picture]:

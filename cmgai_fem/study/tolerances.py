@@ -6,7 +6,7 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import field_error
-from cmgai_fem.solve import METHODS
+from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, States
 from cmgai_fem.study.field_file import FieldStudy, ToleranceTable, state_text
 from cmgai_fem.study.findings import Row, Verdict
@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def compare(study: FieldStudy, reference: States, generation: Generation) -> list[Row]:
-    """Every figure of `metrics.csv`: each method against the reference, and the PINN against the finite elements."""
+    """Every figure of `metrics.csv`: each method against the reference, networks against finite elements too."""
     rows: list[Row] = []
     weights = reference.labels.weights
     for index, point in enumerate(reference.values.tolist()):
@@ -28,7 +28,8 @@ def compare(study: FieldStudy, reference: States, generation: Generation) -> lis
             if np.ptp(expected) == 0.0 and study.split(point) == "known":
                 # A field without a range, such as a plastic strain before the body yields, has no NRMSE.
                 continue
-            pairs = [(method, "reference", expected) for method in made] + [("pinn", "fem", made["fem"][name])]
+            pairs = [(method, "reference", expected) for method in made if method != CHECK]
+            pairs += [(method, "fem", made["fem"][name]) for method in ("pinn", CHECK) if method in made]
             for method, against, target in pairs:
                 error = field_error(made[method][name], target, weights)
                 rows.append(
@@ -91,7 +92,7 @@ def check_tolerances(study: FieldStudy, rivals: Collection[str]) -> None:
     Raises:
         InputError: names the tolerance, its key and what there is.
     """
-    methods = [*METHODS, *rivals]
+    methods = [*METHODS, *([CHECK] if len(study.axes) == 1 else []), *rivals]
     for tolerance in study.tolerances:
         name = f"tolerance {tolerance.name!r}"
         if tolerance.nrmse is None and tolerance.rival_factor is None:
@@ -113,8 +114,10 @@ def check_tolerances(study: FieldStudy, rivals: Collection[str]) -> None:
                 )
         if not any(study.asked(split) for split in tolerance.splits):
             raise InputError(f"{name} fits no figure: splits: no state is in {', '.join(tolerance.splits) or 'none'}")
-        if not tolerance.methods or (tolerance.against == "fem" and "pinn" not in tolerance.methods):
-            raise InputError(f"{name} fits no figure: methods: the networks alone are held against fem: add 'pinn'")
+        compared = ("pinn", CHECK) if tolerance.against == "fem" else (*METHODS, *rivals)
+        if not set(compared) & set(tolerance.methods):
+            there = "the networks alone are held against fem" if tolerance.against == "fem" else "no method is named"
+            raise InputError(f"{name} fits no figure: methods: {there}: add {' or '.join(map(repr, compared[:2]))}")
 
 
 def averaged(rows: Sequence[Row], splits: Sequence[str]) -> list[Row]:

@@ -69,13 +69,15 @@ class Solution:
 
     Args:
         problem: the statement that was solved.
-        method: "fem" or "pinn".
+        method: "fem", "pinn" or "independent".
         motion: weights of the known states at values of the coordinates, where all labels share them: with no law.
         path: the feature-space motion along the pseudo-time; with one coordinate alone.
         force: the body force b (L, n) per pseudo-time squared as a path of the same kind, where it is known.
         seconds: wall time of the solve [s].
         history: one row a training or solver step, as plain data.
         info: what the solver reports of itself.
+        residual: what the balance of momentum still lacks, as a path of features per pseudo-time squared, where the
+            solver tells it.
     """
 
     problem: Problem
@@ -86,6 +88,7 @@ class Solution:
     seconds: float = 0.0
     history: tuple[Mapping[str, float], ...] = ()
     info: Mapping[str, Any] = attribute(default_factory=dict)
+    residual: Path | None = None
 
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at the state `value`, a number or (m,), in the field's unit; (T, L, n) at several.
@@ -119,6 +122,14 @@ class Solution:
         if self.motion is None:
             raise InputError(f"law {self.problem.law.name!r}: labels share no weights of the known states")
         return self.motion.weights(self.problem.check_reach(value)[None])[0]
+
+    def momentum_residual(self, value: ArrayLike) -> float:
+        """Root mean square over the volume of the `residual` at a state, in known ranges per pseudo-time squared."""
+        assert self.residual is not None
+        lacking = self.residual(float(self.problem.time(self.problem.check_reach(value)[0])))
+        weights, known = self.problem.features.labels.weights, self.problem.carried.values
+        mean = np.average(np.mean(lacking**2, axis=1), weights=weights)
+        return float(np.sqrt(mean) * self.problem.scaling.scale / (np.ptp(known) or 1.0))
 
     def describe(self) -> dict[str, Any]:
         """What was solved and how, as plain data."""

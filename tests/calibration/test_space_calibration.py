@@ -7,12 +7,13 @@ from scipy.stats import qmc
 
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Candidate, Search
+from cmgai_fem.calibration.explore import Explored, explore
 from cmgai_fem.calibration.trials import inside_hull, trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, NestedMotion, grid_axes
 from cmgai_fem.motions.scattered import Scattered
-from cmgai_fem.solve import solve
+from cmgai_fem.solve import Solver, solve
 from cmgai_fem.states.labels import labels_on_points
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.feature_space import Admissible
@@ -37,6 +38,12 @@ def known(places: np.ndarray, fields: np.ndarray | None = None) -> States:
     labels = labels_on_points(np.linspace(0.0, 1.0, 30)[:, None])
     values = LOW + SPAN * places
     return States(labels, axes, values, {"f": Field(front(places) if fields is None else fields, "Pa", ("",))})
+
+
+def explored(states: States) -> Explored:
+    """The wide search itself, which few labels are too few for."""
+    point = (LOW + SPAN * 0.5)[None]
+    return explore(Problem(states), point, trials_for(states, point), Search(), Solver(), False)
 
 
 def scattered(count: int, seed: int = 0) -> np.ndarray:
@@ -247,8 +254,7 @@ def test_calibration_is_better_than_a_fixed_spline_and_finds_anisotropy():
 def test_a_grid_is_among_the_candidates():
     rough = np.round(7.0 * GRID[:, :1]) % 2.0  # a zigzag along one coordinate that only straight pieces bear
     fields = (rough + GRID[:, 1:] ** 2)[:, :, None] * np.ones((16, 30, 1))
-    calibration = calibrate(Problem(known(GRID, fields)), [LOW + SPAN * 0.5])
-    assert any(isinstance(choice.force, Nested) for choice, _ in calibration.table)
+    assert any(isinstance(choice.force, Nested) for choice, _ in explored(known(GRID, fields)).table)
 
 
 def test_calibration_is_plain_data_and_reads_nothing_but_known_states():
@@ -262,5 +268,20 @@ def test_calibration_is_plain_data_and_reads_nothing_but_known_states():
 
 def test_where_the_other_states_lie_on_a_line_only_tension_can_answer():
     places = np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0], [1.0, 0.0], [0.5, 1.0]])
-    calibration = calibrate(Problem(known(places)), [LOW + SPAN * [0.5, 0.5]])
-    assert all(choice.force.tension > 0.0 for choice in solvable(calibration))
+    assert all(choice.force.tension > 0.0 for choice in solvable(explored(known(places))))
+
+
+def test_a_state_that_the_others_cannot_answer_for_does_not_stop_the_rule():
+    places = np.array([[0.0, 0.0], [0.3, 0.0], [0.6, 0.0], [1.0, 0.0], [0.5, 1.0]])
+    target = LOW + SPAN * [0.5, 0.5]
+    made = calibrate(Problem(known(places)), [target]).solve(Problem(known(places)), solve)
+    assert np.abs(made.at(target) - front(np.array([[0.5, 0.5]]))[0]).max() < 0.5
+    assert np.all(made.error(target) > 0.0)
+
+
+@pytest.mark.parametrize("count", [4, 5, 7])
+def test_few_scattered_states_are_calibrated(count):
+    states, target = known(scattered(count)), LOW + SPAN * 0.45
+    made = calibrate(Problem(states), [target]).solve(Problem(states), solve)
+    error = np.abs(made.at(target) - front(np.array([[0.45, 0.45]]))[0])
+    assert np.mean(error <= 3.0 * made.error(target)) > 0.9

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.csv"))
 # Files whose fault is no single row's.
 WITHOUT_ROW = {"empty.csv", "header_only.csv", "two_states.csv", "latin_one.csv"}
 # Files whose fault is no single column's.
-WITHOUT_COLUMN = {"empty.csv", "header_only.csv", "latin_one.csv", "semicolons.csv"}
+WITHOUT_COLUMN = {"empty.csv", "header_only.csv", "latin_one.csv"}
 
 
 def test_there_are_at_least_twenty_malformed_files() -> None:
@@ -99,13 +100,13 @@ def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
     lines: list[str] = []
     generate_from_table(table(tmp_path / "t.csv"), ["temperature"], [(320.0,), (500.0,)], out, lines.append)
     text = out.read_text().splitlines()
-    assert text[0].startswith("temperature [K],strain,stress [Pa]")
+    assert text[0].startswith("temperature [degC],strain [%],stress [ksi],standard_error [ksi]")
     assert {row.split(",")[0] for row in text[1:]} == {"320", "500"}
     first = text[1].split(",")
     assert float(first[1]) == 0.0
     assert float(first[2]) == 0.0
     beside = json.loads((tmp_path / "generated.provenance.json").read_text())
-    assert (beside["table"], beside["coordinate"], beside["unit"]) == ("t.csv", "temperature", "K")
+    assert (beside["table"], beside["coordinate"], beside["unit"]) == ("t.csv", "temperature", "degC")
     assert [entry["value"] for entry in beside["generated"]] == [320.0, 500.0]
     # Everything that was said while the curves were made, but for the closing line, stands there too.
     assert beside["said"] == lines[:-1]
@@ -164,4 +165,108 @@ def test_the_user_says_whether_a_curve_hardens(tmp_path: Path, capsys) -> None:
         stress = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=2)
         ends[option] = stress[-1] - stress[0]
     assert ends["--hardening"] >= 0.0
-    assert ends["--no-hardening"] < -40e6
+    assert ends["--no-hardening"] < -40.0
+
+
+def law(temperature: float, strain: np.ndarray) -> np.ndarray:
+    """Stress [MPa] of a metal that hardens by the root of the strain."""
+    return np.minimum(70e3 * strain, 300.0 + 400.0 * np.sqrt(strain) - 0.2 * (temperature - 293.0))
+
+
+TEMPERATURES = (293.0, 373.0, 473.0, 573.0)
+STRAINS = np.r_[0.0, np.geomspace(0.0005, 0.1, 40)]
+
+
+def export(
+    path: Path, head: str = "strain,stress [MPa],temperature [K]", separator: str = ",", encoding: str = "utf-8",
+    show: Callable[[float], str] = repr, points: Sequence[tuple[float, float, float]] = (),
+) -> Path:  # fmt: skip
+    """A table of four tests as an instrument exports it."""
+    points = points or [(e, s, t) for t in TEMPERATURES for e, s in zip(STRAINS, law(t, STRAINS), strict=True)]
+    rows = [separator.join(show(float(number)) for number in point) for point in points]
+    path.write_bytes("\n".join([head, *rows, ""]).encode(encoding))
+    return path
+
+
+def comma(number: float) -> str:
+    return f"{number:.6f}".replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        ({}, None),
+        ({"encoding": "utf-8-sig"}, None),
+        ({"head": "strain;stress [MPa];temperature [K]", "separator": ";", "show": comma}, "decimal commas"),
+        ({"head": "strain\tstress [MPa]\ttemperature [K]", "separator": "\t"}, "separated by tabs"),
+        ({"head": "strain,stress,temperature\n-,MPa,K"}, "row 2 holds the units"),
+        ({"head": "Strain (-),Stress (MPa),Temperature (K)"}, None),
+        ({"head": "strain,stress [N/mm²],temperature [K]", "encoding": "latin-1"}, "Latin-1"),
+    ],
+)
+def test_exports_of_instruments(tmp_path: Path, options, note) -> None:
+    curves = read_curves(export(tmp_path / "t.csv", **options))
+    assert [state.coordinates[0] for state in curves.states] == list(TEMPERATURES)
+    for state, temperature in zip(curves.states, TEMPERATURES, strict=True):
+        (test,) = state.tests
+        np.testing.assert_allclose(test.strain, STRAINS, atol=1e-6)
+        np.testing.assert_allclose(test.stress, 1e6 * law(temperature, STRAINS), rtol=1e-5, atol=1.0)
+    assert note is None or any(note in one for one in curves.notes)
+
+
+def test_decimal_commas_between_commas_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"row 2, column .*: 6 cells stand under 3 headings; where commas are decimal"):
+        read_curves(export(tmp_path / "t.csv", show=comma))
+    with pytest.raises(InputError, match=r"'293,000\.0' is not a number"):
+        read_curves(export(tmp_path / "t.csv", show=lambda number: f'"{1000 * number:,}"' if number > 100 else "0"))
+
+
+def test_unloading_is_left_out_and_not_sorted_through(tmp_path: Path) -> None:
+    points = []
+    for t in TEMPERATURES:
+        first = STRAINS[STRAINS <= 0.02]
+        top = law(t, first)[-1]
+        down = first[-1] - np.linspace(0.0, 0.9 * top / 70e3, 12)[1:]
+        up = down[::-1][1:]
+        branch = [(e, top - 70e3 * (first[-1] - e)) for e in (*down, *up)]
+        rest = STRAINS[STRAINS > 0.02]
+        both = [*zip(first, law(t, first), strict=True), *branch, *zip(rest, law(t, rest), strict=True)]
+        points += [(e, s, t) for e, s in both]
+    curves = read_curves(export(tmp_path / "t.csv", points=points))
+    for state, temperature in zip(curves.states, TEMPERATURES, strict=True):
+        np.testing.assert_array_equal(state.tests[0].strain, STRAINS)
+        np.testing.assert_allclose(state.tests[0].stress, 1e6 * law(temperature, STRAINS))
+    assert sum("21 points of unloading and reloading are left out" in note for note in curves.notes) == 4
+
+
+def test_noise_before_loading_and_strains_that_repeat(tmp_path: Path) -> None:
+    points = [(e, s, t) for t in TEMPERATURES for e, s in [(-2e-5, -0.5), *zip(STRAINS, law(t, STRAINS), strict=True)]]
+    curves = read_curves(export(tmp_path / "noise.csv", points=points))
+    assert len(curves.states[0].tests[0].strain) == len(STRAINS)
+    assert any("4 points before loading (row 2, 44, 86, 128) are left out" in note for note in curves.notes)
+    fine = np.linspace(0.0, 0.1, 300)
+    points = [(e, s, t) for t in TEMPERATURES for e, s in zip(fine.round(3), law(t, fine), strict=True)]
+    (test,) = read_curves(export(tmp_path / "steps.csv", points=points)).states[0].tests
+    assert len(test.strain) == 101
+    np.testing.assert_allclose(test.stress[3:], 1e6 * law(293.0, test.strain)[3:], rtol=0.1)
+
+
+def test_a_toe_is_said(tmp_path: Path) -> None:
+    toe = STRAINS + 0.002 * (1.0 - np.exp(-STRAINS / 0.001))
+    points = [(e, s, t) for t in TEMPERATURES for e, s in zip(toe, law(t, STRAINS), strict=True)]
+    assert any("starts with a toe" in note for note in read_curves(export(tmp_path / "t.csv", points=points)).notes)
+    assert not any("toe" in note for note in read_curves(export(tmp_path / "t.csv")).notes)
+
+
+@pytest.mark.parametrize(("asked", "value"), [("325", 325.0), ("598.15 K", 325.0), ("617 degF", 325.0)])
+def test_states_are_asked_in_the_units_of_the_table(tmp_path: Path, asked: str, value: float) -> None:
+    points = [(e, s, t - 273.15) for t in TEMPERATURES for e, s in zip(STRAINS, law(t, STRAINS), strict=True)]
+    path = export(tmp_path / "t.csv", "strain,stress [MPa],temperature [degC]", points=points)
+    generate_from_table(path, ["temperature"], [asked], tmp_path / "o.csv", lambda line: None)
+    header, *rows = (tmp_path / "o.csv").read_text().splitlines()
+    assert header == "temperature [degC],strain,stress [MPa],standard_error [MPa],scatter [MPa],trusted"
+    numbers = np.array([row.split(",")[:3] for row in rows], dtype=float)
+    assert set(numbers[:, 0]) == {value}
+    np.testing.assert_allclose(numbers[1:, 2], law(value + 273.15, numbers[1:, 1]), rtol=0.02)
+    with pytest.raises(InputError, match="--at 3 MPa: '3 MPa': MPa is no unit of what is in degC"):
+        generate_from_table(path, ["temperature"], ["3 MPa"], tmp_path / "o.csv", lambda line: None)

@@ -57,7 +57,7 @@ def test_inp_takes_its_results_from_beside(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "match"),
     [
-        (" -3\n    3C", "    3C", "lacks its 3 values"),
+        (" -3\n    3C", "    3C", "does not begin with -1"),
         (f"{12:10d}\n -3", f"{13:10d}\n -3", "names node 13"),
         (f"{3:5d}{0:5d}{1:5d}", f"{77:5d}{0:5d}{1:5d}", "type 77"),
         (value(100.0), "     1.0E+zz", "is no number|is damaged"),

@@ -213,7 +213,7 @@ def test_legacy_vtk_that_declares_too_much(tmp_path):
     (tmp_path / "a.vtk").write_text(
         "# vtk DataFile Version 3.0\nx\nASCII\nDATASET UNSTRUCTURED_GRID\nPOINTS 999999999999 float\n0 0 0\n"
     )
-    with pytest.raises(InputError, match="GiB"):
+    with pytest.raises(InputError, match="not all there"):
         read(tmp_path / "a.vtk")
 
 

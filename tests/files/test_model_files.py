@@ -1,7 +1,6 @@
 """Model files: one file, the generator's own digits, and one line where something is wrong with it."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from cmgai_fem.calibration.candidates import Search
-from cmgai_fem.calibration.estimate import Estimate
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import read_states
@@ -68,7 +66,7 @@ def of_solution(problem, method, points, **options):
     places = np.array(points, dtype=float)
     reaching = problem.with_reach(*places)
     solutions = {method: Superposition((solve(reaching, method, **options),), (1.0,))}
-    return Generator(reaching, places, inside_hull(problem.states.values, places[0]), None, None, solutions)
+    return Generator(reaching, places, inside_hull(problem.states.values, places[0]), None, solutions)
 
 
 @pytest.mark.parametrize("method", ["fem", "pinn"])
@@ -79,7 +77,9 @@ def test_a_superposition_of_one_coordinate(tmp_path, method, targets):
     made = generate(states, targets, methods=(method,), search=search, bounds=Admissible(-3e6, False))
     generator = made.generators[0]
     model = kept(generator, tmp_path / "m.safetensors", targets)
-    np.testing.assert_array_equal(model.spread, made.error(targets[0]))
+    for target in targets:
+        np.testing.assert_array_equal(model.error(target), made.error(target))
+        assert model.trust(target) == made.trust(target)
     assert model.facts["transport"] == str(generator.calibration)
     assert [file.name for file in (tmp_path).iterdir() if file.stem == "m"] == ["m.safetensors"]
     with pytest.raises(InputError, match="outside what this model answers"):
@@ -94,7 +94,8 @@ def test_weights_that_vary_over_the_body_and_mass(tmp_path):
     states = read_states(pulses, field="u", values=values, points=x[:, None])
     made = generate(states, 0.6, search=Search(mass_axes=((0,),)), bounds=Admissible(0.0))
     chosen = made.generators[0].calibration
-    assert chosen.local is not None and any(member.mass_axes for member in chosen.members)
+    assert chosen.local
+    assert any(member.mass_axes for member in chosen.members)
     kept(made.generators[0], tmp_path / "m.safetensors", [0.1, 0.6])
 
 
@@ -154,7 +155,8 @@ def test_cells_and_two_states(tmp_path):
     files = write_states(tmp_path, values=(100.0, 700.0), location="cell")
     states = read_states(files, field="stress", values_from=PATTERN)
     model = kept(generate(states, 325.0).generators[0], tmp_path / "m.safetensors", [325.0])
-    assert model.spread is None
+    assert model.error(325.0) is None
+    assert model.trust(325.0).word == "not trusted"
     assert model.states.labels.count == states.template.grid.n_cells
     assert len(repr(model)) < 300
 
@@ -183,11 +185,8 @@ def model(tmp_path):
     """A small model, and its parts to change."""
     states = read_states(write_states(tmp_path, values=VALUES[:3]), field="stress", values_from=PATTERN)
     path, problem = tmp_path / "model.safetensors", Problem(states, force=Least(1))
-    save_model(path, replace(of_solution(problem, "fem", [[200.0]]), estimate=Estimate(np.array([250.0]), ERRORS)))
+    save_model(path, of_solution(problem, "fem", [[200.0]]))
     return path
-
-
-ERRORS = np.ones((1, 45, 6))
 
 
 def rewritten(path, facts=None, arrays=None, header=None):
@@ -233,20 +232,20 @@ def test_damaged_files(model):
 def test_foreign_files_and_other_versions(model, tmp_path):
     save_file({"a": np.zeros(3)}, tmp_path / "other.safetensors")
     refused(tmp_path / "other.safetensors", "is no cmgai-fem model")
-    refused(rewritten(model, header={"version": "99"}), "version 99, this program reads version 2")
+    refused(rewritten(model, header={"version": "99"}), "version 99, this program reads version 3")
 
 
 @pytest.mark.parametrize(
     ("change", "match"),
     [
         ({"arrays": {"shares": np.array([np.nan])}}, "shares holds numbers that are not finite"),
-        ({"arrays": {"spread": np.full((45, 6), np.inf)}}, "spread holds numbers that are not finite"),
         ({"arrays": {"states/known": np.full((3, 45, 6), np.nan)}}, "states/known holds numbers that are not finite"),
         ({"arrays": {"states/known": np.full((3, 45, 6), 1e308)}}, "no finite range"),
         ({"arrays": {"states/known": np.zeros((3, 4, 6))}}, "damaged model"),
         ({"arrays": {"states/values": np.array([[1.0], [1.0], [2.0]])}}, "two states have"),
         ({"arrays": {"shares": np.ones(3)}}, "weights for 1 members"),
         ({"arrays": {"mesh/points": np.full((45, 3), np.nan)}}, "not finite"),
+        ({"facts": {'"blend": null': '"blend": {"rows": [99], "taken": 0.0, "scale": 1.0}'}}, "weights for 1 members"),
         ({"facts": {'"order": 1': '"order": 99'}}, "order 99 needs"),
         ({"facts": {'"origin": 0.0': '"origin": NaN'}}, "NaN is no finite number"),
         ({"facts": {'"origin": 0.0': '"origin": 1e999'}}, "1e999 is no finite number"),
@@ -263,7 +262,7 @@ def test_contents_that_make_no_sense(model, change, match):
 def test_the_header_says_what_the_model_is(model):
     with safe_open(model, framework="numpy") as stored:
         header = stored.metadata()
-    assert (header["format"], header["version"]) == ("cmgai-fem model", "2")
+    assert (header["format"], header["version"]) == ("cmgai-fem model", "3")
     facts = json.loads(header["facts"])
     assert facts["field"] == "stress"
     assert [name.startswith("run_T=") for name in facts["files"]] == [True] * 3

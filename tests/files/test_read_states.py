@@ -81,10 +81,14 @@ def test_what_cannot_be_read(change, match):
         read_states(grids, **{"field": "stress"} | change)
 
 
-def test_a_collection_of_grids_is_not_one():
-    blocks = pyvista.MultiBlock([block(), block()])
-    with pytest.raises(InputError, match="not one mesh"):
-        read_states([blocks, blocks], field="u", values=[0.0, 1.0])
+def test_blocks_are_one_body():
+    left, right = block(), block().translate((2.0, 0.0, 0.0))
+    for part in (left, right):
+        part["u"] = np.asarray(part.points)[:, 0]
+    blocks = pyvista.MultiBlock([left, None, right])
+    states = read_states([blocks, blocks], field="u", values=[0.0, 1.0])
+    np.testing.assert_array_equal(states.field("u").values[1, :, 0], states.labels.points[:, 0])
+    assert states.labels.points[:, 0].max() == 4.0
 
 
 def test_volumes_of_the_labels_may_be_told_by_a_field(tmp_path):

@@ -1,0 +1,156 @@
+"""What left-out states say of a member: its errors in units of their own variance.
+
+Leaving a state out bridges twice the gap, an end state is an extrapolation, a target half a range out is another: the
+raw errors are not of one kind. Divided by the deviation that the member's own Gaussian process gives them they are, and
+the density of all of them, each judged by the others, says how well the member holds. An error must be seen by two
+independent numbers at least: the highest order has one, a divided difference that symmetry makes zero.
+
+Source: G. Wahba, Spline Models for Observational Data (1990), chapter 4 (left-out errors in closed form); S. Geisser,
+W. F. Eddy, JASA 74 (1979) 153-160 (predictive density of what is left out).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import lgamma
+
+import numpy as np
+
+from cmgai_fem.calibration.members import Member
+from cmgai_fem.states.labels import Array, BoolArray
+
+# Of the known range: rounding of the data, below which no error is told from another.
+ROUNDING = 1e-13
+# Labels that tell how many of them are independent.
+SAMPLE = 20_000
+# Second differences below this share of a label's range are rounding: its states lie on one line.
+STRAIGHT = 1e-10
+
+
+@dataclass(frozen=True)
+class Data:
+    """Known values.
+
+    Args:
+        places: (K, m) values of the coordinates.
+        values: (K, L) of labels and components in a row.
+        shares: (L,) share of each in a mean, adding up to one.
+    """
+
+    places: Array
+    values: Array
+    shares: Array
+
+    @cached_property
+    def range(self) -> float:
+        """Known range; 1 where nothing varies."""
+        return float(np.ptp(self.values)) or 1.0
+
+    @cached_property
+    def factor(self) -> Array:
+        """(K, r) matrix, r <= K, whose Gram matrix is that of the values: it stands for all labels in every mean."""
+        scaled = self.values * np.sqrt(self.shares)
+        if scaled.shape[1] <= len(scaled):
+            return scaled
+        return np.asarray(np.linalg.qr(scaled.T, mode="r")).T
+
+    @cached_property
+    def sizes(self) -> Array:
+        """(L,) squared range of each label."""
+        return np.ptp(self.values, axis=0) ** 2
+
+    def independent(self, precision: Array) -> float:
+        """Participation ratio of the labels' left-out errors, each label's in its own size: how many tell apart."""
+        step = max(1, self.values.shape[1] // SAMPLE)
+        errors = precision @ self.values[:, ::step] / np.sqrt(np.diag(precision))[:, None]
+        squares = errors**2
+        shares = self.shares[::step] / self.shares[::step].sum()
+        own = squares.mean(axis=0) + 1e-4 * float(squares.mean(axis=0) @ shares) + np.finfo(float).tiny
+        scaled = errors * np.sqrt(shares / own)
+        gram = scaled @ scaled.T
+        return float(np.trace(gram) ** 2 / max(np.sum(gram**2), np.finfo(float).tiny))
+
+    @cached_property
+    def straight(self) -> BoolArray:
+        """(K - 1, L) gaps that lie in a run of four states on one line, or of three at an end; of one coordinate.
+
+        Not three in the middle alone: an odd function has them by symmetry.
+        """
+        places, values = self.places[:, 0], self.values
+        found = np.zeros((len(places) - 1, values.shape[1]), dtype=bool)
+        if len(places) < 4:
+            return found
+        before, after = np.diff(places)[:-1, None], np.diff(places)[1:, None]
+        bent = values[1:-1] - (values[:-2] * after + values[2:] * before) / (before + after)
+        # A label that never moves needs no line: every member keeps it.
+        flat = (np.abs(bent) <= STRAIGHT * np.ptp(values, axis=0)) & (self.sizes > 0.0)
+        run = np.zeros_like(flat)
+        run[:-1] |= flat[:-1] & flat[1:]
+        run[1:] |= flat[1:] & flat[:-1]
+        run[0] |= flat[0]
+        run[-1] |= flat[-1]
+        found[:-1] |= run
+        found[1:] |= run
+        return found
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the left-out states say of a member.
+
+    Args:
+        member: the member.
+        squares: (K,) pooled squared left-out error of each state, in units of its own variance.
+        pooled: sigma^2.
+        energy: pooled energy.
+        noise: variance of the noise in the states if it were the cause of all left-out error.
+        score: log density of the left-out states.
+    """
+
+    member: Member
+    squares: Array
+    pooled: float
+    energy: float
+    noise: float
+    score: float
+
+    def roughness(self, data: Data) -> Array:
+        """(L,) variance of each label against the pooled one: its own energy, and that of its range counted twice."""
+        freedom, prior = self.member.freedom, 2.0
+        floor = freedom * (ROUNDING * data.range) ** 2 * float(np.mean(np.diag(self.member.precision)))
+        own = np.einsum("kl,kl->l", data.values, self.member.precision @ data.values)
+        own = np.maximum(own, 0.0) + floor
+        mean = max(float(data.shares @ own), np.finfo(float).tiny)
+        size = max(float(data.shares @ data.sizes), np.finfo(float).tiny)
+        return (freedom * own / mean + prior * data.sizes / size) / (freedom + prior)
+
+
+def weigh(member: Member, data: Data) -> Evidence:
+    """The evidence for a member with at least one number to tell by (`freedom` >= 1)."""
+    form, freedom, factor, told = member.precision, member.freedom, data.factor, member.told
+    blows = form @ factor
+    diagonal = np.where(told, np.diag(form), 1.0)
+    floor = (ROUNDING * data.range) ** 2 * float(np.diag(form).mean())
+    energy = max(float(np.sum(factor * blows)), 0.0) + floor * freedom
+    sums = np.sum(blows**2, axis=1)
+    squares = sums / diagonal + floor
+    squares[~told] = squares[told].mean()
+    pooled = max(energy / freedom, float(squares.mean()))
+    lift = np.mean(np.sum(form[told] ** 2, axis=1) / diagonal[told] ** 2)
+    noise = float(np.mean(sums[told] / diagonal[told] ** 2) / max(lift, np.finfo(float).tiny))
+    score = _score(squares[told], diagonal[told], energy, freedom, floor)
+    return Evidence(member, squares, pooled, energy, noise, score)
+
+
+def _score(squares: Array, diagonal: Array, energy: float, freedom: int, floor: float) -> float:
+    """Log density of the left-out states: Student's, sigma integrated out, each judged by the energy of the others."""
+    if freedom < 2:
+        variance = energy / freedom
+        return -0.5 * float(np.sum(np.log(2.0 * np.pi * variance / diagonal) + squares / variance)) - len(diagonal)
+    others = freedom - 1
+    spread = np.maximum(energy - squares, floor * others) / others
+    terms = (
+        lgamma(0.5 * (others + 1)) - lgamma(0.5 * others)
+        - 0.5 * np.log(others * np.pi * spread / diagonal)
+        - 0.5 * (others + 1) * np.log1p(squares / (others * spread))
+    )  # fmt: skip
+    return float(np.sum(terms))

@@ -1,0 +1,76 @@
+"""How far a generated state is to be trusted: a word, and why."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.states.labels import Array
+
+TRUSTED, CARE, NOT = "trusted", "with care", "not trusted"
+# Estimated error, of the known range, from which a state is taken with care, and from which it is not trusted.
+CAREFUL, USELESS = 0.05, 0.15
+# States that an estimate needs, along one coordinate and over several.
+ENOUGH, ENOUGH_OF_SEVERAL = 4, 8
+# Known ranges beyond the known states at which nothing is trusted.
+FARTHEST = 1.0
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A word and the reason for it.
+
+    Args:
+        word: "trusted", "with care" or "not trusted".
+        reason: a sentence without its full stop.
+    """
+
+    word: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}"
+
+
+def judge(known: Array, point: Array, size: float | None, suspects: int = 0) -> Trust:
+    """The word for a generated state.
+
+    Args:
+        known: (K, m) values of the known states.
+        point: (m,) the state.
+        size: root mean square of its estimated error, relative to the known range; None where there is no estimate.
+        suspects: known states that do not fit the others.
+    """
+    count, dimension = known.shape
+    states = f"{NUMBERS[count] if count < len(NUMBERS) else count} states"
+    if np.any(np.all(known == point, axis=1)):
+        return Trust(TRUSTED, "a known state")
+    beyond = distance_beyond(known, point)
+    place = f"{100.0 * beyond:.3g} % of the range beyond" if beyond > 0.0 else "between the known states"
+    if size is None:
+        return Trust(NOT, f"{states}: none can be left out, nothing was tested")
+    told = f"error estimate {100.0 * size:.2g} % of the known range"
+    if count < (ENOUGH if dimension == 1 else ENOUGH_OF_SEVERAL):
+        if beyond > 0.0:
+            return Trust(NOT, f"{states}, {place}: nothing was tested that far")
+        return Trust(NOT if size >= CAREFUL else CARE, f"{states}: the error estimate rests on one or two numbers")
+    if beyond > FARTHEST:
+        return Trust(NOT, f"{place}: nothing was tested that far")
+    if size >= USELESS:
+        return Trust(NOT, f"{place}, {told}")
+    if suspects:
+        return Trust(CARE, f"{place}, {told}, and a known state does not fit the others")
+    return Trust(CARE if size >= CAREFUL else TRUSTED, f"{place}, {told}")
+
+
+def distance_beyond(known: Array, point: Array) -> float:
+    """How far a state lies outside the known ones, in known ranges; over several coordinates the largest."""
+    if inside_hull(known, point):
+        return 0.0
+    low, high = known.min(axis=0), known.max(axis=0)
+    each = np.maximum(np.maximum(low - point, point - high), 0.0) / (high - low)
+    if each.max() > 0.0:
+        return float(each.max())
+    # Within the box of the states but beyond their hull: as far as the nearest state is.
+    return float(np.min(np.linalg.norm((known - point) / (high - low), axis=1)))
