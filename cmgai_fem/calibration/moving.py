@@ -2,9 +2,9 @@
 
 Stiffness and order are chosen by *composed* left-out states: a known state is hidden from the motion but not from the
 maps, since a map over twice the distance may find another motion. Label by label is the stiff limit and stands for
-itself: only a moving choice that beats its left-out error is taken. The two are then superposed by their left-out
-errors, where label by label gets at most the part of the change that the maps leave: a composed state is bridged over
-twice the distance like any left-out one, and along a curved path that flatters what does not follow it.
+itself: only a moving choice that clearly beats its left-out error is taken. The two are then superposed by their
+left-out errors, where label by label gets at most the part of the change that the maps leave: a composed state is
+bridged over twice the distance like any left-out one, and along a curved path that flatters what does not follow it.
 
 The rule is our choice; the figures behind it are in the studies.
 """
@@ -21,6 +21,7 @@ from cmgai_fem.calibration.estimate import estimate_errors
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
 from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.stacking import LEAST_WEIGHT, superpose
+from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import STARTING_STIFFNESS, LabelMap, Register, register_softer, second_attempt
@@ -36,6 +37,9 @@ FIRST, SOFTER, STIFFER = 1.0, (0.3, 0.1), 3.0
 TIE = 1.05
 # Where a first attempt errs by so many times what label by label does, nothing is tried a second time.
 HOPELESS = 2.0
+# Part of the left-out error of label by label below which moving labels are taken: composed states have been seen by
+# the maps; and beyond the known states one left-out end alone is the judge.
+BETWEEN, BEYOND = 0.9, 0.5
 FEWEST_STATES = 4
 # Left-out error, relative to the known range, below which nothing moves that label by label does not follow.
 SMOOTH = 1e-3
@@ -166,12 +170,14 @@ def let_labels_move(
     if not _may_move(problem, calibration):
         return calibration
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
+    inside = inside_hull(problem.states.values, points[0])
+    limit = calibration.error * (BETWEEN if inside else BEYOND)
     try:
-        choice = _search(trials, maps, points, calibration.error)
+        choice = _search(trials, maps, points, limit)
     except (ConvergenceError, InputError) as error:
         report(f"{problem.field}: carried label by label: {error}")
         return calibration
-    if choice.error >= calibration.error:
+    if choice.error >= limit:
         report(
             f"{problem.field}: labels do not move (left-out error {100 * choice.error:.3g} % where they do, stiffness "
             f"{choice.carrier.stiffness:g}, {100 * calibration.error:.3g} % where they do not)"
