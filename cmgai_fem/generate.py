@@ -20,7 +20,7 @@ from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
 from cmgai_fem.calibration.moved import Moved
-from cmgai_fem.calibration.moving import MovingCalibration, let_labels_move
+from cmgai_fem.calibration.moving import LabelMaps, MovingCalibration, let_labels_move
 from cmgai_fem.calibration.suspects import Suspect, find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.calibration.trust import Trust, judge
@@ -296,8 +296,10 @@ def generate(
             f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
         )
     solvers = {method: networks.solver(method) for method in methods}
+    maps = LabelMaps(problem.states)
     generators = tuple(
-        make_generator(problem, np.array(group), solvers, search, report) for group in sides(states, list(points))
+        make_generator(problem, np.array(group), solvers, search, report, maps=maps)
+        for group in sides(states, list(points))
     )
     suspects = find_suspects(data_of(problem))
     return Generated(states, name, points, generators, compete(problem, points, rivals), suspects)
@@ -324,6 +326,7 @@ def make_generator(
     search: Search,
     report: Report = silent,
     local: bool = True,
+    maps: LabelMaps | None = None,
 ) -> Generator:
     """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them.
 
@@ -334,6 +337,7 @@ def make_generator(
         search: what may be chosen beside the order of the force.
         report: takes lines of progress.
         local: let the weights of the superposition vary over the body.
+        maps: label maps of the known states, where another side shares them.
     """
     states = problem.states
     inside = bool(inside_hull(states.values, points[0]))
@@ -346,7 +350,8 @@ def make_generator(
         return Generator(problem, points, inside, None, made)
     calibration = calibrate(problem, points, search=search, local=local)
     if search.moving:
-        calibration = let_labels_move(problem, points, calibration, search, local, report)
+        maps = maps or LabelMaps(states.only(problem.field))
+        calibration = let_labels_move(problem, points, calibration, search, maps, local, report)
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
     solutions: dict[str, Answer] = {}
     seconds: dict[str, float] = {}

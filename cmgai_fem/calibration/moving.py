@@ -2,15 +2,16 @@
 
 Stiffness and order are chosen by *composed* left-out states: a known state is hidden from the motion but not from the
 maps, since a map over twice the distance may find another motion. Label by label is the stiff limit and stands for
-itself: only a moving choice that beats its left-out error is taken. The two are then superposed by their left-out
-errors, where label by label gets at most the part of the change that the maps leave: a composed state is bridged over
-twice the distance like any left-out one, and along a curved path that flatters what does not follow it.
+itself: only a moving choice that clearly beats its left-out error is taken. The two are then superposed by their
+left-out errors, where label by label gets at most the part of the change that the maps leave: a composed state is
+bridged over twice the distance like any left-out one, and along a curved path that flatters what does not follow it.
 
 The rule is our choice; the figures behind it are in the studies.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -19,19 +20,26 @@ from cmgai_fem.calibration.candidates import Candidate, Search
 from cmgai_fem.calibration.estimate import estimate_errors
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
 from cmgai_fem.calibration.moved import Mixing, Moved
-from cmgai_fem.calibration.stacking import superpose
+from cmgai_fem.calibration.stacking import LEAST_WEIGHT, superpose
+from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
-from cmgai_fem.features.label_map import STARTING_STIFFNESS, LabelMap, Register, register_softer, register_stiff
+from cmgai_fem.features.label_map import STARTING_STIFFNESS, LabelMap, Register, register_softer, second_attempt
 from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.states import States
 from cmgai_fem.transport.problem import Problem
 
 # Where the search begins, where it goes while that helps, and where it goes else.
 FIRST, SOFTER, STIFFER = 1.0, (0.3, 0.1), 3.0
 # Of left-out errors that differ by less than this, that of the softest body counts: its maps leave the least.
 TIE = 1.05
+# Where a first attempt errs by so many times what label by label does, nothing is tried a second time.
+HOPELESS = 2.0
+# Part of the left-out error of label by label below which moving labels are taken: composed states have been seen by
+# the maps; and beyond the known states one left-out end alone is the judge.
+BETWEEN, BEYOND = 0.9, 0.5
 FEWEST_STATES = 4
 # Left-out error, relative to the known range, below which nothing moves that label by label does not follow.
 SMOOTH = 1e-3
@@ -85,11 +93,64 @@ class MovingChoice:
     error: float
 
 
+class LabelMaps:
+    """The label maps of one field's known states: each stiffness is sought once, whichever side of the states asks.
+
+    Args:
+        states: the known states of one field.
+    """
+
+    def __init__(self, states: States) -> None:
+        self.states = states
+        self._from_rest: dict[float, MovingLabels] = {}
+        self._found: dict[float, MovingLabels] = {}
+
+    @cached_property
+    def body(self) -> LabelBody:
+        """The body of the labels.
+
+        Raises:
+            InputError: they have none.
+        """
+        return LabelBody.of(self.states.labels)
+
+    def from_rest(self, stiffness: float) -> MovingLabels:
+        """The states on the labels of a first attempt at a stiffness."""
+        if stiffness not in self._from_rest:
+            self._from_rest[stiffness] = self._carrier([self._register(pair, stiffness) for pair in self._pairs])
+        return self._from_rest[stiffness]
+
+    def carrier(self, stiffness: float) -> MovingLabels:
+        """The states on the labels of the best attempt at a stiffness; soft bodies are reached from stiffer ones."""
+        if stiffness not in self._found:
+            if stiffness < STARTING_STIFFNESS:
+                stiffer = self.carrier(STARTING_STIFFNESS).maps
+                maps = [register_softer(self._register, pair, stiffness, stiffer[pair]) for pair in self._pairs]
+            else:
+                first = self.from_rest(stiffness).maps
+                maps = [second_attempt(self._register, pair, first[pair]) for pair in self._pairs]
+            self._found[stiffness] = self._carrier(maps)
+        return self._found[stiffness]
+
+    @property
+    def _pairs(self) -> range:
+        return range(len(self.states) - 1)
+
+    @cached_property
+    def _register(self) -> Register:
+        (field,) = self.states.fields.values()
+        return Solver().registration(self.body, field.values)
+
+    def _carrier(self, maps: Sequence[LabelMap]) -> MovingLabels:
+        return MovingLabels(self.states, self.body, tuple(maps))
+
+
 def let_labels_move(
     problem: Problem,
     points: Array,
     calibration: Calibration,
     search: Search,
+    maps: LabelMaps,
     local: bool = True,
     report: Callable[[str], None] = lambda line: None,
 ) -> Calibration:
@@ -100,6 +161,7 @@ def let_labels_move(
         points: (T, 1) targets.
         calibration: what was chosen label by label.
         search: what may be chosen.
+        maps: of the known states.
         local: let the weights vary over the body.
         report: takes lines of progress.
 
@@ -108,14 +170,15 @@ def let_labels_move(
     """
     if not _may_move(problem, calibration):
         return calibration
-    try:
-        body = LabelBody.of(problem.states.labels)
-    except InputError:
-        # Curves in space and fields at cells have no place to move over.
-        return calibration
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
-    choice = _search(trials, body, points, calibration.error)
-    if choice.error >= calibration.error:
+    inside = inside_hull(problem.states.values, points[0])
+    limit = calibration.error * (BETWEEN if inside else BEYOND)
+    try:
+        choice = _search(trials, maps, points, limit)
+    except (ConvergenceError, InputError) as error:
+        report(f"{problem.field}: carried label by label: {error}")
+        return calibration
+    if choice.error >= limit:
         report(
             f"{problem.field}: labels do not move (left-out error {100 * choice.error:.3g} % where they do, stiffness "
             f"{choice.carrier.stiffness:g}, {100 * calibration.error:.3g} % where they do not)"
@@ -192,45 +255,31 @@ class Composed:
         return self.problem.admissible.bounds
 
 
-def _search(trials: Composed, body: LabelBody, points: Array, limit: float) -> MovingChoice:
+def _search(trials: Composed, maps: LabelMaps, points: Array, limit: float) -> MovingChoice:
     """Go from the first stiffness to where the error is least; stop where label by label, `limit`, is not beaten."""
-    problem = trials.problem
-    register = Solver().registration(body, problem.known.values)
-    states = problem.states.only(problem.field)
-    pairs = range(len(states) - 1)
 
-    def tried(maps: Sequence[LabelMap]) -> MovingChoice:
-        return trials.best(MovingLabels(states, body, tuple(maps)), trials.orders)
+    def tried(carrier: MovingLabels) -> MovingChoice:
+        return trials.best(carrier, trials.orders)
 
-    best = tried([register_stiff(register, pair, FIRST) for pair in pairs])
+    best = tried(maps.from_rest(FIRST))
+    if best.error > HOPELESS * limit:
+        return best
+    best = tried(maps.carrier(FIRST))
     if best.error < limit:
         found = [best]
-        for choice in _softer(register, pairs, tried):
-            found.append(choice)
-            if choice.error > TIE * min(map(_error, found)):
+        for stiffness in SOFTER:
+            found.append(tried(maps.carrier(stiffness)))
+            if found[-1].error > TIE * min(map(_error, found)):
                 break
         least = min(map(_error, found))
         best = [choice for choice in found if choice.error <= TIE * least][-1]
     if best.carrier.stiffness == FIRST:
-        best = min(best, tried([register_stiff(register, pair, STIFFER) for pair in pairs]), key=_error)
+        best = min(best, tried(maps.carrier(STIFFER)), key=_error)
     if best.error >= limit:
         return best
-    lowest = min(float(points.min()), float(states.values.min())) - problem.origin
+    lowest = min(float(points.min()), float(trials.problem.states.values.min())) - trials.problem.origin
     best = min(best, trials.best(best.carrier, trials.variants(best.candidate, lowest)), key=_error)
     return _reaching(trials, best, points)
-
-
-def _softer(
-    register: Register, pairs: range, tried: Callable[[Sequence[LabelMap]], MovingChoice]
-) -> Iterator[MovingChoice]:
-    """Ever softer bodies: the first from rest, the others continued from it."""
-    maps: list[LabelMap] = []
-    for stiffness in SOFTER:
-        if stiffness >= STARTING_STIFFNESS:
-            maps = [register_stiff(register, pair, stiffness) for pair in pairs]
-        else:
-            maps = [register_softer(register, pair, stiffness, maps[pair]) for pair in pairs]
-        yield tried(maps)
 
 
 def _error(choice: MovingChoice) -> float:
@@ -239,17 +288,23 @@ def _error(choice: MovingChoice) -> float:
 
 def _reaching(trials: Composed, best: MovingChoice, points: Array) -> MovingChoice:
     """The choice, or with the same maps the best of another order, that folds at no target."""
+    if _reaches(trials.problem, best, points):
+        return best
     others = sorted((trials.best(best.carrier, [motion]) for motion in trials.orders), key=_error)
-    solve = Solver()
-    for choice in (best, *others):
-        solution = solve(replace(choice.candidate.apply(trials.problem), transform=choice.carrier))
-        try:
-            for point in points:
-                solution.at(point)
-        except ConvergenceError:
-            continue
-        return choice
+    for choice in others:
+        if _reaches(trials.problem, choice, points):
+            return choice
     return replace(best, error=np.inf)
+
+
+def _reaches(problem: Problem, choice: MovingChoice, points: Array) -> bool:
+    solution = Solver()(replace(choice.candidate.apply(problem), transform=choice.carrier))
+    try:
+        for point in points:
+            solution.at(point)
+    except ConvergenceError:
+        return False
+    return True
 
 
 def _mixed(
@@ -267,6 +322,8 @@ def _mixed(
     plain = np.minimum(plain, most)
     volumes = problem.states.labels.weights
     share = float(np.mean(plain) if plain.size == 1 else volumes @ plain / volumes.sum())
+    if share < LEAST_WEIGHT:
+        plain, share = np.zeros(1), 0.0
     mixed = (1.0 - plain)[:, None] * errors + plain[:, None] * by_label
     return MovingCalibration(
         (choice.candidate, *calibration.members),

@@ -77,7 +77,12 @@ class Register(Protocol):
 
 def register_stiff(register: Register, pair: int, stiffness: float) -> LabelMap:
     """The map of a stiffness of `STARTING_STIFFNESS` or more, from rest, with a second attempt where it is poor."""
-    found = register(pair, stiffness)
+    return second_attempt(register, pair, register(pair, stiffness))
+
+
+def second_attempt(register: Register, pair: int, found: LabelMap) -> LabelMap:
+    """The map itself, or where it is poor the better of it and one that comes from a stiffer, smoother problem."""
+    stiffness = found.stiffness
     if not found.poor or stiffness > SECOND_STIFFNESS:
         return found
     stiffer = register(pair, SECOND_STIFFNESS, ladder=WIDE_LADDER)

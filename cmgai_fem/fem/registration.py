@@ -151,6 +151,8 @@ class FemRegistration:
                 moved, length = self._search(pair, here, stiffness, direction, self._sum(gradient * direction))
                 if moved is not None:
                     break
+                # The forms still see the last trial.
+                self._move(here.places)
                 damping = max(30.0 * damping, FAILED_DAMPING)
             else:
                 return here, step
@@ -182,8 +184,7 @@ class FemRegistration:
 
     def _iterate(self, pair: SmoothedPair, places: Array, cells: IntArray | None, floor: float) -> Iterate | None:
         """The functional at a map; None where J is not above `floor` everywhere."""
-        self._displacement.x.array[: self._space.size] = (places - self.body.points[self._own]).ravel()
-        self._displacement.x.scatter_forward()
+        self._move(places)
         jacobian = self._least_jacobian()
         if not jacobian > floor:
             return None
@@ -195,6 +196,11 @@ class FemRegistration:
         misfit = self._sum(self.body.shares[self._own, None] * residual**2) / pair.change
         energy = float(self._comm.allreduce(fem.assemble_scalar(self._energy)))
         return Iterate(places, location.cells, residual, slopes, misfit, energy, jacobian)
+
+    def _move(self, places: Array) -> None:
+        """Let the forms see the labels at places (n, g)."""
+        self._displacement.x.array[: self._space.size] = (places - self.body.points[self._own]).ravel()
+        self._displacement.x.scatter_forward()
 
     def _least_jacobian(self) -> float:
         places = self.body.points.copy()

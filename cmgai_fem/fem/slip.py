@@ -20,7 +20,7 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import factor_with_mumps
 
 # Degrees of freedom in one, two and three dimensions up to which a factorisation is the faster.
-FACTORED = (20_000, 20_000, 6_000)
+FACTORED = (20_000, 20_000, 10_000)
 _numbers = count()
 
 

@@ -1,7 +1,5 @@
 """The study of fields that move: its cases, and the whole of it in quick mode."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -18,7 +16,7 @@ cases = study_module(FOLDER, "cases")
 @pytest.mark.parametrize("name", cases.CASES)
 def test_fields_change_and_are_finite(name: str) -> None:
     labels = cases.square(0.1) if name in cases.ON_A_SQUARE else cases.torus(0.1)
-    first, last = (cases.CASES[name](labels.points, s) for s in (0.25, 1.0))
+    first, last = (cases.CASES[name](labels.points, s) for s in (0.5, 1.0))
     assert np.all(np.isfinite(first))
     assert np.abs(last - first).max() > 0.5
 
@@ -41,5 +39,4 @@ def test_quick_study(tmp_path, monkeypatch) -> None:
     found, folder = run_study("moving-fields", Options(quick=True, overrides=('cases=["oblique_pulse"]',)), print)
     assert found.passed
     assert (folder / "oblique_pulse.png").stat().st_size > 1000
-    facts = json.loads((folder / "run.json").read_text())
-    assert facts["study"]["cell"] == 0.05
+    assert {row["case"] for row in found.rows} == {"oblique pulse"}

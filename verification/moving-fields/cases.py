@@ -91,8 +91,8 @@ def square(cell: float) -> Labels:
 
 
 def torus(cell: float) -> Labels:
-    """Triangles of the surface of a torus; as many to its length as to that of the square."""
-    return _meshed(lambda model: model.addTorus(0.0, 0.0, 0.0, RING, TUBE), 2.0 * (RING + TUBE) * cell, 3)
+    """Triangles of the surface of a torus; as many as of the square."""
+    return _meshed(lambda model: model.addTorus(0.0, 0.0, 0.0, RING, TUBE), 4.0 * cell, 3)
 
 
 def _meshed(build: Callable[[type], int], cell: float, dimension: int) -> Labels:
