@@ -121,11 +121,11 @@ class Generator:
 
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
-        return self.solution.error(value) if not isinstance(self.solution, Superposition) else None
+        return self.solution.error(value) if isinstance(self.solution, Blended | Moved) else None
 
     def size(self, value: ArrayLike) -> float | None:
         """Root mean square of `error` over the volume, relative to the known range."""
-        return self.solution.size(value) if not isinstance(self.solution, Superposition) else None
+        return self.solution.size(value) if isinstance(self.solution, Blended | Moved) else None
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""

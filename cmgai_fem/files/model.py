@@ -77,12 +77,12 @@ class Model:
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error at the state `value`; None where the known states leave none out."""
         point = self._point(value)
-        return self.solution.error(point) if not isinstance(self.solution, Superposition) else None
+        return self.solution.error(point) if isinstance(self.solution, Blended | Moved) else None
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
-        size = self.solution.size(point) if not isinstance(self.solution, Superposition) else None
+        size = self.solution.size(point) if isinstance(self.solution, Blended | Moved) else None
         return judge(self.states.values, point, size, len(find_suspects(data_of(self.problem))))
 
     def _point(self, value: ArrayLike) -> Array:
