@@ -102,6 +102,7 @@ def generate(
     model: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
+    force: bool = False,
     hardening: Annotated[bool | None, Parameter(negative="--no-hardening")] = None,
 ) -> int:
     """Generate a field, or a stress-strain curve, at states that were never solved.
@@ -164,6 +165,8 @@ def generate(
         Keep the solved generator in this .safetensors file.
     resume
         Keep files that an earlier, interrupted run of the same request finished.
+    force
+        Replace files that this program did not write; inputs are never replaced.
     hardening
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
     """
@@ -184,7 +187,7 @@ def generate(
 
         given = {"coordinate": coordinate, "hardening": hardening, "method": method != "fem", "sensors": sensors}
         refuse(of_states | of_runs | of_networks | given, "a model is solved already")
-        generate_from_model(single_file(inputs, "--model"), at or [], out, report=_say)
+        generate_from_model(single_file(inputs, "--model"), at or [], out, force=force, report=_say)
         return 0
     if method == "fem":
         refuse(of_networks, "finite elements have no networks; --method pinn has")
@@ -196,7 +199,7 @@ def generate(
         because = f"{table} is a table of stress-strain tests, which holds all that this would say"
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
         solver = Solver(method, networked)
-        generate_from_table(table, coordinate or ["state"], at or [], out, _say, hardening, solver)
+        generate_from_table(table, coordinate or ["state"], at or [], out, _say, hardening, solver, force=force)
         return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
@@ -208,17 +211,24 @@ def generate(
     networks = Networks(seed or 0, device or "cpu")
     if sensors is not None:
         refuse(of_runs, "sensors complete one state, which is generated anew")
-        complete_state(asked, points, out, sensors, method=method, networks=networks, report=_say)
+        complete_state(asked, points, out, sensors, method=method, networks=networks, force=force, report=_say)
         return 0
     generate_fields(
         asked, points, out, method=method, networks=networks, rivals=rivals, save_model=save_model, resume=resume,
-        report=_say,
+        force=force, report=_say,
     )  # fmt: skip
     return 0
 
 
 @app.command
-def compare(generated: Path, reference: Path, /, *, field: str) -> int:
+def compare(
+    generated: Path,
+    reference: Path,
+    /,
+    *,
+    field: str,
+    at: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+) -> int:
     """Measure a generated field against a reference, volume-weighted.
 
     Parameters
@@ -229,11 +239,13 @@ def compare(generated: Path, reference: Path, /, *, field: str) -> int:
         File with the reference field.
     field
         Name of the field in both.
+    at
+        Time of the states to compare, in files that hold several.
     """
     from cmgai_fem.commands.compare import compare as compare_files
     from cmgai_fem.commands.terminal import show_error
 
-    show_error(compare_files(generated, reference, field))
+    show_error(compare_files(generated, reference, field, at))
     return 0
 
 

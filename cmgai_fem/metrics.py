@@ -57,6 +57,9 @@ def field_error(generated: Array, reference: Array, weights: Array) -> FieldErro
     spread = float(np.ptp(reference))
     if spread == 0.0:
         raise InputError("the reference field is constant: it has no range, so no NRMSE; leave this field or state out")
+    # In units of a power of two, which changes no digit, squares stay within what a number holds.
+    unit = 2.0 ** np.floor(np.log2(max(np.abs(generated).max(), np.abs(reference).max())) - 1.0)
+    generated, reference, spread = generated / unit, reference / unit, spread / unit
     error = generated - reference
     rmse = np.sqrt(_volume_mean(error**2, weights))
     return FieldError(

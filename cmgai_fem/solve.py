@@ -8,7 +8,8 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.features.body import LabelBody
-from cmgai_fem.features.label_map import Register
+from cmgai_fem.features.label_map import STARTING_STIFFNESS, Register, register_softer, register_stiff
+from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.labels import Array, labels_on_points
@@ -78,7 +79,9 @@ class Solver:
         settings = self.options.get("settings")
         whole = settings is not None and settings.encoding != "spectral"
         soft = np.any(problem.softness > 0.0)
-        if self.method != "pinn" or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
+        # Labels that move share the weights by which places and values are carried.
+        units = self.method == "pinn" or (self.method == CHECK and isinstance(problem.transform, MovingLabels))
+        if not units or not isinstance(problem.force, Least) or not problem.law_free or soft or whole:
             return solve(problem, self.method, **self._suited(problem))
         start = time.perf_counter()
         key = (tuple(problem.nodes), problem.span, problem.force, problem.damping)
@@ -87,10 +90,28 @@ class Solver:
         return carried(problem, self._units[key], time.perf_counter() - start)
 
     def registration(self, body: LabelBody, values: Array) -> Register:
-        """What finds the maps of labels between known states (K, N, n): finite elements, whatever the method."""
+        """What finds the maps of labels between known states (K, N, n): finite elements, or the independent network."""
+        if self.method == CHECK:
+            from cmgai_fem.pinn.registration import NetworkRegistration
+
+            return NetworkRegistration(body, values, seed=self.options.get("seed", 0))
         from cmgai_fem.fem.registration import FemRegistration
 
         return FemRegistration(body, values)
+
+    def moving(self, carrier: MovingLabels) -> MovingLabels:
+        """Moving labels by the maps of this method; the independent network finds its own, of the same stiffness, where
+        the body is a box, and those of the finite elements are kept elsewhere."""
+        if self.method != CHECK or not carrier.body.is_box:
+            return carrier
+        (field,) = carrier.states.fields.values()
+        register = self.registration(carrier.body, field.values)
+        maps = []
+        for pair in range(len(carrier.maps)):
+            found = register_stiff(register, pair, max(carrier.stiffness, STARTING_STIFFNESS))
+            soft = carrier.stiffness < STARTING_STIFFNESS
+            maps.append(register_softer(register, pair, carrier.stiffness, found) if soft else found)
+        return replace(carrier, maps=tuple(maps))
 
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""
@@ -120,13 +141,19 @@ class UnitMotion:
         assert self.units.force is not None
         return self.units.force(s, derivative)[:, 0] * self.units.problem.scaling.scale
 
+    def residual(self, s: float, derivative: int = 0) -> Array:
+        """(K,) weights in what the balance of momentum lacks."""
+        assert self.units.residual is not None
+        return self.units.residual(s, derivative)[:, 0] * self.units.problem.scaling.scale
+
 
 def carried(problem: Problem, units: Solution, seconds: float) -> Solution:
     """The solution of a problem by the motion of its unit states."""
     motion, features = UnitMotion(units), problem.scaling.encode(problem.carried.values)
     force = CarriedPath(features, motion.force) if units.force is not None else None
+    residual = CarriedPath(features, motion.residual) if units.residual is not None else None
     path = CarriedPath(features, motion.along)
-    return Solution(problem, units.method, motion, path, force, seconds, units.history, units.info)
+    return Solution(problem, units.method, motion, path, force, seconds, units.history, units.info, residual)
 
 
 def unit_problem(problem: Problem) -> Problem:

@@ -76,7 +76,9 @@ class Member:
     def told(self) -> BoolArray:
         """(K,) whether the other states fix a motion without the state, so that it can be left out."""
         diagonal = np.diag(self.precision)
-        return np.asarray(diagonal > LEAST_SHARE * diagonal.mean())
+        # Along a line the others always do; states of many decades differ by more than rounding there.
+        least = LEAST_SHARE * diagonal.mean() if self.known.shape[1] > 1 else 0.0
+        return np.asarray(diagonal > least)
 
     @cached_property
     def left_out(self) -> Array:

@@ -72,7 +72,8 @@ class MovingCalibration(Calibration):
 
     def solve(self, problem: Problem, solve: Solve) -> Moved:  # type: ignore[override]
         """Solve `problem` on the moving labels and label by label, and mix."""
-        moved = solve(replace(self.members[0].apply(problem), transform=self.carrier))
+        carrier = solve.moving(self.carrier) if isinstance(solve, Solver) else self.carrier
+        moved = solve(replace(self.members[0].apply(problem), transform=carrier))
         return Moved(moved, self.plain.solve(problem, solve), self.mix)
 
 

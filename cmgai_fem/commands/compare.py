@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.components import aligned
 from cmgai_fem.files.file_states import same_labels
@@ -12,7 +14,7 @@ from cmgai_fem.files.trust import printable
 from cmgai_fem.metrics import FieldError, field_error
 
 
-def compare(generated: Path, reference: Path, field: str) -> FieldError:
+def compare(generated: Path, reference: Path, field: str, at: float | None = None) -> FieldError:
     """Error of a generated field against a reference, volume-weighted on the reference's mesh.
 
     Args:
@@ -20,11 +22,12 @@ def compare(generated: Path, reference: Path, field: str) -> FieldError:
         reference: file with the reference field; on another mesh of the same geometry the generated field is
             interpolated to it.
         field: name of the field in both.
+        at: time of the states to compare, in files that hold several.
 
     Raises:
         InputError: a file, the field or the geometry does not fit.
     """
-    made, truth = _only_snapshot(generated), _only_snapshot(reference)
+    made, truth = _only_snapshot(generated, at), _only_snapshot(reference, at)
     location = find_location(truth, field)
     values, expected = field_values(made, field, location), field_values(truth, field, location)
     if values.shape[1] != expected.shape[1]:
@@ -39,8 +42,17 @@ def compare(generated: Path, reference: Path, field: str) -> FieldError:
     return field_error(values, expected, labels_of(truth, location).weights)
 
 
-def _only_snapshot(path: Path) -> Snapshot:
+def _only_snapshot(path: Path, at: float | None) -> Snapshot:
     snapshots = read_snapshots(path)
-    if len(snapshots) > 1:
-        raise InputError(f"{printable(str(path))}: holds {len(snapshots)} states; compare needs files with one")
-    return snapshots[0]
+    if len(snapshots) == 1:
+        return snapshots[0]
+    name, times = printable(str(path)), [snapshot.time for snapshot in snapshots]
+    if at is None:
+        raise InputError(f"{name}: holds {len(snapshots)} states; say which to compare: --at TIME")
+    found = [
+        snapshot for snapshot in snapshots if snapshot.time is not None and np.isclose(snapshot.time, at, rtol=1e-9)
+    ]
+    if len(found) != 1:
+        known = ", ".join(f"{time:g}" for time in times[:8] if time is not None) + (", ..." if len(times) > 8 else "")
+        raise InputError(f"{name}: --at {at:g}: {len(found)} states have this time; there are: {known}")
+    return found[0]

@@ -16,6 +16,7 @@ from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.curve_table import QUANTITIES, read_curves
+from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.units import Unit, unit_of, value_in
 from cmgai_fem.machine import versions
 from cmgai_fem.solve import Solver
@@ -35,6 +36,8 @@ def generate_from_table(
     report: Report,
     hardening: bool | None = None,
     solver: Solver = EXACT,
+    *,
+    force: bool = False,
 ) -> None:
     """Generate curves along one coordinate or over two and write them, and beside them where they come from.
 
@@ -50,10 +53,12 @@ def generate_from_table(
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved.
+        force: the result may replace files that this program did not write.
 
     Raises:
         InputError: the table or a value cannot be used.
     """
+    check_replaceable(out, (table,), force=force)
     lines: list[str] = []
 
     def say(line: str) -> None:

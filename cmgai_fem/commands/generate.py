@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.trials import sides
 from cmgai_fem.commands.inputs import Inputs, asked_points
-from cmgai_fem.commands.provenance import fingerprint, finished, provenance
+from cmgai_fem.commands.provenance import digest, fingerprint, finished, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.file_values import value_text
 from cmgai_fem.files.model import check_model_path, load_model
 from cmgai_fem.files.model import save_model as write_model
+from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_writable, write_grid
 from cmgai_fem.generate import Generated, Generator, Networks
@@ -38,6 +39,7 @@ def generate(
     rivals: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
+    force: bool = False,
     report: Report = print,
 ) -> list[Path]:
     """Generate a field at unseen states and write it beside its error estimate.
@@ -51,6 +53,7 @@ def generate(
         rivals: try the slow rivals, too, and write what all make of the same states, as arrays FIELD_by_RIVAL.
         save_model: .safetensors file to keep the solved generator in.
         resume: keep files that an earlier, interrupted run of the same request finished.
+        force: results may replace files that this program did not write.
         report: takes lines of progress, and a table of left-out errors.
 
     Returns:
@@ -61,9 +64,10 @@ def generate(
         ConvergenceError: a solver did not reach its tolerance.
     """
     targets = inputs.targets(as_points(at))
-    paths, networks = output_paths(out, targets), networks or Networks()
+    paths, networks = output_paths(out, targets, inputs.paths, force=force), networks or Networks()
     if save_model is not None:
         check_model_path(save_model)
+        check_replaceable(save_model, inputs.paths, force=force)
     request = fingerprint(inputs, method, networks.seed, rivals)
     files = dict(zip(targets, paths, strict=True))
     for value, path in zip(targets, paths, strict=True):
@@ -109,7 +113,7 @@ def generate(
 
 
 def generate_from_model(
-    model: Path, at: Sequence[str | float | Sequence[float]], out: Path, *, report: Report = print
+    model: Path, at: Sequence[str | float | Sequence[float]], out: Path, *, force: bool = False, report: Report = print
 ) -> list[Path]:
     """Generate a field from a model file, without any solve.
 
@@ -117,6 +121,7 @@ def generate_from_model(
         model: .safetensors file that `generate` saved.
         at: states to generate, each a value or one a coordinate, or as text, with a unit of its own or not.
         out: the file to write; with several values its name must hold "{value}".
+        force: results may replace files that this program did not write.
         report: takes lines of progress.
 
     Raises:
@@ -126,7 +131,7 @@ def generate_from_model(
     units = [one.unit for one in loaded.states.coordinates]
     each = [asked_points([value], units) if isinstance(value, str) else as_points([value]) for value in at]
     targets = [target for (target,) in each]
-    paths = output_paths(out, targets)
+    paths = output_paths(out, targets, (model,), force=force)
     for value, path in zip(targets, paths, strict=True):
         fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
         facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
@@ -171,7 +176,9 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
     if "trust" in facts:
         grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
     # A file has one time: of several coordinates there is none.
-    write_grid(path, grid, provenance(states, value, facts), value[0] if len(value) == 1 else 0.0)
+    write_grid(
+        path, grid, provenance(states, value, facts | {"data": digest(fields)}), value[0] if len(value) == 1 else 0.0
+    )
 
 
 def describe_states(states: FileStates, report: Report) -> None:
@@ -218,8 +225,8 @@ def error_table(made: Generated, generator: Generator) -> list[str]:
     ]
 
 
-def output_paths(out: Path, targets: Sequence[Point]) -> list[Path]:
-    """The file of each target, refused where it could not be written."""
+def output_paths(out: Path, targets: Sequence[Point], inputs: Sequence[Path], *, force: bool = False) -> list[Path]:
+    """The file of each target, refused where it could not be written or would replace what it must not."""
     if not targets:
         raise InputError("say at which state to generate: --at VALUE")
     for target in targets:
@@ -230,6 +237,7 @@ def output_paths(out: Path, targets: Sequence[Point]) -> list[Path]:
     paths = [out.with_name(out.name.replace("{value}", value_text(target))) for target in targets]
     for path in paths:
         check_writable(path)
+        check_replaceable(path, inputs, force=force)
     if len(set(paths)) < len(paths):
         raise InputError("two of the states asked for would go to one file: name each once")
     return paths

@@ -3,11 +3,12 @@
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field as Default
 from pydantic import ValidationError, model_validator
 
@@ -15,12 +16,15 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.files.units import unit_of, value_in
+from cmgai_fem.files.units import QUANTITY, unit_of, value_in
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
 
 # Numbers whose letters are no unit's.
+# Values this far below --lower, relative to the field's range, are undershoot.
+UNDERSHOOT = 0.05
+HAS_UNIT = re.compile(r"[^\W\d_]|[°%]")
 NUMBERS = re.compile(r"\d[eE][-+]?\d|nan|inf(?:inity)?", re.IGNORECASE)
 
 
@@ -89,7 +93,7 @@ class Inputs:
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
-        return read_states(
+        states = read_states(
             self.paths,
             field=list(fields) or self.field,
             coordinate=self.coordinates,
@@ -99,6 +103,9 @@ class Inputs:
             volumes=self.volumes,
             where_known=self.where_known,
             paired=self.paired,
+        )
+        return (
+            states if self.lower is None or self.field not in states.fields else _raised(states, self.field, self.lower)
         )
 
     def targets(self, at: Sequence[Point]) -> list[Point]:
@@ -113,6 +120,24 @@ class Inputs:
                 wanted = "the states have one coordinate" if count == 1 else f"give {count} values, for"
                 raise InputError(f"--at {state_text(target)}: {wanted} {names}")
         return [tuple(target) for target in at]
+
+
+def _raised(states: FileStates, name: str, lower: float) -> FileStates:
+    """The states with values a little below the bound raised to it: what extrapolation to the nodes leaves there.
+
+    Values further below are left to be refused.
+    """
+    field = states.field(name)
+    below = field.values < lower
+    most, reach = float(np.max(lower - field.values, initial=0.0)), float(np.ptp(field.values))
+    if not below.any() or most > UNDERSHOOT * reach:
+        return states
+    note = (
+        f"{np.count_nonzero(below)} values of {printable(name)} lie below --lower {lower:g}, by up to {most:.3g} "
+        f"({100 * most / reach:.2g} % of the range): raised to it"
+    )
+    fields = {**states.fields, name: replace(field, values=np.maximum(field.values, lower))}
+    return replace(states, fields=fields, notes=(*states.notes, note))
 
 
 def point(text: str, option: str) -> Point:
@@ -133,7 +158,7 @@ def asked_points(at: Sequence[str], units: Sequence[str]) -> list[Point]:
     points = []
     for text in at:
         parts = text.split(":")
-        if not any(letter.isalpha() or letter in "°%" for letter in NUMBERS.sub("", text)):
+        if not (all(QUANTITY.match(part) for part in parts) and HAS_UNIT.search(NUMBERS.sub("", text))):
             points.append(point(text, "--at"))
             continue
         own = [*units, *[""] * len(parts)]

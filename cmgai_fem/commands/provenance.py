@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,27 @@ def fingerprint(inputs: Inputs, *request: object) -> str:
     return digest.hexdigest()[:16]
 
 
+def digest(fields: Mapping[str, Array]) -> dict[str, str]:
+    """First 16 digits of the SHA-256 of each field's numbers, by name."""
+    return {
+        name: hashlib.sha256(np.ascontiguousarray(values, dtype=float).tobytes()).hexdigest()[:16]
+        for name, values in fields.items()
+    }
+
+
 def finished(path: Path, request: str, value: Point) -> bool:
-    """Whether an earlier run of the same request wrote this file to its end."""
-    facts = read_provenance(path)
-    return facts.get("request") == request and facts.get("value") == plain_value(value)
+    """Whether an earlier run of the same request wrote this file to its end, and its data are still those."""
+    try:
+        facts = read_provenance(path)
+        if facts.get("request") != request or facts.get("value") != plain_value(value):
+            return False
+        grid = read_snapshots(path)[0].grid
+    except InputError:
+        return False
+    # Where a run was ended between two renames, the side file is one state's and the data are another's.
+    kept = {name: np.asarray(array) for data in (grid.point_data, grid.cell_data) for name, array in data.items()}
+    told = facts.get("data", {})
+    return bool(told) and all(name in kept and digest({name: kept[name]})[name] == told[name] for name in told)
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

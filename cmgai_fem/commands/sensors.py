@@ -42,6 +42,7 @@ def complete_state(
     box: Sequence[tuple[float, float]] | None = None,
     method: str = "fem",
     networks: Networks | None = None,
+    force: bool = False,
     report: Report = print,
 ) -> Path:
     """Generate one state that sensors know in part.
@@ -55,6 +56,7 @@ def complete_state(
             states by default.
         method: "fem", "pinn" or "independent".
         networks: how networks are trained.
+        force: the result may replace files that this program did not write.
         report: takes lines of progress.
 
     Returns:
@@ -68,7 +70,7 @@ def complete_state(
     if len(targets) > 1:
         raise InputError(f"sensors belong to one state, {len(at)} are asked for: give one --at, or none to find it")
     nowhere: Point = (0.0,) * len(inputs.coordinates)
-    (path,) = output_paths(out, targets or [nowhere])
+    (path,) = output_paths(out, targets or [nowhere], (*inputs.paths, table), force=force)
     sensors = read_sensors(table, inputs.field)
     names = list(dict.fromkeys([inputs.field, *(sensor.field for sensor in sensors)]))
     states = inputs.read(names)

@@ -119,9 +119,8 @@ def _write_fields(file: netcdf_file, grid: Grid, runs: list[tuple[str, IntArray,
 def _write_names(file: netcdf_file, variable: str, dimension: str, names: list[str]) -> None:
     file.createDimension(dimension, len(names))
     padded = [name.encode()[: LENGTH - 1].ljust(LENGTH, b"\0") for name in names]
-    file.createVariable(variable, "c", (dimension, "len_name"))[:] = np.array(
-        [list(name.decode("latin-1")) for name in padded], dtype="S1"
-    )
+    letters = np.frombuffer(b"".join(padded), dtype="S1").reshape(len(names), LENGTH)
+    file.createVariable(variable, "c", (dimension, "len_name"))[:] = letters
 
 
 def _load(path: Path) -> tuple[dict[str, Array], dict[int, str]]:

@@ -57,7 +57,7 @@ class FileStates(States):
         files = tuple(self.files[row] for row in rows) if self.files else ()
         return replace(super().rows(rows), files=files)
 
-    def grid(self, **fields: Array) -> Grid:
+    def grid(self, /, **fields: Array) -> Grid:
         """The label mesh as a pyvista object that carries generated fields.
 
         Args:

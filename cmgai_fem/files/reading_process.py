@@ -1,5 +1,6 @@
 """The process behind the gate: it reads one file after the other, each in a fork that may die."""
 
+import importlib
 import json
 import os
 import pickle
@@ -18,10 +19,14 @@ def serve() -> None:
     # What libraries print must not stand among the answers.
     channel = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    while request := sys.stdin.buffer.readline():
+    while line := sys.stdin.buffer.readline():
+        request = json.loads(line)
+        if request["path"].lower().endswith(".msh"):
+            # Gmsh takes a moment to load: once for all files of its kind.
+            importlib.import_module("cmgai_fem.files.gmsh_file")
         pid = os.fork()
         if pid == 0:
-            _answer(json.loads(request), channel)
+            _answer(request, channel)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         if status != 0:

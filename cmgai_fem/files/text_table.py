@@ -13,7 +13,7 @@ DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?$")
 
 
 @dataclass(frozen=True)
-class TextTable:
+class RawTable:
     """A table as text.
 
     Args:
@@ -29,7 +29,7 @@ class TextTable:
     notes: tuple[str, ...]
 
 
-def read_table(path: Path) -> TextTable:
+def read_table(path: Path) -> RawTable:
     """Read a table; lines that begin with # are comments.
 
     Raises:
@@ -61,9 +61,7 @@ def read_table(path: Path) -> TextTable:
             f"{name} [{unit}]" if unit not in ("", "-") else name for name, unit in zip(header, units, strict=True)
         ]
         rows = rows[1:]
-    return TextTable(
-        header, number, [(line, _fitting(path, line, cells, header)) for line, cells in rows], tuple(notes)
-    )
+    return RawTable(header, number, [(line, _fitting(path, line, cells, header)) for line, cells in rows], tuple(notes))
 
 
 def number_of(text: str) -> float:

@@ -49,8 +49,10 @@ class StateElements:
         # The sources of the optimality system sit at the states: there, and only there, derivative 2p + 3 may jump.
         # For p = -1 they are blows at the inner states; the motion coasts through the end states.
         sources = nodes[1:-1] if order < 0 else nodes
-        breaks = np.unique(np.concatenate([sources, span]))
-        breaks = breaks[np.concatenate([[True], np.diff(breaks) > 1e-12])]
+        # An end of the span that rounding leaves beside a state is that state; two states are two, however close.
+        nearest = [nodes[np.argmin(np.abs(nodes - end))] for end in span]
+        ends = [node if abs(node - end) <= 1e-12 else end for node, end in zip(nearest, span, strict=True)]
+        breaks = np.unique(np.concatenate([sources, ends]))
         pieces = []
         for left, right in pairwise(breaks):
             count = 1 if rate == 0.0 else int(np.clip(np.ceil(3.0 * rate * (right - left)), 2, 64))

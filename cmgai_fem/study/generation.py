@@ -3,7 +3,7 @@
 Nothing in this module has held-out data in its hands: it takes the known states and the states that are asked for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
+from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.generate import Generated, Generator, Networks, Report, generate
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.rivals import rivals_for
@@ -21,6 +22,7 @@ from cmgai_fem.states.states import Field, States
 from cmgai_fem.study.field_file import FieldStudy, FieldTable
 from cmgai_fem.study.file import Split
 from cmgai_fem.transport.feature_space import Admissible
+from cmgai_fem.transport.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Generation:
                 "momentum_residual": max(
                     member.momentum_residual(point) for member in generator.solutions[CHECK].members
                 ),
+                "maps": maps_of(generator.solutions[CHECK].members, generator.solutions["fem"].members),
                 "untrained": max(member.info["untrained_residual"] for member in generator.solutions[CHECK].members),
             }
             for name, split, generator in self.sides()
@@ -76,6 +79,20 @@ class Generation:
             for solution in generator.solutions.values()
             for member in solution.members
         ]
+
+
+def maps_of(members: Sequence[Solution], elements: Sequence[Solution]) -> str:
+    """Who found the maps of moving labels, and their least J; empty where no labels move."""
+    own, other = (
+        [member.problem.transform for member in each if isinstance(member.problem.transform, MovingLabels)]
+        for each in (members, elements)
+    )
+    if not own:
+        return ""
+    least, theirs = (min(one.least_jacobian for one in each[0].maps) for each in (own, other))
+    if own[0] is other[0]:
+        return f"by FEM: the body is no box, J {theirs:.2g}"
+    return f"its own, J {least:.2g} (FEM {theirs:.2g})"
 
 
 def generate_fields(known: States, study: FieldStudy, networks: Networks, report: Report) -> Generation:

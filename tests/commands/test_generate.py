@@ -11,6 +11,7 @@ from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.info import info
 from cmgai_fem.commands.inputs import Inputs, load_states_file
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.errors import InputError
 from cmgai_fem.files import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import WRITERS, write_grid
@@ -245,3 +246,35 @@ def test_info_shows_names_as_plain_text(tmp_path):
     with console.capture() as capture:
         console.print(table)
     assert "[red]evil[/red]\\x1b[2J" in capture.get()
+
+
+def test_a_series_is_compared_at_a_time_and_listed_in_one_table(tmp_path):
+    files = write_states(tmp_path)
+    rows = [f'<DataSet timestep="{v}" part="0" file="{file.name}"/>' for v, file in zip(VALUES, files, strict=True)]
+    (tmp_path / "all.pvd").write_text(f"<VTKFile><Collection>{''.join(rows)}</Collection></VTKFile>")
+    assert compare(files[2], tmp_path / "all.pvd", "stress", VALUES[2]).nrmse == 0.0
+    for at, match in ((None, "say which to compare: --at TIME"), (5.0, "0 states have this time; there are: 100, 250")):
+        with pytest.raises(InputError, match=match):
+            compare(files[2], tmp_path / "all.pvd", "stress", at)
+    (table,) = info([tmp_path / "all.pvd"])
+    assert "5 states, time 100 to 700" in str(table.caption)
+    (least,) = [
+        cell
+        for name, cell in zip(table.columns[0].cells, table.columns[3].cells, strict=True)
+        if str(name) == "temperature"
+    ]
+    assert str(least) == "100"
+
+
+def test_undershoot_at_the_nodes_is_raised_to_the_bound(tmp_path):
+    files = []
+    for value in VALUES:
+        grid = block()
+        grid["peeq"] = np.asarray(grid.points)[:, 0] * value - 1.0
+        grid.save(tmp_path / f"T={value:g}.vtu")
+        files.append(tmp_path / f"T={value:g}.vtu")
+    lines = []
+    inputs = Inputs(tuple(files), "peeq", ("temperature",), values_from=PATTERN, lower=0.0)
+    (out,) = generate(inputs, [325.0], tmp_path / "out.vtu", report=lines.append)
+    assert read_snapshots(out)[0].grid["peeq"].min() >= 0.0
+    assert any("lie below --lower 0, by up to 1 (0.071 % of the range): raised to it" in line for line in lines)

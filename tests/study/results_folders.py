@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import pyvista
 
+from cmgai_fem.calibration.blend import Blend, data_of
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate
+from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.generate import Generated, Generator, Networks, Rivalry
 from cmgai_fem.rivals import RIVALS
 from cmgai_fem.states.labels import Labels, labels_on_mesh
@@ -127,14 +129,16 @@ class AnyBody:
         return lambda value, fields: {"equilibrium_residual": 1e-5 * value}
 
 
-def chosen(order: int = 3) -> Calibration:
+def chosen(problem: Problem, order: int = 3) -> Calibration:
     """A calibration that tried five orders by three laws."""
     laws = (NoLaw(), Membrane(1e-4), Membrane(1e-3))
     table = {
         Candidate(p, law=law): 10.0 ** (-2 - p) + law.stiffness for p in range(-1, 4) for law in laws
     }  # fmt: skip
     tried = tuple(sorted(table.items(), key=lambda item: item[1]))
-    return Calibration((Candidate(order),), (1.0,), tried[0][1], tried, (1, 2, 3), ((250.0,), (400.0,), (550.0,)))
+    left = ((250.0,), (400.0,), (550.0,))
+    blend = Blend(RuleOfChoice.of(data_of(problem)), (0,), True)
+    return Calibration((Candidate(order),), (1.0,), tried[0][1], tried, (1, 2, 3), left, blend)
 
 
 def generation_of(known: States, study: FieldStudy, networks: Networks, report: object) -> Generation:
@@ -143,15 +147,16 @@ def generation_of(known: States, study: FieldStudy, networks: Networks, report: 
     states = {method: generated(known, method, targets) for method in ("fem", "pinn", "linear")}
     history = [{"step": step, "loss": 10.0 ** (-step / 8.0), "seconds": 0.1 * step} for step in range(60)]
     member = SimpleNamespace(history=history, describe=lambda: {"seed": networks.seed})
-    solutions: Mapping[str, Any] = {method: SimpleNamespace(members=(member,)) for method in ("fem", "pinn")}
     made = {}
     for name in study.fields:
         problem = Problem(known.only(name))
+        solution = SimpleNamespace(members=(member,), at=lambda value, first=problem.known.values[0]: first)
+        solutions: Mapping[str, Any] = dict.fromkeys(("fem", "pinn"), solution)
         generators = tuple(
-            Generator(problem, np.array(study.asked(split)), split == "interpolation", chosen(), None, solutions)
+            Generator(problem, np.array(study.asked(split)), split == "interpolation", chosen(problem), solutions)
             for split in study.splits
         )
-        made[name] = Generated(known, name, targets, generators, Rivalry({}, {}, {}))
+        made[name] = Generated(known, name, np.array(study.held_out), generators, Rivalry({}, {}, {}))
     return Generation(states, {(method, name): 0.5 for method in states for name in study.fields}, made)
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from cmgai_fem.calibration.blend import Blend, data_of
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
+from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.generate import Networks
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
@@ -69,7 +71,8 @@ def rows_of(
 
 def test_every_part_is_changed_and_the_choice_is_marked(reference: States) -> None:
     problem = Problem(reference.at(KNOWN))
-    calibration = Calibration((Candidate(1, 1.0), Candidate(0)), (0.7, 0.3), 0.01, (), (), ())
+    blend = Blend(RuleOfChoice.of(data_of(problem)), (1,), True, (1.0,))
+    calibration = Calibration((Candidate(1, 1.0), Candidate(0)), (0.7, 0.3), 0.01, (), (), (), blend)
     found = list(variants(problem, calibration, ["order", "law", "force"]))
     names = {part: [item.choice for item in found if item.part == part] for part in ("order", "law", "force")}
     assert names["order"] == [f"least({p})" for p in range(-1, 4)]

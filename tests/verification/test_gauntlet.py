@@ -91,18 +91,19 @@ def test_honesty_counts_what_is_missed_and_what_is_too_wide():
 
 
 def test_a_fall_beyond_a_bound_fails():
-    zone = {"geometric_mean": 1.5, "worst": 1.5, "missed": 0.1, "loose": 0.1, "rank": 0.9, "outside": 0.1}
+    zone = {"geometric_mean": 1.5, "worst": 1.5, "lost": 0.9, "missed": 0.1, "loose": 0.1, "rank": 0.9, "outside": 0.1}
     limits = bounds.Bounds(unanswered=0, inside=zone, beyond=zone, trusted={"missed": 0.1, "error": 0.05})
 
     def failed(*targets):
         found = bounds.verdicts(limits, [measures.Result("case", "", 5, 11, targets, 1.0, 2.0)])
         return [verdict.name for verdict in found if not verdict.passed]
 
-    assert failed(target(0.01, 0.01, word="trusted"), target(0.012, 0.012), target(0.014, 0.014)) == []
-    assert failed(target(0.014, 0.004)) == ["inside: share of states whose error is above 3 estimates"]
+    assert failed(target(0.009, 0.009, word="trusted"), target(0.01, 0.01), target(0.012, 0.012)) == []
+    assert failed(target(0.0105, 0.003)) == ["inside: share of states whose error is above 3 estimates"]
     assert failed(target(0.1, 0.1, word="trusted")) == [
         "inside: error over the best rival's, geometric mean",
         "inside: error over the best rival's, worst case (case)",
+        "inside: share of cases that are lost",
         "trusted: largest error over the range",
     ]
     assert failed(target(0.001, 0.02, "beyond")) == ["beyond: share of states whose estimate is above 10 errors"]

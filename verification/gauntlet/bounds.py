@@ -19,6 +19,7 @@ class ZoneBounds(Table):
     Args:
         geometric_mean: most of the geometric mean over the cases of our error over the best rival's.
         worst: most of the largest such ratio.
+        lost: most of the share of cases in which the best rival errs less by more than a tenth, or we give no answer.
         missed: most of the share of states whose true error is above three estimates.
         loose: most of the share of states whose estimate is above ten true errors.
         rank: least rank correlation of estimates and true errors.
@@ -27,6 +28,7 @@ class ZoneBounds(Table):
 
     geometric_mean: float = Key(gt=0.0)
     worst: float = Key(gt=0.0)
+    lost: float = Key(gt=0.0, le=1.0)
     missed: float = Key(gt=0.0, le=1.0)
     loose: float = Key(gt=0.0, le=1.0)
     rank: float = Key(gt=0.0, le=1.0)
@@ -74,7 +76,8 @@ def _figures(bounds: Bounds, results: Sequence[Result]) -> Iterator[tuple[str, f
     yield "cases without an answer", sum(bool(result.failure) for result in results), bounds.unanswered
     targets = [target for result in results for target in result.targets if target.answered]
     for zone, limits in ((INSIDE, bounds.inside), (BEYOND, bounds.beyond)):
-        ratios = {bout.case: bout.ratio for bout in bouts(results, zone) if np.isfinite(bout.ratio)}
+        found = bouts(results, zone)
+        ratios = {bout.case: bout.ratio for bout in found if np.isfinite(bout.ratio)}
         if not ratios:
             continue
         worst = max(ratios, key=lambda case: ratios[case])
@@ -82,6 +85,7 @@ def _figures(bounds: Bounds, results: Sequence[Result]) -> Iterator[tuple[str, f
         mean = geometric_mean(list(ratios.values()))
         yield f"{zone}: error over the best rival's, geometric mean", mean, limits.geometric_mean
         yield f"{zone}: error over the best rival's, worst case ({worst})", ratios[worst], limits.worst
+        yield f"{zone}: share of cases that are lost", float(np.mean([bout.lost for bout in found])), limits.lost
         yield f"{zone}: share of states whose error is above 3 estimates", told.missed, limits.missed
         yield f"{zone}: share of states whose estimate is above 10 errors", told.loose, limits.loose
         yield f"{zone}: share of the volume outside the 95 % band", 1.0 - told.covered, limits.outside

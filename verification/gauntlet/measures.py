@@ -14,6 +14,8 @@ from .cases import Question
 
 # Errors below this share of the range are one: nobody asks which of two is less.
 FLOOR = 1e-6
+# Ratios to the best rival within this factor of one are a draw.
+DRAW = 1.1
 # A 95 % band of a normal error reaches so many estimates to either side.
 BAND = 1.96
 
@@ -131,6 +133,11 @@ class Bout:
     def ratio(self) -> float:
         """Our error over that of the best rival, both at least the floor; infinite without an answer of ours."""
         return max(self.errors[OURS], FLOOR) / max(self.errors[self.best_rival], FLOOR)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the best rival errs less by more than a draw allows, or we gave no answer."""
+        return self.ratio > DRAW
 
 
 def bouts(results: Sequence[Result], zone: str) -> list[Bout]:

@@ -11,12 +11,10 @@ from cmgai_fem.study.pipelines import Tools
 
 from .answers import OURS
 from .cases import BEYOND, INSIDE
-from .measures import Bout, Honesty, Precision, Result, bouts, geometric_mean, ratios_to_best, words_of
+from .measures import DRAW, Bout, Honesty, Precision, Result, bouts, geometric_mean, ratios_to_best, words_of
 from .pictures import draw_honesty, draw_profiles
 
 ZONES = {INSIDE: "between the known states", BEYOND: "beyond the known states"}
-# Ratios to the best rival within this factor of one are a draw.
-DRAW = 1.1
 # A method that admits a smaller share of the cases is not ranked.
 RANKED = 0.5
 
@@ -86,7 +84,7 @@ def _methods(found: dict[str, list[Bout]]) -> TextTable:
 
 def _lost(found: dict[str, list[Bout]], results: Sequence[Result]) -> Section:
     """What is lost, the worst first."""
-    lost = sorted((bout for rows in found.values() for bout in rows if bout.ratio > DRAW), key=lambda b: -b.ratio)
+    lost = sorted((bout for rows in found.values() for bout in rows if bout.lost), key=lambda b: -b.ratio)
     total = sum(map(len, found.values()))
     text = [f"In {len(lost)} of {total} comparisons a rival errs less by more than a tenth, or we gave no answer."]
     text += [f"{result.name}: no answer, {result.failure}" for result in results if result.failure]
@@ -166,7 +164,7 @@ def _error(fraction: float) -> str:
 
 def _ratio(ratio: float) -> str:
     """A ratio; of no answer that it is none."""
-    return f"{ratio:.2f}" if np.isfinite(ratio) else "no answer"
+    return number(ratio) if np.isfinite(ratio) else "no answer"
 
 
 def _about(results: Sequence[Result]) -> Section:
