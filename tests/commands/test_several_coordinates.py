@@ -184,6 +184,7 @@ def test_sensors_tell_a_state_of_two_coordinates(thermocouples, tmp_path, capsys
     np.testing.assert_allclose(generated(out), truth, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_one_sensor_cannot_tell_two_coordinates(thermocouples, tmp_path, capsys):
     paths, table = thermocouples
     (tmp_path / "one.csv").write_text("\n".join(table.read_text(encoding="utf-8").splitlines()[:2]), encoding="utf-8")

@@ -197,9 +197,9 @@ def test_both_columns_from_the_command_line_in_either_order(tmp_path, capsys) ->
     assert swapped.read_text() == out.read_text()
     with out.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0])[:4] == ["temperature [K]", "strain_rate [1/s]", "plastic_strain", "stress [Pa]"]
+    assert list(rows[0])[:4] == ["temperature [K]", "strain_rate [1/s]", "plastic_strain", "stress [MPa]"]
     assert {(row["temperature [K]"], row["strain_rate [1/s]"]) for row in rows} == {("550", "5"), ("750", "5")}
-    first = [float(row["stress [Pa]"]) for row in rows if row["temperature [K]"] == "550"]
+    first = [1e6 * float(row["stress [MPa]"]) for row in rows if row["temperature [K]"] == "550"]
     np.testing.assert_allclose(first, factors(np.array([[550.0, 5.0]]))[0], rtol=1e-3)
     facts = json.loads((tmp_path / "g.provenance.json").read_text())
     assert facts["coordinate"] == ["temperature", "strain_rate"]

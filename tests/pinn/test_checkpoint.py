@@ -33,7 +33,7 @@ def problem(force: ForceModel, damping: float = 3.0) -> Problem:
         (Least(1), TrainingSettings(), 3),
         (Least(1), TrainingSettings(warm_up=5, tolerance=10.0), 20),
         (Least(1), TrainingSettings(), 30),
-        (Least(0), TrainingSettings(optimiser="ssbroyden", quasi_newton=20), 12),
+        pytest.param(Least(0), TrainingSettings(optimiser="ssbroyden", quasi_newton=20), 12, marks=pytest.mark.slow),
         (Autonomous(width=4), TrainingSettings(tolerance=10.0, steps=2), 6),
         (Least(0), TrainingSettings(encoding="coordinates"), 5),
     ],

@@ -56,7 +56,9 @@ def test_without_a_law_it_is_the_natural_spline(labels: Labels, encoding: str) -
 
 
 @pytest.mark.parametrize("encoding", ["coordinates", "fourier", "laplace_beltrami"])
-@pytest.mark.parametrize(("law", "order"), [("membrane", 0), ("membrane", 1), ("linear_elastic", 0)])
+@pytest.mark.parametrize(
+    ("law", "order"), [("membrane", 0), ("membrane", 1), pytest.param("linear_elastic", 0, marks=pytest.mark.slow)]
+)
 def test_under_a_linear_law_it_agrees_with_the_finite_elements(encoding: str, law: str, order: int) -> None:
     problem = Problem(states(square_mesh(5)), law=make_law(law, 0.5), damping=0.5, force=Least(order))
     fem, pinn = solve(problem, "fem", tolerance=1e-8), solve(problem, "pinn", settings=settings(encoding))

@@ -42,7 +42,7 @@ def oscillator(periods: float, order: int, reach: tuple[float, float], count: in
 
 
 @pytest.mark.parametrize("order", [-1, 0])
-@pytest.mark.parametrize("reach", [(0.0, 16.4), (-7.0, 9.4)])
+@pytest.mark.parametrize("reach", [(0.0, 16.4), pytest.param((-7.0, 9.4), marks=pytest.mark.slow)])
 def test_twenty_periods_of_an_oscillator(order: int, reach: tuple[float, float]) -> None:
     problem = oscillator(1.3, order, reach)
     solution = solve_pinn(problem)
@@ -53,6 +53,7 @@ def test_twenty_periods_of_an_oscillator(order: int, reach: tuple[float, float])
     np.testing.assert_array_equal(motion_from_weights(arrays)(reach[1]), solution.path(reach[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [-1, 0])
 def test_one_network_fails_where_windows_do_not(order: int) -> None:
     problem = oscillator(1.3, order, (0.0, 16.4))
@@ -60,6 +61,7 @@ def test_one_network_fails_where_windows_do_not(order: int) -> None:
         solve_pinn(problem, settings=TrainingSettings(horizon=1e3))
 
 
+@pytest.mark.slow
 def test_the_window_that_fails_is_named() -> None:
     with pytest.raises(ConvergenceError, match=r"between s = 1 and 16\.4 "):
         solve_pinn(oscillator(1.3, -1, (0.0, 16.4)), settings=TrainingSettings(window=1e3))

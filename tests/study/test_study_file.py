@@ -156,7 +156,7 @@ def test_known_states_on_one_line_are_refused(tmp_path):
     ("tolerance", "message"),
     [
         ("rivals = ['linear']", "'t' has no bound: give nrmse or rival_factor"),
-        ("nrmse = 1.0\nmethods = ['pin']", "methods: no 'pin'; there are: fem, pinn, linear"),
+        ("nrmse = 1.0\nmethods = ['pin']", "methods: no 'pin'; there are: fem, pinn, independent, linear"),
         ("nrmse = 1.0\nfields = ['strain']", "fields: no 'strain'; there are: von_mises, stress"),
         ("nrmse = 1.0\nfields = ['stress_xx']", "fields: no 'stress_xx'"),
         ("rival_factor = 1.0\nrivals = ['kriging']", "rivals: no 'kriging'"),
