@@ -24,6 +24,10 @@ STARTING_STIFFNESS = 0.3
 SECOND_STIFFNESS = 1.0
 # What remains of the misfit, and the least J, at which a map is sought a second time from a stiffer body.
 POOR_MISFIT, POOR_JACOBIAN = 0.1, 0.05
+# A step may lower the least J to this part of it, at once.
+CLOSING, OPEN = 0.1, 0.5
+# Squared change, relative to that of the values, below which two states are alike.
+ALIKE = 1e-28
 # The logarithm of J itself, down to where no map gets.
 DEFAULT_LAW = NeoHookean(small_jacobian=1e-3)
 
@@ -57,6 +61,23 @@ class LabelMap:
     def poor(self) -> bool:
         """Whether a second attempt is worth its while."""
         return self.misfit > POOR_MISFIT or self.least_jacobian < POOR_JACOBIAN
+
+
+@dataclass(frozen=True)
+class SmoothedPair:
+    """Two states at one level of smoothing, as a solver of the map sees them.
+
+    Args:
+        first: (n, C) first state where the functional is taken.
+        second: (N, C) second state at the nodes.
+        slopes: (N, C, g) its gradients.
+        change: mean squared change from the first to the second.
+    """
+
+    first: Array
+    second: Array
+    slopes: Array
+    change: float
 
 
 class Register(Protocol):

@@ -25,7 +25,7 @@ from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.features.body import LabelBody
-from cmgai_fem.features.label_map import DEFAULT_LAW, LADDER, LabelMap, at_rest
+from cmgai_fem.features.label_map import ALIKE, CLOSING, DEFAULT_LAW, LADDER, OPEN, LabelMap, SmoothedPair, at_rest
 from cmgai_fem.fem.slip import SlipSolver
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.fem.ufl_ops import OPERATIONS
@@ -38,30 +38,9 @@ FALL, MOST_STEPS = (1e-2, 1e-3), (6, 12)
 # Damping of Gauss-Newton at the start of a level, relative to the law's own stiffness.
 DAMPING, LEAST_DAMPING, FAILED_DAMPING = 1e-3, 1e-6, 1e-2
 HALVINGS, ATTEMPTS, ARMIJO = 6, 4, 1e-4
-# A step may lower the least J to this part of it, at once.
-CLOSING, OPEN = 0.1, 0.5
 # Longest step on a surface, in lengths of the body: projections of longer ones land on another side of it.
 LONGEST = 0.1
-# Squared change, relative to that of the values, below which two states are alike.
-ALIKE = 1e-28
 SMOOTHED = 1e-12
-
-
-@dataclass(frozen=True)
-class SmoothedPair:
-    """Two states at one level of smoothing.
-
-    Args:
-        first: (n, C) first state at this rank's labels.
-        second: (N, C) second state.
-        slopes: (N, C, g) its gradients.
-        change: mean squared change from the first to the second.
-    """
-
-    first: Array
-    second: Array
-    slopes: Array
-    change: float
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from scipy import linalg
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
-from cmgai_fem.features.label_map import DEFAULT_LAW, LADDER, LabelMap, at_rest
+from cmgai_fem.features.label_map import ALIKE, CLOSING, DEFAULT_LAW, LADDER, OPEN, LabelMap, SmoothedPair, at_rest
 from cmgai_fem.pinn.coordinate_network import CoordinateNetwork, Signals
 from cmgai_fem.pinn.torch_ops import OPERATIONS, first_piola_kirchhoff
 from cmgai_fem.states.labels import Array, IntArray
@@ -33,33 +33,12 @@ FALL, MOST_STEPS = (1e-2, 1e-3), (6, 15)
 # Damping of a step at the start of a level, relative to the mean curvature of the weights.
 DAMPING, LEAST_DAMPING = 1e-3, 1e-9
 ATTEMPTS, HALVINGS, ARMIJO = 6, 3, 1e-4
-# A step may lower the least J to this part of it, at once.
-CLOSING, OPEN = 0.1, 0.5
 # Rows of the curvature for each weight; those of more points tell nothing new.
 ROWS = 2.0
 # Points of the functional for each weight: with fewer a map is smooth at the points and folds between them.
 POINTS = 4.0
-# Squared change, relative to that of the values, below which two states are alike.
-ALIKE = 1e-28
 # Nodes smoothed together.
 CHUNK = 500
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two states at one level of smoothing.
-
-    Args:
-        first: (M, C) first state at the points.
-        second: (N, C) second state at the nodes.
-        slopes: (N, C, g) its gradients.
-        change: mean squared change from the first to the second.
-    """
-
-    first: Array
-    second: Array
-    slopes: Array
-    change: float
 
 
 @dataclass(frozen=True)
@@ -145,7 +124,7 @@ class NetworkRegistration:
                 return network
         raise InputError(f"label map {pair}: a network goes on from maps that it found itself")
 
-    def _descend(self, pair: Pair, here: NetworkMap, stiffness: float, last: bool) -> tuple[NetworkMap, int]:
+    def _descend(self, pair: SmoothedPair, here: NetworkMap, stiffness: float, last: bool) -> tuple[NetworkMap, int]:
         """Levenberg-Marquardt steps at one level."""
         damping = DAMPING
         for step in range(1, MOST_STEPS[last] + 1):
@@ -169,7 +148,7 @@ class NetworkRegistration:
         return here, MOST_STEPS[last]
 
     def _search(
-        self, pair: Pair, here: NetworkMap, stiffness: float, direction: Array, slope: float
+        self, pair: SmoothedPair, here: NetworkMap, stiffness: float, direction: Array, slope: float
     ) -> tuple[NetworkMap | None, float]:
         """The first of ever shorter steps that lowers the functional enough, and its length; None where none does."""
         length, total = 1.0, here.misfit + stiffness * here.energy
@@ -181,7 +160,9 @@ class NetworkRegistration:
             length *= 0.5
         return None, 0.0
 
-    def _iterate(self, pair: Pair, network: CoordinateNetwork, cells: IntArray, floor: float) -> NetworkMap | None:
+    def _iterate(
+        self, pair: SmoothedPair, network: CoordinateNetwork, cells: IntArray, floor: float
+    ) -> NetworkMap | None:
         """The functional at a map; None where J is not above `floor` everywhere."""
         mesh = self.body.mesh
         signals = network.signals(self._points)
@@ -197,7 +178,7 @@ class NetworkRegistration:
         energy = float(self._shares @ self._law.energy(strain, OPERATIONS).numpy())
         return NetworkMap(network, signals, location.cells, residual, slopes, misfit, energy, jacobian)
 
-    def _linearise(self, pair: Pair, here: NetworkMap, stiffness: float) -> tuple[Array, Array]:
+    def _linearise(self, pair: SmoothedPair, here: NetworkMap, stiffness: float) -> tuple[Array, Array]:
         """(P,) gradient of the functional in the weights, and (P, P) curvature of Gauss and Newton."""
         strain = torch.as_tensor(here.signals.gradient - np.eye(self.body.dimension))
         stress = first_piola_kirchhoff(self._law, strain).numpy()
@@ -228,12 +209,12 @@ class NetworkRegistration:
         tangent = shear * (np.eye(g * g) + even @ np.swapaxes(even, 1, 2))
         return np.swapaxes(np.linalg.cholesky(tangent + lame * trace[:, :, None] * trace[:, None, :]), 1, 2)
 
-    def _pair(self, pair: int, width: float) -> Pair:
+    def _pair(self, pair: int, width: float) -> SmoothedPair:
         values, mesh = self._smooth(width), self.body.mesh
         first = mesh.value(values[pair], self._inside, mesh.slopes(values[pair]))
         second, slopes = values[pair + 1], mesh.slopes(values[pair + 1])
         change = mesh.value(second, self._inside, slopes) - first
-        return Pair(first, second, slopes, float(self._shares @ np.sum(change**2, axis=1)))
+        return SmoothedPair(first, second, slopes, float(self._shares @ np.sum(change**2, axis=1)))
 
     def _smooth(self, width: float) -> Array:
         """All states, smoothed by a Gaussian of that standard deviation, in lengths of the body."""
