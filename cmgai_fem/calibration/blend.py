@@ -95,8 +95,7 @@ class Blended:
 
     def size(self, value: ArrayLike) -> float:
         """Root mean square of `error` over the volume, relative to the known range."""
-        data = self.blend.rule.data
-        return float(np.sqrt(data.shares @ self.error(value).reshape(-1) ** 2)) / data.range
+        return self.blend.rule.data.relative_size(self.error(value))
 
     @property
     def seconds(self) -> float:
@@ -128,8 +127,7 @@ class Blended:
         return value, np.sqrt(variance)
 
     def _agreement(self, apart: Array, deviation: float) -> float:
-        data = self.blend.rule.data
-        size = float(np.sqrt(data.shares @ apart.reshape(-1) ** 2)) / data.range
+        size = self.blend.rule.data.relative_size(apart)
         ratio = size / max(APART[not self.blend.inside] * deviation, np.finfo(float).tiny)
         return 1.0 / (1.0 + min(ratio, 1e3) ** 4)
 

@@ -53,6 +53,10 @@ class Data:
             return scaled
         return np.asarray(np.linalg.qr(scaled.T, mode="r")).T
 
+    def relative_size(self, field: Array) -> float:
+        """Root mean square over the volume of a field (L, n), relative to the known range."""
+        return float(np.sqrt(self.shares @ field.reshape(-1) ** 2)) / self.range
+
     @cached_property
     def sizes(self) -> Array:
         """(L,) squared range of each label."""

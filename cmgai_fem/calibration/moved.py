@@ -115,8 +115,7 @@ class Moved:
 
     def size(self, value: ArrayLike) -> float:
         """Root mean square of `error` over the volume, relative to the known range."""
-        data = self.plain.blend.rule.data
-        return float(np.sqrt(data.shares @ self.error(value).reshape(-1) ** 2)) / data.range
+        return self.plain.blend.rule.data.relative_size(self.error(value))
 
     def _between(self, value: float) -> float:
         """0 at a known state, 1 halfway between two and beyond all."""
