@@ -87,7 +87,7 @@ def test_keys_of_a_states_file():
 def test_columns_of_tables():
     assert {*COLUMNS, *AblationRow.__annotations__, *NEEDED} - named("Results folder") == set()
     assert set(SENSOR_COLUMNS) - named("Sensors") == set()
-    assert {alias for aliases, _, _ in QUANTITIES.values() for alias in aliases} - named("Tables of curves") == set()
+    assert {alias for aliases, _ in QUANTITIES.values() for alias in aliases} - named("Tables of curves") == set()
 
 
 def words(data: Any) -> set[str]:

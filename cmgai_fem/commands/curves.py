@@ -24,7 +24,7 @@ from cmgai_fem.writing import write_json, write_table
 
 Report = Callable[[str], None]
 # Units of tables that name none, as those that are made in memory.
-SI = {name: unit for name, (_, unit, _) in QUANTITIES.items()}
+SI = {name: unit for name, (_, unit) in QUANTITIES.items()}
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 
 

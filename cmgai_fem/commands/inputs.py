@@ -24,6 +24,8 @@ from cmgai_fem.transport.feature_space import Admissible
 # Numbers whose letters are no unit's.
 # Values this far below --lower, relative to the field's range, are undershoot.
 UNDERSHOOT = 0.05
+# Coordinates whose names say what they measure.
+SI_OF = {"temperature": "K", "time": "s", "velocity": "m/s", "speed": "m/s", "pressure": "Pa", "strain_rate": "1/s"}
 HAS_UNIT = re.compile(r"[^\W\d_]|[°%]")
 NUMBERS = re.compile(r"\d[eE][-+]?\d|nan|inf(?:inity)?", re.IGNORECASE)
 
@@ -66,8 +68,10 @@ class Inputs:
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
-        for unit in self.units:
-            unit_of(unit)
+        for name, unit in zip(self.coordinates, self.units, strict=False):
+            si = SI_OF.get(name.lower())
+            if unit_of(unit).dimension != unit_of(si or unit).dimension and unit:
+                raise InputError(f"unit {printable(unit)!r} measures no {printable(name)}; write one like {si}")
         if not 1 <= count <= 3:
             raise InputError(f"{count} state coordinates: one, two or three are supported")
         if self.units and len(self.units) != count:

@@ -13,7 +13,7 @@ import numpy as np
 from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.text_table import number_of, read_table
-from cmgai_fem.files.units import HEAT, NONE, PRESSURE, RATE, Dimension, Unit, unit_of
+from cmgai_fem.files.units import Unit, unit_of
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
 
@@ -30,13 +30,13 @@ START = 0.01
 # A toe: the slope between these shares of the largest stress exceeds that below them by this factor.
 TOE_SHARES, TOE = (0.1, 0.4), 1.3
 
-# By quantity: what a column may be called, the SI unit, and what its units measure.
-QUANTITIES: dict[str, tuple[tuple[str, ...], str, Dimension]] = {
-    "strain": (("strain", "total_strain"), "", NONE),
-    "plastic_strain": (("plastic_strain",), "", NONE),
-    "stress": (("stress", "true_stress", "flow_stress"), "Pa", PRESSURE),
-    "temperature": (("temperature",), "K", HEAT),
-    "strain_rate": (("strain_rate", "rate"), "1/s", RATE),
+# By quantity: what a column may be called, and the SI unit.
+QUANTITIES: dict[str, tuple[tuple[str, ...], str]] = {
+    "strain": (("strain", "total_strain"), ""),
+    "plastic_strain": (("plastic_strain",), ""),
+    "stress": (("stress", "true_stress", "flow_stress"), "Pa"),
+    "temperature": (("temperature",), "K"),
+    "strain_rate": (("strain_rate", "rate"), "1/s"),
 }
 EXAMPLES = {"stress": "MPa, Pa, psi", "temperature": "K, degC, degF", "strain_rate": "1/s, 1/min"}
 
@@ -100,7 +100,7 @@ def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: i
 
 def _columns(path: Path, number: int, header: Sequence[str]) -> tuple[dict[str, Column], list[str]]:
     """Columns by quantity, and a note on those that are not used."""
-    known = {alias: name for name, (aliases, _, _) in QUANTITIES.items() for alias in aliases} | {"test": "test"}
+    known = {alias: name for name, (aliases, _) in QUANTITIES.items() for alias in aliases} | {"test": "test"}
     found: dict[str, Column] = {}
     unused = []
     for position, heading in enumerate(header):
@@ -150,7 +150,7 @@ def _column(path: Path, number: int, position: int, heading: str, quantity: str,
         unit = unit_of(text)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    if unit.dimension != QUANTITIES[quantity][2]:
+    if unit.dimension != unit_of(QUANTITIES[quantity][1]).dimension:
         said = f"{text!r} is no unit of it" if text else "the unit is missing"
         raise InputError(f"{where}: {said}; write one, e.g. {EXAMPLES.get(quantity, '% or none')}")
     return Column(position, heading, unit)

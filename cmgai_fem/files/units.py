@@ -1,45 +1,31 @@
-"""Units at the edge: the user's own on the way in and out, SI between.
-
-A unit is a product of powers of symbols with their prefixes ("kN/mm^2", "1/s", "degC"); one that is not known is
-refused. pint does more and is not among the dependencies.
-"""
+"""Units at the edge, by pint: the user's own on the way in and out, SI between."""
 
 import re
 from dataclasses import dataclass
-
-import numpy as np
+from functools import cache
+from tokenize import TokenError
+from typing import Any
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import printable
 
-Dimension = tuple[int, int, int, int, int]
-"""Powers of length, mass, time, temperature and current."""
-
-NONE, LENGTH, MASS, TIME, HEAT = (0, 0, 0, 0, 0), (1, 0, 0, 0, 0), (0, 1, 0, 0, 0), (0, 0, 1, 0, 0), (0, 0, 0, 1, 0)
-CURRENT, FORCE, PRESSURE = (0, 0, 0, 0, 1), (1, 1, -2, 0, 0), (-1, 1, -2, 0, 0)
-ENERGY, POWER, RATE, VOLT = (2, 1, -2, 0, 0), (2, 1, -3, 0, 0), (0, 0, -1, 0, 0), (2, 1, -3, 0, -1)
-# Symbols with their size in SI; those of the first table take prefixes.
-PREFIXED: dict[str, tuple[float, Dimension]] = {
-    "m": (1.0, LENGTH), "g": (1e-3, MASS), "s": (1.0, TIME), "K": (1.0, HEAT), "A": (1.0, CURRENT),
-    "N": (1.0, FORCE), "Pa": (1.0, PRESSURE), "J": (1.0, ENERGY), "W": (1.0, POWER), "Hz": (1.0, RATE),
-    "V": (1.0, VOLT), "eV": (1.602176634e-19, ENERGY), "bar": (1e5, PRESSURE), "l": (1e-3, (3, 0, 0, 0, 0)),
-    "L": (1e-3, (3, 0, 0, 0, 0)), "rad": (1.0, NONE), "strain": (1.0, NONE),
-}  # fmt: skip
-PLAIN: dict[str, tuple[float, Dimension]] = {
-    "%": (1e-2, NONE), "ppm": (1e-6, NONE), "deg": (np.pi / 180.0, NONE), "°": (np.pi / 180.0, NONE),
-    "min": (60.0, TIME), "h": (3600.0, TIME), "d": (86400.0, TIME), "rpm": (1.0 / 60.0, RATE),
-    "t": (1e3, MASS), "lb": (0.45359237, MASS), "lbf": (4.4482216152605, FORCE), "in": (0.0254, LENGTH),
-    "ft": (0.3048, LENGTH), "psi": (6894.757293168, PRESSURE), "ksi": (6894757.293168, PRESSURE),
-    "atm": (101325.0, PRESSURE), "degC": (1.0, HEAT), "degF": (5.0 / 9.0, HEAT),
-}  # fmt: skip
-PREFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "d": 0.1, "h": 100.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-# Zero of the scales that do not start at absolute zero [K].
-ZEROS = {"degC": 273.15, "degF": 459.67 * 5.0 / 9.0}
+# Spellings of tables that pint reads otherwise, or not at all.
 SPELLINGS = {
-    "°C": "degC", "℃": "degC", "C": "degC", "°F": "degF", "F": "degF", "µ": "u", "μ": "u", "·": "*", "**": "^",
-    "²": "^2", "³": "^3", "⁻": "^-", "¹": "1",
-}  # fmt: skip
-POWER_OF = re.compile(r"(%|°|[A-Za-z]+)\^?([-+]?\d+)?$")
+    "C": "degC",
+    "F": "degF",
+    "℃": "degC",
+    "℉": "degF",
+    "": "dimensionless",
+    "-": "dimensionless",
+    "1": "dimensionless",
+}
+UNIT = re.compile(r"[A-Za-zΩµμ°%·*/^()⁻¹²³0-9.+\s-]{1,60}$")
+# Powers as text: "mm2", "s-1". A product by point or space: "Pa.s".
+POWER = re.compile(r"(?<![\w.])([A-Za-zΩµμ°]+)([-+]?\d)(?![\d.])")
+POINT = re.compile(r"(?<=[A-Za-z\d])\.(?=[A-Za-z])")
+LARGEST_POWER = 9.0
+# A value so large that a shifted zero leaves all digits of the factor.
+FAR = 512.0
 QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)$")
 
 
@@ -51,13 +37,13 @@ class Unit:
         name: as the user writes it.
         factor: see above.
         shift: see above; 0 but for temperatures.
-        dimension: of the quantities that have it.
+        dimension: of the quantities that have it, e.g. "[length] / [time]".
     """
 
     name: str
     factor: float
     shift: float
-    dimension: Dimension
+    dimension: str
 
     def to_si(self, value: float) -> float:
         """A value in this unit in SI."""
@@ -69,6 +55,15 @@ class Unit:
         return float(f"{result:.13g}") if self.shift else result
 
 
+@cache
+def _registry() -> Any:
+    # Half a second, which only runs with units pay.
+    from pint import UnitRegistry
+
+    return UnitRegistry()
+
+
+@cache
 def unit_of(text: str) -> Unit:
     """The unit that a text names; "", "-" and "1" name none.
 
@@ -76,38 +71,25 @@ def unit_of(text: str) -> Unit:
         InputError: it names no unit that is known.
     """
     plain = text.strip()
-    for spelling in ("°C", "°F", "**", "℃", "µ", "μ", "·", "²", "³", "⁻", "¹"):
-        plain = plain.replace(spelling, SPELLINGS[spelling])
     plain = SPELLINGS.get(plain, plain)
-    if plain in ("", "-", "1"):
-        return Unit(text, 1.0, 0.0, NONE)
-    if plain in ZEROS:
-        return Unit(text, PLAIN[plain][0], ZEROS[plain], HEAT)
-    factor, powers = 1.0, np.zeros(5, dtype=int)
-    for place, below in enumerate(plain.split("/")):
-        for part in filter(None, re.split(r"[*.\s]+", below)):
-            if part == "1":
-                continue
-            size, dimension, power = _part(text, part)
-            power = power if place == 0 else -power
-            factor *= size**power
-            powers += power * np.array(dimension)
-    length, mass, time, heat, current = (int(power) for power in powers)
-    return Unit(text, factor, 0.0, (length, mass, time, heat, current))
+    plain = POINT.sub("*", POWER.sub(r"\1^\2", plain))
+    unknown = InputError(f"unit {printable(text)!r} is unknown; write it as a product, e.g. MPa, degC, 1/s, kN/mm^2")
+    if not UNIT.match(plain):
+        raise unknown
+    from pint import PintError
 
-
-def _part(text: str, part: str) -> tuple[float, Dimension, int]:
-    """Size, dimension and power of one symbol."""
-    found = POWER_OF.match(part)
-    symbol, power = (found[1], int(found[2] or 1)) if found else ("", 1)
-    if abs(power) > 9:
-        symbol = ""
-    for table, prefix in ((PREFIXED | PLAIN, ""), (PREFIXED, symbol[:1])):
-        rest = symbol[len(prefix) :]
-        if rest in table and (not prefix or prefix in PREFIXES):
-            size, dimension = table[rest]
-            return PREFIXES.get(prefix, 1.0) * size, dimension, power
-    raise InputError(f"unit {printable(text)!r} is unknown; write it as a product, e.g. MPa, degC, 1/s, kN/mm^2")
+    registry = _registry()
+    try:
+        unit = registry.parse_units("1" + plain if plain.startswith("/") else plain)
+        zero, one, far = (registry.Quantity(value, unit).to_base_units().magnitude for value in (0.0, 1.0, FAR))
+    except (PintError, ValueError, TypeError, ArithmeticError, AttributeError, SyntaxError, TokenError):
+        raise unknown from None
+    factor = (far - zero) / FAR
+    linear = abs(one - zero - factor) <= 1e-9 * factor
+    if not linear or any(abs(power) > LARGEST_POWER for power in dict(unit._units).values()):
+        raise unknown
+    # Tables of conversion round to some fifteen digits: 0.3048 and not 0.30479999999999996.
+    return Unit(text, float(f"{factor:.14g}"), float(f"{zero:.14g}"), str(unit.dimensionality))
 
 
 def value_in(text: str, unit: Unit) -> float:

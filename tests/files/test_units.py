@@ -18,6 +18,9 @@ from cmgai_fem.files.units import unit_of, value_in
         ("degC", 325.0, 598.15),
         ("°C", -273.15, 0.0),
         ("degF", 32.0, 273.15),
+        ("kg/m3", 7850.0, 7850.0),
+        ("MPa m^0.5", 1.0, 1e6),
+        ("1/degC", 1e-5, 1e-5),
         ("%", 5.0, 0.05),
         ("mm/mm", 5.0, 5.0),
         ("", 5.0, 5.0),
@@ -35,12 +38,17 @@ def test_units_and_back(text, value, si):
     assert unit.of_si(si) == pytest.approx(value, rel=1e-9)
 
 
-@pytest.mark.parametrize("text", ["furlong", "MPa!", "m^99", "qPa", "1e3", "kdegC"])
+@pytest.mark.parametrize("text", ["MPa!", "m^99", "qqPa", "1e3", "kdegC", "dB", "(((("])
 def test_unknown_units(text):
     with pytest.raises(InputError, match="is unknown"):
         unit_of(text)
     with pytest.raises(InputError, match="is unknown"):
         Inputs((), "T", units=(text,))
+
+
+def test_a_unit_of_another_quantity():
+    with pytest.raises(InputError, match="'furlong' measures no temperature"):
+        Inputs((), "T", coordinates=("temperature",), units=("furlong",))
 
 
 def test_numbers_with_units_of_their_own():
