@@ -1,18 +1,22 @@
 """Files that are complete or not there at all: the one place where the package writes.
 
 A file is made under a temporary name beside its place and moved there once it is whole; whatever ends a run before,
-the old file stays as it was.
+the old file stays as it was. What a killed run leaves behind is swept when its file is written next.
 """
 
 import contextlib
 import csv
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from cmgai_fem.errors import InputError
 
@@ -23,7 +27,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the ending, which some libraries take the format from.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    sweep(path)
+    temporary = path.with_name(f"{_mark(path)}{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -40,8 +45,9 @@ def whole_files(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk is full, or the folder may not be written.
     """
+    sweep(path)
     parent = path.absolute().parent
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}.", suffix=".partial", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_mark(path)}{os.getpid()}.", suffix=".partial", dir=parent))
     try:
         yield folder
         for file in sorted(folder.rglob("*"), key=lambda item: item.name == path.name):
@@ -53,6 +59,24 @@ def whole_files(path: Path) -> Iterator[Path]:
                 file.replace(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed runs left of `path`: temporary files and folders of processes that are gone from here."""
+    left = re.compile(re.escape(_mark(path)) + r"(\d+)(\.\w+)?\.partial(\.\w+)?")
+    for item in path.absolute().parent.iterdir():
+        found = left.fullmatch(item.name)
+        if found is None or psutil.pid_exists(int(found[1])):
+            continue
+        if item.is_dir():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
+
+
+def _mark(path: Path) -> str:
+    """How the names of the temporary files of a path begin, on this machine."""
+    return f".{path.stem[:40]}.{re.sub(r'[^A-Za-z0-9]', '-', platform.node())[:40]}-"
 
 
 def write_text(path: Path, text: str) -> None:

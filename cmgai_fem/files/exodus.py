@@ -1,7 +1,7 @@
 """Exodus II files (.exo, .e): netCDF arrays with agreed names, one block of cells a kind, fields by component.
 
-VTK reads them but crashes on writing plain meshes, and meshio needs a netCDF library that is not among our
-dependencies; the arrays themselves are read by h5py (netCDF-4) or scipy (classic netCDF).
+The arrays are read by h5py (netCDF-4) or scipy (classic netCDF). VTK's reader, meshio and the netCDF library that both
+lean on read a classic file that was cut as zeros, and VTK's fills a variable that a block lacks with zeros, too.
 
 Source: Sandia report SAND92-2137 (EXODUS II: a finite element data model), its naming of dimensions and variables.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pyvista
-from scipy.io import netcdf_file
+from scipy.io import _netcdf, netcdf_file
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
@@ -41,6 +41,23 @@ TO_VTK = {
 # Components that make one field of scalars; fewer are scalars of their own.
 WHOLE = (*USUAL.values(), FULL_TENSOR, ("xx", "xy", "yx", "yy"), ("xx", "yy", "xy"))
 LENGTH = 256
+# What CDF-5 has beside the types of the older kinds: unsigned bytes, shorts and ints, and integers of 64 bits.
+WIDE_TYPES = {7: ("B", 1), 8: ("H", 2), 9: ("I", 4), 10: ("q", 8), 11: ("Q", 8)}
+_netcdf.TYPEMAP |= {code.to_bytes(4, "big"): kind for code, kind in WIDE_TYPES.items()}
+
+
+class _Classic(netcdf_file):
+    """Classic netCDF as scipy reads it, and CDF-5, which differs in this: all its counts have 64 bits."""
+
+    def _read_numrecs(self) -> None:
+        facts = self.__dict__
+        facts["_wide"] = facts["version_byte"] == 5
+        if facts["_wide"]:
+            facts["version_byte"] = 2
+        super()._read_numrecs()
+
+    def _unpack_int(self) -> int:
+        return int(self._unpack_int64() if self.__dict__.get("_wide") else super()._unpack_int())
 
 
 def read_exodus(path: Path) -> list[Snapshot]:
@@ -134,7 +151,7 @@ def _load(path: Path) -> tuple[dict[str, Array], dict[int, str]]:
             raw = {name: item.attrs.get("elem_type", b"") for name, item in hdf5.items() if name.startswith("connect")}
     elif magic[:3] == b"CDF":
         # Read without a memory map: every array is copied, and a truncated file raises instead of crashing later.
-        with netcdf_file(path, "r", mmap=False) as classic:
+        with _Classic(path, "r", mmap=False) as classic:
             arrays = {name: np.array(item[...]) for name, item in classic.variables.items()}
             raw = {
                 name: getattr(item, "elem_type", b"")

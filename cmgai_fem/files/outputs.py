@@ -5,10 +5,9 @@ from pathlib import Path
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import printable
-from cmgai_fem.files.writers import PROVENANCE, WITHOUT_TEXT
+from cmgai_fem.files.writers import LIGHT, PROVENANCE, WITHOUT_TEXT
 
-# Files that are written beside one of these endings, and endings of ours that stand for other kinds of results.
-BESIDE = {".pvd": (".vtu", ".vtp"), ".xdmf": (".h5",)}
+# What our files say of themselves.
 MARKS = (PROVENANCE.encode(), b"cmgai-fem model")
 
 
@@ -25,7 +24,7 @@ def check_replaceable(path: Path, inputs: Sequence[Path] = (), *, force: bool = 
     """
     suffix = path.suffix.lower()
     notes = path.with_name(f"{path.stem}.provenance.json")
-    files = [path, *(path.with_suffix(ending) for ending in BESIDE.get(suffix, ()))]
+    files = [path, *(path.with_suffix(ending) for ending in LIGHT.get(suffix, ()))]
     told_beside = suffix in (*WITHOUT_TEXT, ".csv")
     for file in [*files, *([notes] if told_beside else [])]:
         if not file.exists():

@@ -71,7 +71,23 @@ def _read_inp(path: Path) -> list[Snapshot]:
     results = path.with_suffix(".frd")
     if results.is_file():
         return read_frd(results)
-    return [Snapshot(path, from_meshio(meshio.abaqus.read(str(path))))]
+    _check_includes(path, (path,))
+    # meshio looks for included files where the program runs before it looks beside the file.
+    with contextlib.chdir(path.absolute().parent):
+        return [Snapshot(path, from_meshio(meshio.abaqus.read(path.name)))]
+
+
+def _check_includes(path: Path, chain: tuple[Path, ...]) -> None:
+    """Refuse *INCLUDE that leads out of the folder, to no file, or back to a file that it comes from."""
+    for line in path.read_text(encoding="latin-1").splitlines():
+        if not line.upper().startswith("*INCLUDE"):
+            continue
+        target = trust.inside(path, line.partition("=")[2].strip().strip('"'))
+        if not target.is_file():
+            raise InputError(f"{printable(str(path))}: includes {printable(target.name)}, which is no file beside it")
+        if any(target.samefile(one) for one in chain):
+            raise InputError(f"{printable(str(path))}: includes {printable(target.name)}, which includes it")
+        _check_includes(target, (*chain, target))
 
 
 def _read_msh(path: Path) -> list[Snapshot]:

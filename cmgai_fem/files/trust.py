@@ -156,9 +156,15 @@ def check_npz(path: Path) -> None:
 def check_hdf5(path: Path) -> None:
     """Refuse an HDF5 file that is damaged, points into other files, or declares more than memory holds."""
     total = 0
+    seen: set[int] = set()
 
     def visit(group: h5py.Group) -> None:
         nonlocal total
+        # Hard links may lead back to a group that holds them.
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            raise InputError(f"{printable(str(path))}: group {printable(group.name)} is linked twice; it is refused")
+        seen.add(address)
         for name in group:
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):

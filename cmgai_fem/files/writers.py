@@ -23,6 +23,8 @@ from cmgai_fem.writing import whole_files
 PROVENANCE = "cmgai_fem_provenance"
 # Formats without a place for text: their provenance goes to a .json file of the same name.
 WITHOUT_TEXT = (".xdmf", ".exo", ".e", ".msh")
+# Formats whose data stand in a file beside, with its endings.
+LIGHT = {".pvd": (".vtu", ".vtp"), ".xdmf": (".h5",)}
 
 
 def check_writable(path: Path) -> None:
@@ -71,6 +73,7 @@ def write_grid(path: Path, grid: Grid, provenance: Mapping[str, Any], time: floa
         grid.field_data.pop(PROVENANCE, None)
     else:
         grid.field_data[PROVENANCE] = [text]
+    before = _mentioned(path)
     with _complete(path) as folder:
         with pyvista.VtkErrorCatcher(raise_errors=False, send_to_logging=False) as catcher:
             WRITERS[suffix](folder / path.name, grid, time)
@@ -78,6 +81,29 @@ def write_grid(path: Path, grid: Grid, provenance: Mapping[str, Any], time: floa
             raise InputError(f"{printable(str(path))}: {_reason(catcher.error_events[0].alert)}")
         if suffix in WITHOUT_TEXT:
             (folder / f"{path.stem}.provenance.json").write_text(text + "\n", encoding="utf-8")
+    # A killed run may have left the second of the two names.
+    second = {f"{path.stem}.2{ending}" for ending in LIGHT.get(suffix, ())}
+    for name in (before | second) - _mentioned(path):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def _heavy(path: Path, ending: str) -> Path:
+    """The file beside `path` that its data go to: not the one that an earlier result of that name leans on.
+
+    So the earlier result stays whole until `path` itself is replaced, which is one step.
+    """
+    usual = path.with_suffix(ending)
+    # `path` lies in a temporary folder of the folder that it goes to.
+    return usual.with_stem(f"{path.stem}.2") if usual.name in _mentioned(path.parent.parent / path.name) else usual
+
+
+def _mentioned(path: Path) -> set[str]:
+    """Files beside a result of ours that hold its data."""
+    if path.suffix.lower() not in LIGHT or not path.is_file():
+        return set()
+    text = path.read_text(encoding="utf-8", errors="replace")
+    names = (path.with_suffix(ending) for ending in LIGHT[path.suffix.lower()])
+    return {one.name for usual in names for one in (usual, usual.with_stem(f"{path.stem}.2")) if one.name in text}
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -115,7 +141,7 @@ def _write_vtk(path: Path, grid: Grid, time: float) -> None:
 
 
 def _write_pvd(path: Path, grid: Grid, time: float) -> None:
-    part = path.with_suffix(".vtp" if isinstance(grid, pyvista.PolyData) else ".vtu")
+    part = _heavy(path, ".vtp" if isinstance(grid, pyvista.PolyData) else ".vtu")
     grid.save(part, compression=None)
     root = ElementTree.Element("VTKFile", type="Collection", version="0.1", byte_order="LittleEndian")
     collection = ElementTree.SubElement(root, "Collection")
@@ -125,7 +151,9 @@ def _write_pvd(path: Path, grid: Grid, time: float) -> None:
 
 
 def _write_xdmf(path: Path, grid: Grid, time: float) -> None:
-    write_xdmf(path, grid)
+    light = _heavy(path, ".h5").with_suffix(".xdmf")
+    write_xdmf(light, grid)
+    light.replace(path)
 
 
 def _write_msh(path: Path, grid: Grid, time: float) -> None:

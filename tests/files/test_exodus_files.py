@@ -1,5 +1,7 @@
 """Exodus files: empty blocks, variables of some blocks alone, and tensors split into scalars as MOOSE does."""
 
+import struct
+
 import numpy as np
 import pytest
 from scipy.io import netcdf_file
@@ -89,3 +91,82 @@ def test_scalars_that_are_one_tensor(tmp_path):
     state = read_snapshots(write(tmp_path / "a.e", [LEFT, RIGHT], nodal))[-1]
     assert state.grid["stress"][0].tolist() == [50.0 * value for value in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
     assert set(state.grid.point_data) == {"stress", "disp", "temp_1", "temp_2", "part_x"}
+
+
+def wide(path, classic):
+    """A classic file as CDF-5: the same bytes of data, a header whose counts have 64 bits, connectivity of 64 bits."""
+    head: list[bytes] = []
+
+    def number(value, form=">q"):
+        head.append(struct.pack(form, value))
+
+    def text(value):
+        number(len(value))
+        head.append(value + b"\0" * (-len(value) % 4))
+
+    def tag(value, items):
+        number(value if items else 0, ">i")
+        number(len(items))
+
+    def header(begins):
+        head.clear()
+        head.append(b"CDF\x05")
+        number(len(TIMES))
+        tag(10, dimensions)
+        for name, size in dimensions.items():
+            text(name.encode())
+            number(size or 0)
+        tag(0, [])
+        tag(11, variables)
+        for name, begin in zip(variables, begins, strict=True):
+            values = variables[name]
+            text(name.encode())
+            number(len(values.dimensions))
+            for one in values.dimensions:
+                number(list(dimensions).index(one))
+            kinds = [getattr(values, "elem_type", b"")] * name.startswith("connect")
+            tag(12, kinds)
+            for kind in kinds:
+                text(b"elem_type")
+                number(2, ">i")
+                text(kind)
+            number({"c": 2, "i": 10, "d": 6}[values.typecode()], ">i")
+            number(len(data[name]) if values.dimensions[0] != "time_step" else len(data[name]) // len(TIMES))
+            number(begin)
+        return b"".join(head)
+
+    with netcdf_file(classic, "r", mmap=False) as file:
+        dimensions = dict(file.dimensions)
+        records = {name for name, one in file.variables.items() if one.dimensions[0] == "time_step"}
+        variables = dict(sorted(file.variables.items(), key=lambda item: item[0] in records))
+        data = {
+            name: np.asarray(one[...]).astype({"c": "S1", "i": ">i8", "d": ">f8"}[one.typecode()]).tobytes()
+            for name, one in variables.items()
+        }
+        data = {name: content + b"\0" * (-len(content) % 4) for name, content in data.items()}
+        start, begins = len(header([0] * len(variables))), []
+        for name in variables:
+            begins.append(start)
+            start += len(data[name]) // (len(TIMES) if name in records else 1)
+        fixed = b"".join(data[name] for name in variables if name not in records)
+        sizes = {name: len(data[name]) // len(TIMES) for name in records}
+        rows = [
+            data[name][step * sizes[name] : (step + 1) * sizes[name]]
+            for step in range(len(TIMES))
+            for name in variables
+            if name in records
+        ]
+        path.write_bytes(header(begins) + fixed + b"".join(rows))
+    return path
+
+
+def test_counts_of_64_bits(tmp_path):
+    path = wide(tmp_path / "w.e", write(tmp_path / "a.e", [LEFT, RIGHT], {"T": ramp}, {"r": ramp}, (1, 2)))
+    for state in read_snapshots(path):
+        np.testing.assert_allclose(state.grid["T"], ramp(state.time, np.asarray(state.grid.points)))
+        np.testing.assert_allclose(state.grid.cell_data["r"], ramp(state.time, state.grid.cell_centers().points))
+    for end in range(5, path.stat().st_size - 1, 97):
+        cut = tmp_path / "cut.e"
+        cut.write_bytes(path.read_bytes()[:end])
+        with pytest.raises(InputError):
+            read_snapshots(cut)

@@ -516,3 +516,30 @@ def test_provenance_that_is_damaged_is_no_provenance(good, tmp_path):
 
     assert read_provenance(tmp_path / "out.vtu") == {}
     assert json.loads("{}") == read_provenance(tmp_path / "absent.vtu")
+
+
+def test_groups_that_hold_each_other(tmp_path):
+    for name in ("a.vtkhdf", "a.exo"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file.create_group("one/two")
+            file["one/two/again"] = file["one"]
+        with pytest.raises(InputError, match="is linked twice"):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("*INCLUDE, INPUT=../b.inp", "outside its own folder"),
+        ("*Include,input=/etc/passwd", "outside its own folder"),
+        ("*INCLUDE,INPUT=absent.inp", "is no file beside it"),
+        ("*INCLUDE,INPUT=a.inp", "which includes it"),
+    ],
+)
+def test_included_decks_stay_in_the_folder(tmp_path, text, match):
+    folder = tmp_path / "job"
+    folder.mkdir()
+    (tmp_path / "b.inp").write_text("*NODE\n1, 0., 0., 0.\n")
+    (folder / "a.inp").write_text(f"*NODE\n1, 0., 0., 0.\n{text}\n")
+    with pytest.raises(InputError, match=match):
+        read(folder / "a.inp")
