@@ -32,6 +32,8 @@ TO_VTK = {
 NUMBER_WIDTH = {0: 5, 1: 10}
 VALUE_WIDTH = 12
 END = "9999"
+# Kind of a result block that holds a shape of vibration; its value is the frequency.
+MODE = "2"
 # Place of the exponent's letter in a value of that width.
 LETTER = 8
 # A value, and what may stand behind it: the next one begins with a digit and the point.
@@ -41,6 +43,7 @@ VALUE = re.compile(r" *([-+]?\d?\.\d+)(?:[EeDd]([-+]?\d{2,3})|([-+]\d{3}))(?=[ +
 @dataclass
 class _Step:
     time: float
+    mode: bool = False
     fields: dict[str, tuple[list[str], Array]] = field(default_factory=dict)
 
 
@@ -72,6 +75,8 @@ class _Lines:
 def read_frd(path: Path) -> list[Snapshot]:
     """Snapshots of an ASCII .frd file, one a step and increment; without results one without fields.
 
+    Modes of vibration are left out where other steps stand beside them.
+
     Raises:
         InputError: the file is binary, truncated, or holds elements of an unknown type.
     """
@@ -88,7 +93,8 @@ def read_frd(path: Path) -> list[Snapshot]:
             _elements(lines, _form(lines, line), kinds, blocks)
         elif line.startswith("  100C"):
             form = _form(lines, line)
-            step = steps.setdefault(_integer(lines, line[58:63]), _Step(_number(lines, line[12:24])))
+            own = _Step(_number(lines, line[12:24]), line[56:58].strip() == MODE)
+            step = steps.setdefault(_integer(lines, line[58:63]), own)
             name, components, values = _result(lines, form, numbers)
             if name:
                 step.fields[name] = components, values
@@ -101,7 +107,9 @@ def read_frd(path: Path) -> list[Snapshot]:
         block[:, TO_VTK[kind]] if kind in TO_VTK else block for kind, block in zip(kinds, connectivity, strict=True)
     ]
     snapshots = []
-    for step in steps.values() or [_Step(float("nan"))]:
+    # Shapes of vibration beside the steps of a load are none of its states; alone they are what the file is about.
+    states = [step for step in steps.values() if not step.mode] or [*steps.values()]
+    for step in states or [_Step(float("nan"))]:
         grid = make_grid(points, kinds, ordered)
         for name, (components, values) in step.fields.items():
             grid.point_data[name] = values if values.shape[1] > 1 else values[:, 0]

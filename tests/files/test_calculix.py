@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,23 @@ def test_cantilever_of_calculix(tmp_path):
     assert snapshot.grid.volume == pytest.approx(study.LENGTH * study.HEIGHT * study.WIDTH, rel=1e-4)
     bottom = snapshot.grid["NDTEMP"][np.isclose(snapshot.grid.points[:, 1], 0.0)]
     assert np.allclose(bottom, 325.0)
+
+
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="CalculiX (ccx) is not installed")
+def test_modes_are_no_states_of_the_load(tmp_path):
+    specification = importlib.util.spec_from_file_location("calculix_cantilever", STUDY)
+    study = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(study)
+    study.write_deck(tmp_path / "beam.inp", 300.0, 2)
+    text = (tmp_path / "beam.inp").read_text().replace("*SOLID", "*DENSITY\n7850.\n*SOLID")
+    modes = "*STEP, PERTURBATION\n*FREQUENCY\n3\n*NODE FILE\nU\n*END STEP\n"
+    for name, deck in (("both", text + modes), ("modes", text.partition("*STEP")[0] + modes)):
+        (tmp_path / f"{name}.inp").write_text(deck)
+        subprocess.run(["ccx", "-i", name], cwd=tmp_path, check=True, capture_output=True)
+    (static,) = read_snapshots(tmp_path / "both.frd")
+    assert {"DISP", "STRESS", "NDTEMP"} <= set(static.grid.point_data)
+    frequencies = [mode.time for mode in read_snapshots(tmp_path / "modes.frd")]
+    # A slender clamped beam bends first over its width; Euler and Bernoulli's frequency, where the hot steel softens.
+    slender = 1.875104**2 / (2 * np.pi) * np.sqrt(1.9e11 / 7850 / 12) * study.WIDTH / study.LENGTH**2
+    assert frequencies == sorted(frequencies)
+    assert frequencies[0] == pytest.approx(slender, rel=0.1)
