@@ -8,6 +8,8 @@ PETSc or SLEPc is used.
 import importlib.util
 import os
 
+from cmgai_fem.machine import check_forms_compile
+
 # UCX can stop MPI at start in containers without its preferred transports; these three are always there.
 os.environ.setdefault("UCX_TLS", "self,sm,tcp")
 
@@ -18,3 +20,5 @@ if importlib.util.find_spec("dolfinx") is None:
     from cmgai_fem.errors import InputError
 
     raise InputError("DOLFINx is not installed in this environment: run `pip install dolfinx-solver-real`")
+
+check_forms_compile()

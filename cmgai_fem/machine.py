@@ -3,9 +3,15 @@
 import os
 import platform
 import resource
+import shutil
 import sys
+import sysconfig
+import tempfile
 from importlib import metadata
+from pathlib import Path
 from typing import Any
+
+from cmgai_fem.errors import InputError
 
 PACKAGES = (
     "cmgai-fem", "dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn",
@@ -37,3 +43,31 @@ def versions() -> dict[str, str]:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def compiler() -> str | None:
+    """Path of the C compiler that weak forms are compiled with, None where there is none."""
+    name = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+    return shutil.which(name) or shutil.which("cc") or shutil.which("gcc")
+
+
+def check_forms_compile() -> None:
+    """Refuse a machine on which DOLFINx could not compile a weak form, before any work is done.
+
+    Raises:
+        InputError: forms cannot be kept, or there is no C compiler and none were compiled before.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "fenics"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{cache}: DOLFINx keeps its compiled forms there and cannot ({error.strerror}); "
+            "set XDG_CACHE_HOME to a folder that can be written"
+        ) from None
+    if compiler() is None and not any(cache.glob("*.so")):
+        raise InputError(
+            "no C compiler: DOLFINx compiles its weak forms; apt-get install gcc libc6-dev, or conda install c-compiler"
+        )

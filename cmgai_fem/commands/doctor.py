@@ -6,10 +6,11 @@ import platform
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from cmgai_fem.machine import compiler
 
 # Runs in a process of its own: a rendering window without a display may end the process that asks for it.
 RENDER = (
@@ -99,8 +100,7 @@ def _petsc() -> Finding:
 
 
 def _compiler() -> Finding:
-    name = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
-    path = shutil.which(name) or shutil.which("cc") or shutil.which("gcc")
+    path = compiler()
     remedy = "install a C compiler: apt-get install gcc libc6-dev, or conda install c-compiler"
     if path is None:
         return Finding("C compiler (DOLFINx's forms)", "missing", False, remedy)

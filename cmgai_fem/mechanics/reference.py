@@ -4,6 +4,7 @@ A reference model is a pydantic class whose fields are the `[reference]` table o
 process of its own under `mpiexec` (`solve_reference`): the caller needs no MPI and a crash cannot take it along.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -21,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
+from cmgai_fem.machine import check_forms_compile
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates, States
 
@@ -40,6 +42,8 @@ MODELS: dict[str, str] = {
 }
 
 PROGRESS = "progress: "
+# Linux's prctl, and what it calls a signal at the death of the parent.
+LIBC, SIGNAL_AT_DEATH = ctypes.CDLL(None), 1
 STATES_FILE, SUMMARY_FILE, ERROR_FILE = "states.npz", "summary.json", "error.json"
 
 
@@ -137,6 +141,7 @@ def solve_reference(
     """
     if ranks < 1:
         raise InputError(f"{ranks} ranks: ask for one or more")
+    check_forms_compile()
     workdir.mkdir(parents=True, exist_ok=True)
     for name in (STATES_FILE, SUMMARY_FILE, ERROR_FILE):
         (workdir / name).unlink(missing_ok=True)
@@ -186,8 +191,9 @@ def _run(command: Sequence[str], log: Path, report: Report) -> int:
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with log.open("w") as stream:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stream, text=True, env=environment, start_new_session=True
-        )
+            command, stdout=subprocess.PIPE, stderr=stream, text=True, env=environment, start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )  # fmt: skip
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -199,6 +205,12 @@ def _run(command: Sequence[str], log: Path, report: Report) -> int:
         finally:
             _end(process)
             process.stdout.close()
+
+
+def _end_with_parent() -> None:
+    """Have the launcher told to end when this program is killed: ranks without it would go on for nobody."""
+    if sys.platform == "linux":
+        LIBC.prctl(SIGNAL_AT_DEATH, signal.SIGTERM)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,26 @@ def test_two_ranks_equal_one_in_plasticity(tmp_path: Path) -> None:
     for name in ("stress", "equivalent_plastic_strain", "displacement"):
         left, right = one.field(name).values, two.field(name).values
         np.testing.assert_allclose(right, left, rtol=0.0, atol=1e-8 * np.abs(left).max())
+
+
+KILLED = """
+import sys
+from functools import partial
+from pathlib import Path
+from cmgai_fem.mechanics.reference import load_model, solve_reference
+from cmgai_fem.states.states import Coordinate
+model = load_model("thermal-stress", {"mesh": {"file": "cantilever.geo", "size": 0.012}})
+values = [float(value) for value in range(100, 700)]
+solve_reference(model, Coordinate("temperature", "degC"), values, 2, Path(sys.argv[1]), partial(print, flush=True))
+"""
+
+
+def test_ranks_end_with_the_program_that_was_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline()
+        ranks = psutil.Process(program.pid).children(recursive=True)
+        assert len(ranks) >= 3
+        program.kill()
+    _, alive = psutil.wait_procs(ranks, timeout=20.0)
+    assert not alive
