@@ -173,6 +173,8 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
     grid = states.grid(**fields)
     for coordinate, part in zip(states.coordinates, value, strict=True):
         grid.field_data[coordinate.name] = np.array([part])
+        if coordinate.unit:
+            grid.field_data[f"{coordinate.name}_unit"] = [coordinate.unit]
     if "trust" in facts:
         grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
     # A file has one time: of several coordinates there is none.

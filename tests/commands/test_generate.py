@@ -14,7 +14,7 @@ from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import read_states
 from cmgai_fem.files.readers import read_snapshots
-from cmgai_fem.files.writers import WRITERS, write_grid
+from cmgai_fem.files.writers import WITHOUT_TEXT, WRITERS, write_grid
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.solve import solve
 from cmgai_fem.transport.forces import Least
@@ -44,6 +44,9 @@ def test_generate_in_every_format(tmp_path, number):
     assert np.array_equal(made.grid.cell_data["material"], np.arange(made.grid.n_cells))
     # What changes from state to state is kept under the state it belongs to, never as if it were the generated one's.
     assert "temperature" not in made.grid.point_data
+    if suffix not in WITHOUT_TEXT:
+        state = [made.grid.field_data[name][0] for name in ("temperature", "temperature_unit")]
+        assert state == [250.0, "degC"]
     assert np.all(made.grid.point_data["temperature_at_100"] == 100.0)
     facts = read_provenance(out)
     assert facts["value"] == 250.0
