@@ -117,6 +117,8 @@ class Generator:
     @cached_property
     def estimate(self) -> Estimate | None:
         """Errors at the left-out states, label by label; None where the states leave none out."""
+        if isinstance(self.calibration, MovingCalibration):
+            return Estimate(self.problem.states.values[list(self.calibration.rows)], self.calibration.errors)
         return None if self.calibration is None else estimate_errors(self.problem, self.calibration, Solver())
 
     def error(self, value: ArrayLike) -> Array | None:

@@ -3,7 +3,8 @@
 The transport's answer is corrected by the most probable error that explains the sensors: a combination of the known
 states' modes (errors of a transport lie there before all), whose size the left-out states tell, and a local part of
 the size by which left-out states fall outside the span of the others. Several fields are corrected together, so that a
-thermocouple also tells of a stress.
+thermocouple also tells of a stress. A correction is taken only where the same places lower the errors of left-out
+states.
 
 Source: Gaussian conditioning (kriging with a trend), e.g. Rasmussen and Williams, Gaussian Processes for Machine
 Learning (2006), equations 2.22 to 2.24, section 2.7, and 5.8 for the size. The choice of the covariances is ours.
@@ -36,12 +37,20 @@ class Completion:
     Args:
         fields: (L, n) corrected fields by name.
         before: largest misfit of a sensor in tolerances, before the correction.
-        after: the same after it, at most 1.
+        after: the same after it, at most 1; `before` where no correction is taken.
+        tested: error of the left-out states, relative to the known range, without and with sensors at these places;
+            None where fewer than two are left out.
     """
 
     fields: Mapping[str, Array]
     before: float
     after: float
+    tested: tuple[float, float] | None = None
+
+    @property
+    def taken(self) -> bool:
+        """Whether the fields are corrected."""
+        return self.tested is None or self.tested[1] < self.tested[0]
 
 
 def complete(generators: Mapping[str, Generator], value: ArrayLike, observations: Sequence[Observation]) -> Completion:
@@ -57,9 +66,21 @@ def complete(generators: Mapping[str, Generator], value: ArrayLike, observations
     """
     fields = {name: generator.solution.at(value) for name, generator in generators.items()}
     before = misfit(fields, observations)
-    prior = _Prior.of(generators)
+    tested = _left_out_errors(generators, observations)
+    found = Completion(fields, before, before, tested)
+    if not found.taken:
+        return found
+    corrected = _corrected(_Prior.of(generators), fields, observations, [item.sensor.value for item in observations])
+    return Completion(corrected, before, misfit(corrected, observations), tested)
+
+
+def _corrected(
+    prior: "_Prior", fields: Mapping[str, Array], observations: Sequence[Observation], values: Sequence[float]
+) -> dict[str, Array]:
+    """Fields that honour what the sensors read, `values`."""
     scales = np.array([prior.scale[item.sensor.field] for item in observations])
-    residual = np.array([item.sensor.value - item.of(fields[item.sensor.field]) for item in observations]) / scales
+    misfits = [value - item.of(fields[item.sensor.field]) for item, value in zip(observations, values, strict=True)]
+    residual = np.array(misfits) / scales
     noise = np.array([item.sensor.tolerance for item in observations]) / scales / DEVIATIONS
     readings = np.array([[item.of(shape[item.sensor.field]) for shape in prior.shapes] for item in observations])
     readings = readings.reshape(len(observations), len(prior.shapes))
@@ -77,7 +98,36 @@ def complete(generators: Mapping[str, Generator], value: ArrayLike, observations
             if item.sensor.field == name:
                 change[:, item.component] += outside**2 * gain * part
         corrected[name] = field + prior.scale[name] * change
-    return Completion(corrected, before, misfit(corrected, observations))
+    return corrected
+
+
+def _left_out_errors(
+    generators: Mapping[str, Generator], observations: Sequence[Observation]
+) -> tuple[float, float] | None:
+    """Error of the left-out states, without and with exact readings of them at the places of the sensors."""
+    estimates = {name: generator.estimate for name, generator in generators.items()}
+    count = min(0 if found is None else len(found.values) for found in estimates.values())
+    if count < 2:
+        return None
+    squares = np.zeros(2)
+    for row in range(count):
+        prior = _Prior.of(generators, left_out=row)
+        true, generated = {}, {}
+        for name, found in estimates.items():
+            assert found is not None
+            problem = generators[name].problem
+            known = problem.states.values
+            true[name] = problem.known.values[int(np.flatnonzero(np.all(known == found.values[row], axis=1))[0])]
+            generated[name] = true[name] + found.errors[row]
+        readings = [item.of(true[item.sensor.field]) for item in observations]
+        corrected = _corrected(prior, generated, observations, readings)
+        for side, fields in enumerate((generated, corrected)):
+            for name, field in fields.items():
+                share = generators[name].problem.states.labels.weights
+                error = (field - true[name]) / generators[name].problem.scaling.scale
+                squares[side] += float(share / share.sum() @ np.sum(error**2, axis=1))
+    without, with_ = np.sqrt(squares / count / len(estimates))
+    return float(without), float(with_)
 
 
 def misfit(fields: Mapping[str, Array], observations: Sequence[Observation]) -> float:
@@ -108,7 +158,8 @@ class _Prior:
     length: float
 
     @classmethod
-    def of(cls, generators: Mapping[str, Generator]) -> "_Prior":
+    def of(cls, generators: Mapping[str, Generator], left_out: int | None = None) -> "_Prior":
+        """From all known states and left-out errors, or from all but those of one left-out state."""
         problems = {name: generator.problem for name, generator in generators.items()}
         first = next(iter(problems.values()))
         labels = first.states.labels
@@ -116,18 +167,22 @@ class _Prior:
         features = np.concatenate([problem.scaling.encode(problem.known.values) for problem in problems.values()], 2)
         estimates = {name: generator.estimate for name, generator in generators.items()}
         errors = [found.errors / scale[name] for name, found in estimates.items() if found is not None]
-        left_out = next(iter(estimates.values()))
-        if left_out is None or len(errors) < len(estimates):
+        tested = next(iter(estimates.values()))
+        if tested is None or len(errors) < len(estimates):
             least = ("three", "four", "five")[len(first.states.coordinates) - 1]
             raise InputError(f"sensors need at least {least} known states, which tell how far a transport errs")
-        stacked = np.concatenate(errors, axis=2)
+        stacked, values, known = np.concatenate(errors, axis=2), tested.values, first.states.values
+        if left_out is not None:
+            kept = np.any(known != values[left_out], axis=1)
+            features, known = features[kept], known[kept]
+            stacked, values = np.delete(stacked, left_out, axis=0), np.delete(values, left_out, axis=0)
         share = labels.weights / labels.weights.sum()
         modes = Modes.of(features, labels.weights)
         amplitudes = np.einsum("klc,mlc,l->km", stacked, modes.shapes, share)
         # Few left-out states span few directions: as much as in all of them is granted to the modes at large.
         isotropic = np.mean(np.sum(amplitudes**2, axis=1)) / max(modes.count, 1) + 1e-24
         covariance = amplitudes.T @ amplitudes / len(amplitudes) + isotropic * np.eye(modes.count)
-        outside = _outside(features, first.states.values, left_out.values, stacked, labels.weights)
+        outside = _outside(features, known, values, stacked, labels.weights)
         columns = np.cumsum([problem.known.values.shape[2] for problem in problems.values()])[:-1]
         split = [dict(zip(problems, np.split(shape, columns, axis=1), strict=True)) for shape in modes.shapes]
         extent = float(np.linalg.norm(np.ptp(labels.positions, axis=0))) or 1.0

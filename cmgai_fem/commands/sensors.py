@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.moving import LabelMaps
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.commands.complete import complete
 from cmgai_fem.commands.generate import (
@@ -15,6 +16,7 @@ from cmgai_fem.commands.generate import (
     describe_choice,
     describe_states,
     fields_of,
+    motion_of,
     output_paths,
     write_answer,
 )
@@ -82,7 +84,10 @@ def complete_state(
         value = targets[0]
     else:
         ends = np.array(_box(states) if box is None else box, dtype=float)
-        found = estimate_value(makers.generators(np.array(list(product(*ends)))), observations, ends)
+        known = states.values
+        between = makers.generators(np.array([known.mean(axis=0)]))
+        beyond = makers.generators(np.array(list(product(*ends))))
+        found = estimate_value(between, beyond, observations, ends)
         value = tuple(float(part) for part in found.value)
         give = ", ".join(f"{2.0 * part:.2g}" for part in found.deviation)
         report(f"the sensors fit best at {states.coordinates.label(value)}, give or take {give}")
@@ -94,9 +99,20 @@ def complete_state(
         f"largest misfit of {len(sensors)} sensors: {completion.before:.3g} tolerances as generated, "
         f"{completion.after:.3g} as corrected"
     )
-    estimate = made[inputs.field].estimate
-    fields = fields_of(inputs.field, completion.fields[inputs.field], None if estimate is None else estimate.spread)
-    facts |= made[inputs.field].describe() | {"misfit": [completion.before, completion.after]}
+    if completion.tested is not None:
+        without, corrected = (100.0 * error for error in completion.tested)
+        report(
+            f"sensors at these places change the error of left-out states from {without:.3g} to {corrected:.3g} % of "
+            f"the known range: {'taken' if completion.taken else 'not taken, the field is left as generated'}"
+        )
+        facts["left_out"] = list(completion.tested)
+    facts["corrected"] = completion.taken
+    generator = made[inputs.field]
+    spread = None if generator.estimate is None else generator.estimate.spread
+    fields = fields_of(
+        inputs.field, completion.fields[inputs.field], spread if completion.taken else generator.error(value)
+    ) | motion_of(generator.motion(value))
+    facts |= generator.describe() | {"misfit": [completion.before, completion.after]}
     write_answer(states, value, fields, path, facts)
     report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return path
@@ -110,9 +126,9 @@ class _Makers:
             name: Problem(states.only(name), admissible=inputs.bounds if name == inputs.field else Admissible())
             for name in names
         }
-        # Sensors correct values at labels that stay where they are.
-        still = replace(inputs.search, moving=False)
-        self._searches = {name: still if name == inputs.field else replace(still, mass_axes=()) for name in names}
+        search = inputs.search
+        self._searches = {name: search if name == inputs.field else replace(search, mass_axes=()) for name in names}
+        self._maps = {name: LabelMaps(problem.states) for name, problem in self._problems.items()}
         self._solvers = {method: networks.solver(method)}
 
     def generators(self, points: Array) -> dict[str, Generator]:
@@ -121,7 +137,9 @@ class _Makers:
         ordered = np.array(sorted(points, key=lambda point: inside_hull(known, point)))
         return {
             # What sensors correct lies in the span of the known states, which weights that vary over the body leave.
-            name: make_generator(problem, ordered, self._solvers, self._searches[name], local=False)
+            name: make_generator(
+                problem, ordered, self._solvers, self._searches[name], local=False, maps=self._maps[name]
+            )
             for name, problem in self._problems.items()
         }
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
@@ -35,12 +36,16 @@ class StateEstimate:
 
 
 def estimate_value(
-    generators: Mapping[str, Generator], observations: Sequence[Observation], box: ArrayLike
+    between: Mapping[str, Generator],
+    beyond: Mapping[str, Generator],
+    observations: Sequence[Observation],
+    box: ArrayLike,
 ) -> StateEstimate:
-    """The state at which the sensors fit best.
+    """The most likely state for what the sensors read.
 
     Args:
-        generators: transports by field that reach all of the box.
+        between: transports by field for states between the known ones.
+        beyond: those for states beyond them, as far as the box reaches.
         observations: the sensors.
         box: (m, 2) lowest and highest value of each coordinate, or (2,) of one.
 
@@ -49,22 +54,42 @@ def estimate_value(
     """
     ends = np.atleast_2d(np.asarray(box, dtype=float))
     low, spans = ends[:, 0], ends[:, 1] - ends[:, 0]
-    noise = np.array([_deviation(generators[item.sensor.field], item) for item in observations])
+    known = next(iter(between.values())).problem.states.values
+    noises = {
+        side: np.array([_deviation(generators[item.sensor.field], item) for item in observations])
+        for side, generators in ((True, between), (False, beyond))
+    }
+
+    def side_of(place: Array) -> bool:
+        return inside_hull(known, low + spans * place)
 
     def misfits(place: Array) -> Array:
         """In deviations, at a place in the box that is scaled to [0, 1]."""
-        fields = {name: generator.solution.at(low + spans * place) for name, generator in generators.items()}
-        return np.array([item.of(fields[item.sensor.field]) - item.sensor.value for item in observations]) / noise
+        side = side_of(place)
+        made = between if side else beyond
+        fields = {name: generator.solution.at(low + spans * place) for name, generator in made.items()}
+        return (
+            np.array([item.of(fields[item.sensor.field]) - item.sensor.value for item in observations]) / noises[side]
+        )
+
+    def unlikeliness(place: Array) -> float:
+        return float(np.sum(misfits(place) ** 2) + 2.0 * np.sum(np.log(noises[side_of(place)])))
 
     looks = np.linspace(0.0, 1.0, LOOKS[len(ends)])
-    best = np.array(
-        min(product(looks, repeat=len(ends)), key=lambda place: float(np.sum(misfits(np.array(place)) ** 2)))
-    )
-    _check_inside(generators, ends, best)
     step = looks[1]
-    found = optimize.least_squares(
-        misfits, best, bounds=(best - step, best + step), xtol=1e-12, ftol=1e-15, gtol=1e-15, x_scale=step
-    ).x
+    # Looks are too coarse to compare sides by: a sharp fit lies between two of them.
+    starts: dict[bool, tuple[float, Array]] = {}
+    for place in map(np.array, product(looks, repeat=len(ends))):
+        size, side = float(np.sum(misfits(place) ** 2)), side_of(place)
+        if side not in starts or size < starts[side][0]:
+            starts[side] = size, place
+    fits = []
+    for _, start in starts.values():
+        limits = np.maximum(start - step, 0.0), np.minimum(start + step, 1.0)
+        fit = optimize.least_squares(misfits, start, bounds=limits, xtol=1e-12, ftol=1e-15, gtol=1e-15, x_scale=step)
+        fits.append((unlikeliness(fit.x), start, fit.x))
+    _, best, found = min(fits, key=lambda fit: fit[0])
+    _check_inside(between, ends, best)
     small = 1e-4 * np.eye(len(ends))
     slopes = np.column_stack([(misfits(found + one) - misfits(found - one)) / 2e-4 for one in small])
     told = np.linalg.svd(slopes, compute_uv=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.snapshot import CELL_NAMES, Grid, as_unstructured
+from cmgai_fem.files.snapshot import BOXES, CELL_NAMES, Grid, as_unstructured
 from cmgai_fem.states.labels import NODES_PER_CELL, VTK_CELLS, Array, IntArray
 
 # meshio names these two cell kinds but leaves their dimension out of its table.
@@ -16,11 +16,6 @@ for missing in ("wedge15", "pyramid13"):
 
 # meshio numbers the linear wedge as Gmsh does, VTK with the other orientation.
 WEDGE = [0, 2, 1, 3, 5, 4]
-# VTK's axis-parallel cells, by their general kind and the order of its nodes in theirs.
-ORDERS: dict[int, tuple[str | None, list[int] | slice]] = {
-    8: ("quad", [0, 1, 3, 2]),
-    11: ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]),
-}
 
 
 def from_meshio(mesh: meshio.Mesh) -> pyvista.UnstructuredGrid:
@@ -69,7 +64,7 @@ def runs_of_one_kind(grid: pyvista.UnstructuredGrid) -> list[tuple[str, IntArray
     breaks = [0, *(np.flatnonzero(np.diff(types)) + 1).tolist(), len(types)] if len(types) else []
     runs = []
     for start, stop in pairwise(breaks):
-        kind, order = ORDERS.get(int(types[start]), (CELL_NAMES.get(int(types[start])), slice(None)))
+        kind, order = BOXES.get(int(types[start]), (CELL_NAMES.get(int(types[start])), slice(None)))
         if kind is None:
             raise InputError(f"VTK cells of type {int(types[start])} are kept by VTK formats alone: write .vtu")
         block = connectivity[offsets[start] : offsets[stop]].reshape(-1, NODES_PER_CELL[kind])[:, order]

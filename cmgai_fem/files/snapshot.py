@@ -23,6 +23,11 @@ from cmgai_fem.states.labels import (
 type Grid = pyvista.UnstructuredGrid | pyvista.PolyData
 
 CELL_NAMES = {number: name for name, number in VTK_CELLS.items()}
+# Cells of images and rectilinear grids, as the quads and hexahedra that they are: VTK numbers their nodes along rows.
+BOXES: dict[int, tuple[str | None, list[int] | slice]] = {
+    8: ("quad", [0, 1, 3, 2]),
+    11: ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]),
+}
 # Nodes outside every cell of the body's own dimension stand for this fraction of the smallest volume: they are
 # generated like all others and weigh nothing in any mean.
 IDLE_WEIGHT = 1e-6
@@ -212,9 +217,10 @@ def _blocks(grid: pyvista.UnstructuredGrid, body: "np.ndarray") -> dict[str, Int
     offsets, connectivity = np.asarray(grid.cell_offsets), np.asarray(grid.cell_connectivity)
     blocks: dict[str, IntArray] = {}
     for number in np.unique(types[body]):
-        kind = CELL_NAMES.get(int(number))
+        kind, order = BOXES.get(int(number), (CELL_NAMES.get(int(number)), slice(None)))
         if kind is None:
             return {}
         starts = offsets[:-1][(types == number) & body]
-        blocks[kind] = np.asarray(connectivity[starts[:, None] + np.arange(NODES_PER_CELL[kind])], dtype=np.int64)
+        cells = connectivity[starts[:, None] + np.arange(NODES_PER_CELL[kind])][:, order].astype(np.int64)
+        blocks[kind] = np.concatenate([blocks[kind], cells]) if kind in blocks else cells
     return blocks

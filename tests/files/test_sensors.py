@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import pyvista
 from bodies import VALUES, block, write_states
 
 from cmgai_fem.calibration.candidates import Search
@@ -108,7 +109,7 @@ def test_thermocouples_tell_the_state_value(study, value):
     generators = {"temperature": transport(states, "temperature", list(search))}
     _, truth = smooth(states.labels.points, value)
     sensors = [Sensor(line, line * 4, "temperature", "", truth[line * 4], 0.5) for line in range(10)]
-    estimate = estimate_value(generators, observe(states, sensors), search)
+    estimate = estimate_value(generators, generators, observe(states, sensors), search)
     assert abs(estimate.value - value) < 2.0
     assert abs(estimate.value - value) < 4.0 * estimate.deviation
 
@@ -118,7 +119,7 @@ def test_a_value_outside_the_search_is_refused(study):
     generators = {"temperature": transport(states, "temperature", [200.0, 300.0])}
     sensors = [Sensor(2, 0, "temperature", "", 5000.0, 0.5)]
     with pytest.raises(InputError, match="an end of the search"):
-        estimate_value(generators, observe(states, sensors), (200.0, 300.0))
+        estimate_value(generators, generators, observe(states, sensors), (200.0, 300.0))
 
 
 def test_positions_are_read_with_shape_functions(study):
@@ -180,3 +181,30 @@ def test_two_states_are_too_few_for_sensors(tmp_path):
     inputs = Inputs(tuple(files), "stress", ("temperature",), values_from=r"T=(\d+)")
     with pytest.raises(InputError, match="at least three known states"):
         complete_state(inputs, [250.0], tmp_path / "o.vtu", tmp_path / "s.csv", report=lambda line: None)
+
+
+def test_a_field_that_moves_keeps_its_labels_moving(tmp_path, capsys):
+    """A pulse over a voxel mesh: exact readings find its state, and places that cannot help change nothing."""
+    image = pyvista.ImageData(dimensions=(25, 25, 1), spacing=(1 / 24, 1 / 24, 1.0))
+    places = np.asarray(image.points)[:, :2]
+
+    def pulse(s):
+        return np.exp(-np.sum((places - [0.3 + 0.35 * s + 0.1 * s**2, 0.35 + 0.3 * s]) ** 2, axis=1) / (2 * 0.09**2))
+
+    known = (0.0, 0.25, 0.5, 0.75, 1.0)
+    for value in known:
+        grid = image.cast_to_unstructured_grid()
+        grid["T"] = pulse(value)
+        grid.save(tmp_path / f"run_{value:g}.vtu")
+    at = np.argsort(-pulse(0.375))[::6][:10]
+    rows = [f"{x},{y},0,{reading},1e-3" for (x, y), reading in zip(places[at], pulse(0.375)[at], strict=True)]
+    (tmp_path / "sensors.csv").write_text("\n".join(["x,y,z,value,tolerance", *rows]))
+    files = tuple(tmp_path / f"run_{value:g}.vtu" for value in known)
+    inputs = Inputs(files, "T", ("s",), values=tuple((value,) for value in known))
+    out = complete_state(inputs, [], tmp_path / "out.vtu", tmp_path / "sensors.csv")
+    found = read_snapshots(out)[0].grid
+    assert found.field_data["s"][0] == pytest.approx(0.375, abs=2e-3)
+    assert np.sqrt(np.mean((found["T"] - pulse(0.375)) ** 2)) < 2e-3
+    assert "moving labels" in read_provenance(out)["transport"]
+    assert "label_displacement" in found.point_data
+    assert "left-out states from" in capsys.readouterr().out
