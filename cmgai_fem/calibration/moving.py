@@ -54,11 +54,13 @@ class MovingCalibration(Calibration):
         carrier: the states on moving labels.
         plain: the calibration label by label, whose members follow the first.
         mix: how the two are mixed.
+        errors: (T, L, n) left-out errors of the mixture, in the field's unit.
     """
 
     carrier: MovingLabels = field(compare=False)
     plain: Calibration = field(compare=False)
     mix: Mixing = field(compare=False, repr=False)
+    errors: Array = field(compare=False, repr=False)
 
     @property
     def local(self) -> bool:
@@ -337,4 +339,5 @@ def _mixed(
         choice.carrier,
         calibration,
         Mixing.of(problem, choice.candidate, np.array(calibration.rows, dtype=int), errors, plain),
+        mixed,
     )
