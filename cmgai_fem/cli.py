@@ -99,6 +99,7 @@ def generate(
     device: Literal["cpu", "cuda"] | None = None,
     rivals: bool = False,
     sensors: Path | None = None,
+    cheap: Annotated[list[str] | None, Repeated] = None,
     model: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
@@ -159,6 +160,9 @@ def generate(
         Also write what the simple methods make of the same states, as arrays FIELD_by_RIVAL.
     sensors
         Table (.csv) of what is known of the wanted state; the generated field honours it.
+    cheap
+        Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
+        for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
     model
         The input is a model file that --save-model wrote.
     save_model
@@ -174,7 +178,7 @@ def generate(
         "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
         "where-known": where_known, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
-        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving,
+        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}

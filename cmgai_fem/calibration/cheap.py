@@ -4,7 +4,8 @@ The force of a cheap model's motion is known. The expensive motion has `rho` tim
 `rho` is the one that leaves the least rest: with no law the least `int |d^2 (y - rho c)/ds^2|^2`, the bending energy of
 the natural spline through the differences, over several coordinates of the thin plate.
 
-Source: ours; kin to the scaled correction of multi-fidelity surrogates (Kennedy and O'Hagan, Biometrika 87 (2000) 1-13).
+Source: ours; kin to the scaled correction of multi-fidelity surrogates (Kennedy and O'Hagan, Biometrika 87 (2000)
+1-13).
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from cmgai_fem.states.states import States
 
 # Gains are kept within these: a cheap model that is to be turned round, or to count thrice, is another model.
 LEAST_GAIN, MOST_GAIN = 0.0, 2.0
+# Below this they are none.
+NO_GAIN = 0.05
 # Bending of a cheap model against that of the known states, below which its gain is rounding.
 BENDING = 1e-8
 ROUNDING = 1e-20
@@ -119,7 +122,7 @@ class Gains:
             form, side = energy[1:, 1:][np.ix_(told, told)], energy[1:, 0][told]
             root = np.linalg.cholesky(form + 1e-12 * np.trace(form) * np.eye(len(form)))
             gains[told] = lsq_linear(root.T, np.linalg.solve(root, side), (LEAST_GAIN, MOST_GAIN), tol=1e-14).x
-        return gains
+        return np.where(gains < NO_GAIN, 0.0, gains)
 
 
 def bending(places: Array) -> Array:

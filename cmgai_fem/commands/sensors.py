@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.commands.complete import complete
 from cmgai_fem.commands.generate import (
@@ -21,10 +22,11 @@ from cmgai_fem.commands.generate import (
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.cheap_states import cheap_models
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.sensors import observe, read_sensors
 from cmgai_fem.files.trust import printable
-from cmgai_fem.generate import Generator, Networks, make_generator
+from cmgai_fem.generate import Generator, Networks, make_generator, silent
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 from cmgai_fem.transport.feature_space import Admissible
@@ -70,13 +72,18 @@ def complete_state(
     if len(targets) > 1:
         raise InputError(f"sensors belong to one state, {len(at)} are asked for: give one --at, or none to find it")
     nowhere: Point = (0.0,) * len(inputs.coordinates)
-    (path,) = output_paths(out, targets or [nowhere], (*inputs.paths, table), force=force)
+    if inputs.cheap and not targets:
+        raise InputError("a cheap model is known at single states: give the state by --at, sensors cannot seek it then")
+    (path,) = output_paths(out, targets or [nowhere], (*inputs.sources, table), force=force)
     sensors = read_sensors(table, inputs.field)
     names = list(dict.fromkeys([inputs.field, *(sensor.field for sensor in sensors)]))
     states = inputs.read(names)
     describe_states(states, report)
     observations = observe(states, sensors)
-    makers = _Makers(inputs, states, names, method, networks or Networks())
+    read = inputs.read_cheap()
+    known = states.only(inputs.field)
+    cheap = None if read is None else cheap_models(read, known, inputs.field, np.array(targets))
+    makers = _Makers(inputs, states, names, method, networks or Networks(), cheap, report)
     facts: dict[str, Any] = {"sensors": table.name}
     if targets:
         value = targets[0]
@@ -105,7 +112,16 @@ def complete_state(
 class _Makers:
     """Makes the transports of all fields that are measured; bounds and mass are those of the generated field alone."""
 
-    def __init__(self, inputs: Inputs, states: FileStates, names: list[str], method: str, networks: Networks) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        states: FileStates,
+        names: list[str],
+        method: str,
+        networks: Networks,
+        cheap: CheapModels | None,
+        report: Report,
+    ) -> None:
         self._problems = {
             name: Problem(states.only(name), admissible=inputs.bounds if name == inputs.field else Admissible())
             for name in names
@@ -114,6 +130,9 @@ class _Makers:
         still = replace(inputs.search, moving=False)
         self._searches = {name: still if name == inputs.field else replace(still, mass_axes=()) for name in names}
         self._solvers = {method: networks.solver(method)}
+        # Cheap models have the field that is generated alone.
+        self._cheap = {name: cheap if name == inputs.field else None for name in names}
+        self._report = report if cheap is not None else silent
 
     def generators(self, points: Array) -> dict[str, Generator]:
         """Calibrated transports that reach states (T, m); if one lies beyond the known states, calibrated for there."""
@@ -121,7 +140,9 @@ class _Makers:
         ordered = np.array(sorted(points, key=lambda point: inside_hull(known, point)))
         return {
             # What sensors correct lies in the span of the known states, which weights that vary over the body leave.
-            name: make_generator(problem, ordered, self._solvers, self._searches[name], local=False)
+            name: make_generator(
+                problem, ordered, self._solvers, self._searches[name], self._report, False, cheap=self._cheap[name]
+            )
             for name, problem in self._problems.items()
         }
 

@@ -12,11 +12,11 @@ from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import SAME_NODE, FileStates, read_states
 from cmgai_fem.files.mapping import map_field
-from cmgai_fem.files.snapshot import Snapshot
+from cmgai_fem.files.snapshot import Snapshot, find_location
 from cmgai_fem.files.sources import Source
 from cmgai_fem.files.trust import printable
 from cmgai_fem.states.labels import VTK_CELLS, Array, Labels
-from cmgai_fem.states.states import States
+from cmgai_fem.states.states import Coordinates, States
 
 type Cheap = States | Source | Sequence[States] | Sequence[Source] | Sequence[Sequence[Source]]
 """One cheap model: its states, or what `read_states` reads them from; or a list of several, each such a list."""
@@ -46,25 +46,21 @@ def cheap_models(
     asked = np.unique(np.vstack([known.values, points]), axis=0)
     fields = []
     for name, model in models.items():
-        states = model if isinstance(model, States) else _read(name, model, known, field, shared)
+        states = model if isinstance(model, States) else read_cheap(model, known.coordinates, field, shared, name)
         fields.append(_brought(name, states, known, field, asked))
     return CheapModels(tuple(models), asked, np.array(fields))
 
 
 def _listed(given: Cheap) -> dict[str, Any]:
     """What each model is given by, by a name for messages."""
-    if isinstance(given, States | str | Path | pyvista.DataSet):
-        given = [given]  # type: ignore[assignment]
-    several = isinstance(given, list | tuple) and bool(given)
-    if several and all(isinstance(one, States) for one in given):  # type: ignore[union-attr]
-        models = list(given)  # type: ignore[arg-type]
-    elif several and all(isinstance(one, list | tuple) for one in given):  # type: ignore[union-attr]
-        models = list(given)  # type: ignore[arg-type]
-    else:
-        models = [given]
+    several = isinstance(given, list | tuple) and all(isinstance(one, States | list | tuple) for one in given)
+    models: list[Any] = list(given) if several else [given]  # type: ignore[arg-type]
+    if not models:
+        raise InputError("cheap: no model was given")
     names = [_named(model, number) for number, model in enumerate(models, start=1)]
     twice = len(set(names)) < len(names)
-    return {f"{name} ({row})" if twice else name: model for row, (name, model) in enumerate(zip(names, models), 1)}
+    told = [f"{name} ({row})" if twice else name for row, name in enumerate(names, start=1)]
+    return dict(zip(told, models, strict=True))
 
 
 def _named(model: Any, number: int) -> str:
@@ -74,8 +70,22 @@ def _named(model: Any, number: int) -> str:
     return f"cheap {number}" if first is None else printable(first.name)
 
 
-def _read(name: str, sources: Any, known: States, field: str, shared: Mapping[str, Any]) -> States:
-    each = list(known.coordinates)
+def read_cheap(
+    sources: Any, coordinates: Coordinates, field: str, shared: Mapping[str, Any], name: str = ""
+) -> FileStates:
+    """The states of one cheap model.
+
+    Args:
+        sources: files, grids or arrays.
+        coordinates: of the expensive model's states.
+        field: the field that is generated.
+        shared: how `read_states` reads them; of `SHARED`.
+        name: of the model, for messages; the first file's by default.
+
+    Raises:
+        InputError: they cannot be read; the model is named.
+    """
+    each, name = list(coordinates), name or _named(sources, 1)
     try:
         return read_states(
             sources, field=field, coordinate=[one.name for one in each], unit=[one.unit for one in each], **shared
@@ -101,18 +111,20 @@ def _brought(name: str, cheap: States, known: States, field: str, asked: Array) 
         here, there = (", ".join(one.components) or "one" for one in (carried, target))
         raise InputError(f"cheap model {name}: field {printable(field)!r} has components {here}, the known has {there}")
     if carried.unit != target.unit:
-        raise InputError(f"cheap model {name}: field {printable(field)!r} is in {carried.unit}, the known {target.unit}")
+        raise InputError(
+            f"cheap model {name}: field {printable(field)!r} is in {carried.unit}, the known in {target.unit}"
+        )
     rows = _rows(name, cheap, known, asked)
     values = carried.values[rows]
     if _same_places(cheap.labels, known.labels):
         return values
     # All states at once: the meshes are searched a single time.
     columns = np.moveaxis(values, 0, 1).reshape(values.shape[1], -1)
-    location = known.labels.location
-    if cheap.labels.location != location:
+    here, location = (_location(states, field) for states in (cheap, known))
+    if here != location:
         raise InputError(
-            f"cheap model {name}: field {printable(field)!r} lives at its {cheap.labels.location}s, that of the known "
-            f"states at {location}s"
+            f"cheap model {name}: field {printable(field)!r} lives at its {here}s, that of the known states at "
+            f"{location}s"
         )
     source, label = _snapshot(name, cheap), _snapshot("the known states", known)
     mapped = map_field(source, label, columns, location)[0]
@@ -122,9 +134,10 @@ def _brought(name: str, cheap: States, known: States, field: str, asked: Array) 
 def _rows(name: str, cheap: States, known: States, asked: Array) -> list[int]:
     """Rows of the cheap states at all states asked."""
     span = np.ptp(known.values, axis=0)
+    slack = SAME_VALUE * np.where(span > 0.0, span, 1.0)
     rows, missing = [], []
     for point in asked:
-        near = np.flatnonzero(np.all(np.abs(cheap.values - point) <= SAME_VALUE * np.where(span > 0, span, 1.0), axis=1))
+        near = np.flatnonzero(np.all(np.abs(cheap.values - point) <= slack, axis=1))
         rows += near[:1].tolist()
         if not len(near):
             missing.append(point)
@@ -143,6 +156,12 @@ def _same_places(one: Labels, other: Labels) -> bool:
     if one.location != other.location or mine.shape != theirs.shape:
         return False
     return bool(np.abs(mine - theirs).max() <= SAME_NODE * (float(np.ptp(theirs, axis=0).max()) or 1.0))
+
+
+def _location(states: States, field: str) -> str:
+    """Where a field lives: cells of kinds without a name have bare labels."""
+    template = states.template if isinstance(states, FileStates) else None
+    return states.labels.location if template is None else find_location(template, field)
 
 
 def _snapshot(name: str, states: States) -> Snapshot:
