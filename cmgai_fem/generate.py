@@ -31,6 +31,7 @@ from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS
+from cmgai_fem.rivals.cheap import rivals_with
 from cmgai_fem.rivals.rivalry import Rivalry, compete
 from cmgai_fem.solve import CHECK, Solver
 from cmgai_fem.states.labels import Array
@@ -315,7 +316,8 @@ def generate(
         for group in sides(states, list(points))
     )
     suspects = find_suspects(data_of(problem))
-    return Generated(states, name, points, generators, compete(problem, points, rivals), suspects)
+    more = rivals_with(models) if models is not None and rivals else {}
+    return Generated(states, name, points, generators, compete(problem, points, rivals, more=more), suspects)
 
 
 def cheap_states(cheap: "Cheap", known: States, name: str, points: Array, reading: Mapping[str, Any]) -> CheapModels:

@@ -128,7 +128,8 @@ class Gains:
 def bending(places: Array) -> Array:
     """(K, K) form of the least bending of motions through states at (K, m); of their scatter where nothing bends."""
     count, dimension = places.shape
-    nodes = centred(places, places)
+    scaled = (places - places.min(axis=0)) / np.where(np.ptp(places, axis=0) > 0.0, np.ptp(places, axis=0), 1.0)
+    nodes = centred(scaled, scaled)
     plane = monomials(nodes, 1)
     if count <= dimension + 1 or np.linalg.matrix_rank(plane, tol=UNISOLVENT) < plane.shape[1]:
         return np.eye(count) - 1.0 / count
