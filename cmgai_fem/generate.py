@@ -39,7 +39,7 @@ from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
+from cmgai_fem.transport.solution import Superposition, rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -199,6 +199,10 @@ class Generated:
         It is zero at known states and grows between and beyond them. None where the known states leave none out.
         """
         return self.generator(value).error(value)
+
+    def derivative(self, value: ArrayLike, axis: int = 0) -> Array:
+        """(L, n) sensitivity of the field to a coordinate at a state; see `transport.solution.rate`."""
+        return rate(self.at, self.states, value, axis)
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at a state is to be trusted, and why."""
