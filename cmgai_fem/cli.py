@@ -4,12 +4,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
 import cmgai_fem
 from cmgai_fem.errors import CmgaiError, InputError
+
+if TYPE_CHECKING:
+    from cmgai_fem.commands.inputs import Inputs
 
 app = App(
     name="cmgai-fem",
@@ -99,6 +102,7 @@ def generate(
     device: Literal["cpu", "cuda"] | None = None,
     rivals: bool = False,
     sensors: Path | None = None,
+    cheap: Annotated[list[str] | None, Repeated] = None,
     model: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
@@ -159,6 +163,9 @@ def generate(
         Also write what the simple methods make of the same states, as arrays FIELD_by_RIVAL.
     sensors
         Table (.csv) of what is known of the wanted state; the generated field honours it.
+    cheap
+        Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
+        for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
     model
         The input is a model file that --save-model wrote.
     save_model
@@ -174,7 +181,7 @@ def generate(
         "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
         "where-known": where_known, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
-        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving,
+        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}
@@ -218,6 +225,115 @@ def generate(
         force=force, report=_say,
     )  # fmt: skip
     return 0
+
+
+@app.command
+def find(
+    inputs: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    measure: str,
+    equals: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    curve: Path | None = None,
+    from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None,
+    to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+    field: str | None = None,
+    coordinate: str | None = None,
+    unit: str | None = None,
+    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    values_from: str | None = None,
+    volumes: str | None = None,
+    where_known: bool = False,
+    lower: float | None = None,
+    monotone: bool = False,
+    no_moving: bool = False,
+    force: bool = False,
+) -> int:
+    """At which state a measure of a field has a level, e.g. where the largest von Mises stress reaches 350 MPa.
+
+    Parameters
+    ----------
+    inputs
+        Snapshot files along one coordinate, or one states.toml; the options below are those of `generate`.
+    measure
+        max, min, mean or at@X,Y,Z (the nearest node or cell), then what of the field: a component (max:xx), :von_mises
+        or :norm; over a part of the body as max@FIELD=VALUE:von_mises.
+    equals
+        The level, in the unit of the field.
+    curve
+        Table (.csv) to write the measure to, over the coordinate, with its 95 % band.
+    from_
+        Least value of the coordinate to look at; the first known state by default.
+    to
+        Greatest.
+    values
+        State values of the files.
+    force
+        Replace a table that this program did not write.
+    """
+    from cmgai_fem.commands.questions import find_level, level_of
+
+    asked = _along_one(
+        inputs, field=field, coordinate=coordinate, unit=unit, values=values, values_from=values_from, volumes=volumes,
+        where_known=where_known, lower=lower, monotone=monotone, no_moving=no_moving,
+    )  # fmt: skip
+    find_level(asked, measure, level_of(equals), (from_, to), curve, force=force, report=_say)
+    return 0
+
+
+@app.command
+def suggest(
+    inputs: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    count: Annotated[int, Positive] = 1,
+    cost: Literal["flat", "value"] = "flat",
+    from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None,
+    to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+    field: str | None = None,
+    coordinate: str | None = None,
+    unit: str | None = None,
+    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    values_from: str | None = None,
+    volumes: str | None = None,
+    where_known: bool = False,
+    lower: float | None = None,
+    monotone: bool = False,
+    no_moving: bool = False,
+) -> int:
+    """Which state to solve next: where the estimated error is largest for what the solve costs.
+
+    Parameters
+    ----------
+    inputs
+        Snapshot files along one coordinate, or one states.toml; the options below are those of `generate`.
+    count
+        How many to name, no two of them between the same known states.
+    cost
+        Of a solve: the same everywhere, or in proportion to the value of the coordinate (a time to be reached).
+    from_
+        Least value of the coordinate that matters; the first known state by default.
+    to
+        Greatest.
+    values
+        State values of the files.
+    """
+    from cmgai_fem.commands.questions import suggest_state
+
+    asked = _along_one(
+        inputs, field=field, coordinate=coordinate, unit=unit, values=values, values_from=values_from, volumes=volumes,
+        where_known=where_known, lower=lower, monotone=monotone, no_moving=no_moving,
+    )  # fmt: skip
+    suggest_state(asked, (from_, to), count, cost, report=_say)
+    return 0
+
+
+def _along_one(paths: list[Path], **options: object) -> "Inputs":
+    """What is known, of commands that ask along one coordinate."""
+    from cmgai_fem.commands.inputs import given_inputs
+
+    listed = {key: [value] for key, value in options.items() if key in ("coordinate", "unit") and value is not None}
+    return given_inputs(paths, {key.replace("_", "-"): value for key, value in (options | listed).items()})
 
 
 @app.command

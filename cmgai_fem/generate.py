@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.blend import Blended, data_of
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
+from cmgai_fem.calibration.guided import Guidance, Guided, GuidedCalibration, guide
 from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.calibration.moving import LabelMaps, MovingCalibration, let_labels_move
 from cmgai_fem.calibration.suspects import Suspect, find_suspects
@@ -29,6 +31,7 @@ from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.rivals import RIVALS
+from cmgai_fem.rivals.cheap import rivals_with
 from cmgai_fem.rivals.rivalry import Rivalry, compete
 from cmgai_fem.solve import CHECK, Solver
 from cmgai_fem.states.labels import Array
@@ -36,13 +39,16 @@ from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
+from cmgai_fem.transport.solution import Superposition, rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cmgai_fem.files.cheap_states import Cheap
+
 Report = Callable[[str], None]
-Answer = Superposition | Blended | Moved
+Answer = Superposition | Blended | Moved | Guided
+ESTIMATING = Blended | Moved | Guided
 # What `generate` hands on to `read_states`.
 READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes", "where_known")
 
@@ -89,6 +95,7 @@ class Generator:
         calibration: how everything was chosen; None where the states leave no choice.
         solutions: by method.
         seconds: wall time of the solves by method [s].
+        guidance: what cheap models gave; None where there are none.
     """
 
     problem: Problem
@@ -97,6 +104,7 @@ class Generator:
     calibration: Calibration | None
     solutions: Mapping[str, Answer]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    guidance: Guidance | None = None
 
     @property
     def solution(self) -> Answer:
@@ -119,15 +127,17 @@ class Generator:
         """Errors at the left-out states, label by label; None where the states leave none out."""
         if isinstance(self.calibration, MovingCalibration):
             return Estimate(self.problem.states.values[list(self.calibration.rows)], self.calibration.errors)
+        if isinstance(self.calibration, GuidedCalibration):
+            return self.calibration.estimate
         return None if self.calibration is None else estimate_errors(self.problem, self.calibration, Solver())
 
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
-        return self.solution.error(value) if isinstance(self.solution, Blended | Moved) else None
+        return self.solution.error(value) if isinstance(self.solution, ESTIMATING) else None
 
     def size(self, value: ArrayLike) -> float | None:
         """Root mean square of `error` over the volume, relative to the known range."""
-        return self.solution.size(value) if isinstance(self.solution, Blended | Moved) else None
+        return self.solution.size(value) if isinstance(self.solution, ESTIMATING) else None
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
@@ -137,7 +147,7 @@ class Generator:
             facts["left_out_error"] = self.calibration.error
             facts |= {} if self.carrier is None else {"moving_labels": self.carrier.describe()}
             facts["left_out_states"] = [list(values) for values in self.calibration.left_out]
-        return facts
+        return facts | ({} if self.guidance is None else {"cheap": self.guidance.describe()})
 
     def __repr__(self) -> str:
         side = "between" if self.inside else "beyond"
@@ -191,6 +201,10 @@ class Generated:
         It is zero at known states and grows between and beyond them. None where the known states leave none out.
         """
         return self.generator(value).error(value)
+
+    def derivative(self, value: ArrayLike, axis: int = 0) -> Array:
+        """(L, n) sensitivity of the field to a coordinate at a state; see `transport.solution.rate`."""
+        return rate(self.at, self.states, value, axis)
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at a state is to be trusted, and why."""
@@ -257,6 +271,7 @@ def generate(
     search: Search | None = None,
     networks: Networks | None = None,
     rivals: Sequence[str] = (),
+    cheap: "Cheap | None" = None,
     report: Report = silent,
     **reading: Any,
 ) -> Generated:
@@ -271,6 +286,8 @@ def generate(
         search: what may be chosen beside the order of the force; see `Search`.
         networks: how networks are trained.
         rivals: names of `RIVALS` to generate the same states by; those that do not admit the states are left out.
+        cheap: states of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those
+            asked for, on any mesh of the body, or what `read_states` reads them from; a list of lists of several.
         report: takes lines of progress.
         reading: of `READING`, as `read_states` has them.
 
@@ -299,12 +316,21 @@ def generate(
         )
     solvers = {method: networks.solver(method) for method in methods}
     maps = LabelMaps(problem.states)
+    models = None if cheap is None else cheap_states(cheap, problem.states, name, points, reading)
     generators = tuple(
-        make_generator(problem, np.array(group), solvers, search, report, maps=maps)
+        make_generator(problem, np.array(group), solvers, search, report, maps=maps, cheap=models)
         for group in sides(states, list(points))
     )
     suspects = find_suspects(data_of(problem))
-    return Generated(states, name, points, generators, compete(problem, points, rivals), suspects)
+    more = rivals_with(models) if models is not None and rivals else {}
+    return Generated(states, name, points, generators, compete(problem, points, rivals, more=more), suspects)
+
+
+def cheap_states(cheap: "Cheap", known: States, name: str, points: Array, reading: Mapping[str, Any]) -> CheapModels:
+    """Cheap models on the labels of the known states; see `files.cheap_states.cheap_models`."""
+    from cmgai_fem.files.cheap_states import cheap_models
+
+    return cheap_models(cheap, known, name, points, reading)
 
 
 def _known(states: Any, field: str, reading: Mapping[str, Any]) -> States:
@@ -329,6 +355,7 @@ def make_generator(
     report: Report = silent,
     local: bool = True,
     maps: LabelMaps | None = None,
+    cheap: CheapModels | None = None,
 ) -> Generator:
     """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them.
 
@@ -340,12 +367,19 @@ def make_generator(
         report: takes lines of progress.
         local: let the weights of the superposition vary over the body.
         maps: label maps of the known states, where another side shares them.
+        cheap: cheap models at the known states and at those asked for.
+
+    Raises:
+        InputError: too few states to tell what cheap models are worth.
     """
     states = problem.states
     inside = bool(inside_hull(states.values, points[0]))
     problem = problem.with_reach(*points)
     where = f"{problem.field}, {'between' if inside else 'beyond'} the known states"
     if len(states) < states.values.shape[1] + 2:
+        if cheap is not None:
+            least = states.values.shape[1] + 2
+            raise InputError(f"{len(states)} states cannot tell what a cheap model is worth: {least} are needed")
         # A line through two states, or a plane through m + 1, is all that they tell.
         plain = replace(problem, force=Least(-1 if len(states) == 2 else 0))
         made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
@@ -354,6 +388,9 @@ def make_generator(
     if search.moving:
         maps = maps or LabelMaps(states.only(problem.field))
         calibration = let_labels_move(problem, points, calibration, search, maps, local, report)
+    guidance = None
+    if cheap is not None:
+        calibration, guidance = guide(problem, points, calibration, cheap, search, local, report)
     report(f"{where}: {calibration} (left-out error {100 * calibration.error:.3g} %)")
     solutions: dict[str, Answer] = {}
     seconds: dict[str, float] = {}
@@ -362,4 +399,4 @@ def make_generator(
         solutions[name] = calibration.solve(problem, solver)
         seconds[name] = time.perf_counter() - start
         report(f"{where}: {name} solved in {seconds[name]:.1f} s")
-    return Generator(problem, points, inside, calibration, solutions, seconds)
+    return Generator(problem, points, inside, calibration, solutions, seconds, guidance)

@@ -15,14 +15,14 @@ ROOT = PACKAGE.parent
 # From the bottom up; what stands in one line may import each other's files, but no circle of files.
 FLOORS = (
     ("errors", "machine", "dolfinx_environment", "writing"),
-    ("states", "metrics", "quadrature"),
+    ("states", "metrics", "quadrature", "measures"),
     ("motions",),
     ("transport", "features", "mechanics"),
     ("fem", "pinn"),
     ("solve",),
     ("calibration",),
     ("rivals", "distributions"),
-    ("generate", "curves", "files", "picture"),
+    ("generate", "curves", "files", "picture", "questions"),
     ("study",),
     ("commands",),
     ("cli",),

@@ -64,10 +64,12 @@ def generate(
         ConvergenceError: a solver did not reach its tolerance.
     """
     targets = inputs.targets(as_points(at))
-    paths, networks = output_paths(out, targets, inputs.paths, force=force), networks or Networks()
+    paths, networks = output_paths(out, targets, inputs.sources, force=force), networks or Networks()
     if save_model is not None:
+        if inputs.cheap:
+            raise InputError("--save-model: leave it out; a cheap model tells single states, those where it was solved")
         check_model_path(save_model)
-        check_replaceable(save_model, inputs.paths, force=force)
+        check_replaceable(save_model, inputs.sources, force=force)
     request = fingerprint(inputs, method, networks.seed, rivals)
     files = dict(zip(targets, paths, strict=True))
     for value, path in zip(targets, paths, strict=True):
@@ -89,6 +91,7 @@ def generate(
         search=inputs.search,
         networks=networks,
         rivals=[name for name in rivals_for(states.values) if rivals or name not in SLOW],
+        cheap=inputs.read_cheap(),
         report=report,
     )
     for generator in made.generators:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from pydantic import ValidationError, model_validator
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.cheap_states import read_cheap
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.files.units import QUANTITY, unit_of, value_in
+from cmgai_fem.states.states import Coordinate, Coordinates
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
@@ -49,6 +52,7 @@ class Inputs:
         volumes: field of the files that holds the volume of each label; none: those of the cells.
         where_known: leave out labels at which the field is no number in some state.
         paired: values were given beside the name of each file.
+        cheap: files of cheap models, a tuple of one or more each.
     """
 
     paths: tuple[Path, ...]
@@ -65,6 +69,7 @@ class Inputs:
     volumes: str = ""
     where_known: bool = False
     paired: bool = False
+    cheap: tuple[tuple[Path, ...], ...] = ()
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
@@ -91,6 +96,11 @@ class Inputs:
         return Admissible(self.lower, rises[0] if len(rises) == 1 else several, self.ordered)
 
     @property
+    def sources(self) -> tuple[Path, ...]:
+        """All files that are read."""
+        return (*self.paths, *(path for paths in self.cheap for path in paths))
+
+    @property
     def search(self) -> Search:
         """What may be chosen beside the order of the force."""
         return self.calibration.search(self.mass_axes)
@@ -111,6 +121,17 @@ class Inputs:
         return (
             states if self.lower is None or self.field not in states.fields else _raised(states, self.field, self.lower)
         )
+
+    def read_cheap(self) -> list[FileStates] | None:
+        """The states of the cheap models; None where there are none.
+
+        Their values are found as those of the other files, but for values that were given one by one.
+        """
+        coordinates = Coordinates(
+            tuple(Coordinate(*each) for each in zip_longest(self.coordinates, self.units, fillvalue=""))
+        )
+        shared = {"values_from": self.values_from, "volumes": self.volumes, "where_known": self.where_known}
+        return [read_cheap(list(paths), coordinates, self.field, shared) for paths in self.cheap] or None
 
     def targets(self, at: Sequence[Point]) -> list[Point]:
         """The states asked for.
@@ -184,6 +205,9 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         InputError: options that are missing or contradict each other, or a states.toml that is wrong.
     """
     given = {name: value for name, value in options.items() if value is not None and value is not False}
+    cheap = tuple(matching(Path(), pattern) for pattern in given.pop("cheap", ()))
+    if cheap and paths[0].suffix.lower() == ".toml":
+        raise InputError(f'--cheap: leave it out; say cheap = ["coarse_*.vtu"] in {printable(str(paths[0]))}')
     if paths[0].suffix.lower() == ".toml":
         refuse(given, f"{paths[0]} is where it is said")
         return load_states_file(single_file(paths, "a states.toml"))
@@ -214,7 +238,22 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         CalibrationTable(**chosen, moving="no-moving" not in given),
         given.get("volumes", ""),
         "where-known" in given,
+        cheap=cheap,
     )
+
+
+def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Files of one cheap model: those whose path from a folder matches, in the order of their names.
+
+    Raises:
+        InputError: there is none.
+    """
+    whole = folder / pattern
+    root = Path(whole.anchor)
+    found = tuple(sorted(root.glob(str(whole.relative_to(root))))) if pattern else ()
+    if not found:
+        raise InputError(f"cheap model {printable(pattern)}: no such file")
+    return found
 
 
 def refuse(options: Mapping[str, object], because: str) -> None:
@@ -254,6 +293,7 @@ class StatesFile(Table):
         calibration: what may be chosen, as a study has it.
         volumes: field of the files that holds the volume of each label; none: those of the cells.
         where_known: leave out labels at which the field is no number in some state.
+        cheap: files of cheap models, a name or pattern each.
     """
 
     field: str
@@ -268,6 +308,7 @@ class StatesFile(Table):
     calibration: CalibrationTable = CalibrationTable()
     volumes: str = ""
     where_known: bool = False
+    cheap: list[str] = Default(default_factory=list)
 
     @model_validator(mode="after")
     def _consistent(self) -> "StatesFile":
@@ -307,6 +348,7 @@ class StatesFile(Table):
             self.volumes,
             self.where_known,
             paired=True,
+            cheap=tuple(matching(folder, pattern) for pattern in self.cheap),
         )
 
 

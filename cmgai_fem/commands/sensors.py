@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.moving import LabelMaps
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.commands.complete import complete
@@ -23,10 +24,11 @@ from cmgai_fem.commands.generate import (
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.cheap_states import cheap_models
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.sensors import observe, read_sensors
 from cmgai_fem.files.trust import printable
-from cmgai_fem.generate import Generator, Networks, make_generator
+from cmgai_fem.generate import Generator, Networks, make_generator, silent
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 from cmgai_fem.transport.feature_space import Admissible
@@ -72,20 +74,25 @@ def complete_state(
     if len(targets) > 1:
         raise InputError(f"sensors belong to one state, {len(at)} are asked for: give one --at, or none to find it")
     nowhere: Point = (0.0,) * len(inputs.coordinates)
-    (path,) = output_paths(out, targets or [nowhere], (*inputs.paths, table), force=force)
+    if inputs.cheap and not targets:
+        raise InputError("a cheap model is known at single states: give the state by --at, sensors cannot seek it then")
+    (path,) = output_paths(out, targets or [nowhere], (*inputs.sources, table), force=force)
     sensors = read_sensors(table, inputs.field)
     names = list(dict.fromkeys([inputs.field, *(sensor.field for sensor in sensors)]))
     states = inputs.read(names)
     describe_states(states, report)
     observations = observe(states, sensors)
-    makers = _Makers(inputs, states, names, method, networks or Networks())
+    read = inputs.read_cheap()
+    known = states.only(inputs.field)
+    cheap = None if read is None else cheap_models(read, known, inputs.field, np.array(targets))
+    makers = _Makers(inputs, states, names, method, networks or Networks(), cheap, report)
     facts: dict[str, Any] = {"sensors": table.name}
     if targets:
         value = targets[0]
     else:
         ends = np.array(_box(states) if box is None else box, dtype=float)
-        known = states.values
-        between = makers.generators(np.array([known.mean(axis=0)]))
+        values = states.values
+        between = makers.generators(np.array([values.mean(axis=0)]))
         beyond = makers.generators(np.array(list(product(*ends))))
         found = estimate_value(between, beyond, observations, ends)
         value = tuple(float(part) for part in found.value)
@@ -121,7 +128,16 @@ def complete_state(
 class _Makers:
     """Makes the transports of all fields that are measured; bounds and mass are those of the generated field alone."""
 
-    def __init__(self, inputs: Inputs, states: FileStates, names: list[str], method: str, networks: Networks) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        states: FileStates,
+        names: list[str],
+        method: str,
+        networks: Networks,
+        cheap: CheapModels | None,
+        report: Report,
+    ) -> None:
         self._problems = {
             name: Problem(states.only(name), admissible=inputs.bounds if name == inputs.field else Admissible())
             for name in names
@@ -130,6 +146,9 @@ class _Makers:
         self._searches = {name: search if name == inputs.field else replace(search, mass_axes=()) for name in names}
         self._maps = {name: LabelMaps(problem.states) for name, problem in self._problems.items()}
         self._solvers = {method: networks.solver(method)}
+        # Cheap models have the field that is generated alone.
+        self._cheap = {name: cheap if name == inputs.field else None for name in names}
+        self._report = report if cheap is not None else silent
 
     def generators(self, points: Array) -> dict[str, Generator]:
         """Calibrated transports that reach states (T, m); if one lies beyond the known states, calibrated for there."""
@@ -138,7 +157,14 @@ class _Makers:
         return {
             # What sensors correct lies in the span of the known states, which weights that vary over the body leave.
             name: make_generator(
-                problem, ordered, self._solvers, self._searches[name], local=False, maps=self._maps[name]
+                problem,
+                ordered,
+                self._solvers,
+                self._searches[name],
+                self._report,
+                local=False,
+                maps=self._maps[name],
+                cheap=self._cheap[name],
             )
             for name, problem in self._problems.items()
         }

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
+from cmgai_fem.calibration.guided import Guided
 from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.suspects import find_suspects
@@ -151,6 +152,8 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         mix = solution.mix
         moving = {"order": mix.order, "kind": list(mix.kind)}
         arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
+    if isinstance(solution, Guided):
+        raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
     if not isinstance(solution, Superposition):
         made = (solution.plain if isinstance(solution, Moved) else solution).blend
         arrays["shares"] = np.array(made.stacked, dtype=float)

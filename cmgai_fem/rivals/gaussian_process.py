@@ -51,7 +51,7 @@ class PodGpr(ReducedRival):
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
         """See `ReducedRival.candidates`."""
         count, dimension = known.shape
-        process = ConstantKernel(1.0, AMPLITUDES) * _shape(2.5, dimension)
+        process = matern(dimension)
         trends = [_trend(degree) for degree in range(1, 4) if comb(degree + dimension, dimension) < count]
         kernels = [process, *(process + trend for trend in trends)]
         return [likeliest(kernel, known, coefficients) for kernel in kernels]
@@ -96,6 +96,11 @@ The paper's own settings are not known to us: these are our choice.
 
 def _trend(degree: int) -> Kernel:
     return ConstantKernel(TREND_VARIANCE, "fixed") * DotProduct(1.0, "fixed") ** degree
+
+
+def matern(dimension: int) -> Kernel:
+    """Matern's 5/2 kernel with an amplitude."""
+    return ConstantKernel(1.0, AMPLITUDES) * _shape(2.5, dimension)
 
 
 def _shape(smoothness: float, dimension: int) -> Kernel:

@@ -11,7 +11,8 @@ from cmgai_fem.calibration.explore import sample
 from cmgai_fem.calibration.left_out import shares_of, within_bounds
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.machine import cores
-from cmgai_fem.rivals import RIVALS
+from cmgai_fem.rivals import RIVALS, Rival
+from cmgai_fem.rivals.cheap import CheapRival
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.problem import Problem
 
@@ -35,7 +36,13 @@ class Rivalry:
         return f"Rivalry({', '.join(self.fields) or 'none'})"
 
 
-def compete(problem: Problem, points: Array, names: Sequence[str], left_out: bool = True) -> Rivalry:
+def compete(
+    problem: Problem,
+    points: Array,
+    names: Sequence[str],
+    left_out: bool = True,
+    more: Mapping[str, Rival] | None = None,
+) -> Rivalry:
     """Generate states by rivals.
 
     Args:
@@ -43,14 +50,18 @@ def compete(problem: Problem, points: Array, names: Sequence[str], left_out: boo
         points: (T, m) states asked for.
         names: of `RIVALS`; those that do not admit the states are left out.
         left_out: measure what each rival gets wrong of the states that are left out, too.
+        more: further rivals by name, made for this problem.
     """
+    there = RIVALS | dict(more or {})
     states, known = problem.states, problem.known.values
     groups = [np.array(group) for group in sides(states, list(points))]
-    admitted = [name for name in names if RIVALS[name].admits(states.values)]
+    admitted = [name for name in (*names, *(more or {})) if there[name].admits(states.values)]
     tasks = [(name, group) for name in admitted for group in groups]
     # Tuning over several coordinates takes its time, and each rival is tuned by itself.
     workers = min(cores(), len(tasks)) if states.values.shape[1] > 1 else 1
-    found = Parallel(n_jobs=max(workers, 1))(delayed(_one)(problem, name, group, left_out) for name, group in tasks)
+    found = Parallel(n_jobs=max(workers, 1))(
+        delayed(_one)(problem, there[name], group, left_out) for name, group in tasks
+    )
     fields = {name: np.empty((len(points), *known.shape[1:])) for name in admitted}
     errors: dict[str, dict[bool, float]] = {name: {} for name in admitted}
     seconds = dict.fromkeys(admitted, 0.0)
@@ -62,12 +73,12 @@ def compete(problem: Problem, points: Array, names: Sequence[str], left_out: boo
     return Rivalry(fields, errors, seconds)
 
 
-def _one(problem: Problem, name: str, group: Array, left_out: bool) -> tuple[Array, float | None, float]:
+def _one(problem: Problem, rival: Rival, group: Array, left_out: bool) -> tuple[Array, float | None, float]:
     """Fields of one rival on one side, its left-out error if there is one, and the wall time."""
     start = time.perf_counter()
-    states, known, rival = problem.states, problem.known.values, RIVALS[name]
+    states, known = problem.states, problem.known.values
     trials = trials_for(states, group) if len(states) > states.values.shape[1] + 1 else None
-    error = _left_out_error(problem, name, trials) if left_out and trials is not None else None
+    error = _left_out_error(problem, rival, trials) if left_out and trials is not None else None
     volumes = np.repeat(states.labels.weights, known.shape[2])
     made = rival.fit(states.values, known.reshape(len(known), -1), volumes, trials)(group)
     fields = made.reshape(len(group), *known.shape[1:])
@@ -78,12 +89,13 @@ def _one(problem: Problem, name: str, group: Array, left_out: bool) -> tuple[Arr
     return np.array(admitted), error, time.perf_counter() - start
 
 
-def _left_out_error(problem: Problem, name: str, trials: IntArray) -> float:
+def _left_out_error(problem: Problem, rival: Rival, trials: IntArray) -> float:
     """Root mean square over the left-out states and the volume, relative to the known range, within the bounds."""
-    seen = sample(problem)
+    # Cheap models are known at all labels.
+    seen = problem if isinstance(rival, CheapRival) else sample(problem)
     known, values = seen.known.values, seen.states.values
     volumes = np.repeat(seen.states.labels.weights, known.shape[2])
-    flat = RIVALS[name].left_out(values, known.reshape(len(known), -1), volumes, trials)
+    flat = rival.left_out(values, known.reshape(len(known), -1), volumes, trials)
     wrong = flat.reshape(len(trials), *known.shape[1:])
     if seen.admissible.bounds and np.all(np.isfinite(wrong)):
         wrong = within_bounds(seen, trials, wrong)

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cmgai_fem.calibration.blend import Blended
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
-from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.generate import Networks, Report
+from cmgai_fem.generate import Answer, Networks, Report
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
@@ -31,7 +29,7 @@ from cmgai_fem.study.generation import Generation
 from cmgai_fem.transport.forces import make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution, Superposition
+from cmgai_fem.transport.solution import Solution
 
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
@@ -217,9 +215,7 @@ def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> So
     return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
 
 
-def _measured(
-    row: AblationRow, reference: States, points: Array, solution: Solution | Superposition | Blended | Moved
-) -> AblationRow:
+def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Answer) -> AblationRow:
     """A row with what its solution gets wrong of the held-out states."""
     truth, weights = reference.field(row.field).values, reference.labels.weights
     errors = [field_error(solution.at(point), truth[reference.index(point)], weights).nrmse for point in points]

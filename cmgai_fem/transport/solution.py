@@ -12,7 +12,11 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.base import Motion
 from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 from cmgai_fem.transport.problem import Problem
+
+# Of the known range: step of a difference that is a derivative.
+STEP = 1e-4
 
 
 class Path(Protocol):
@@ -123,6 +127,10 @@ class Solution:
             raise InputError(f"law {self.problem.law.name!r}: labels share no weights of the known states")
         return self.motion.weights(self.problem.check_reach(value)[None])[0]
 
+    def derivative(self, value: ArrayLike, axis: int = 0) -> Array:
+        """(L, n) rate of the field at a state, in the field's unit per that of a coordinate; see `rate`."""
+        return rate(self.at, self.problem.states, value, axis)
+
     def momentum_residual(self, value: ArrayLike) -> float:
         """Root mean square over the volume of the `residual` at a state, in known ranges per pseudo-time squared."""
         assert self.residual is not None
@@ -137,6 +145,27 @@ class Solution:
 
     def __repr__(self) -> str:
         return f"Solution({self.problem!r}, {self.method}, {self.seconds:.2g} s)"
+
+
+def rate(at: Callable[[Array], Array], states: States, value: ArrayLike, axis: int = 0) -> Array:
+    """(L, n) derivative of a field along one coordinate, by central differences of second order.
+
+    At the ends of the known range and beyond, from the side of the known states: what lies farther may not be reached.
+
+    Args:
+        at: the field (L, n) at a state (m,), which reaches the known ones.
+        states: the known states.
+        value: (m,) the state, or a number.
+        axis: which of the coordinates.
+    """
+    point = states.coordinates.point(value)
+    low, high = states.values[:, axis].min(), states.values[:, axis].max()
+    step = np.zeros(len(point))
+    step[axis] = STEP * (high - low)
+    if low + step[axis] <= point[axis] <= high - step[axis]:
+        return np.asarray((at(point + step) - at(point - step)) / (2.0 * step[axis]))
+    step *= 1.0 if point[axis] < 0.5 * (low + high) else -1.0
+    return np.asarray((4.0 * at(point + step) - at(point + 2.0 * step) - 3.0 * at(point)) / (2.0 * step[axis]))
 
 
 @dataclass(frozen=True)

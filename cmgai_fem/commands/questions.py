@@ -1,0 +1,185 @@
+"""`cmgai-fem find` and `cmgai-fem suggest`: questions about fields that are generated for them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.provenance import fingerprint, provenance
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.file_states import FileStates
+from cmgai_fem.files.outputs import check_replaceable
+from cmgai_fem.files.snapshot import as_unstructured, find_location
+from cmgai_fem.files.trust import printable
+from cmgai_fem.files.writers import check_folder
+from cmgai_fem.generate import Generated
+from cmgai_fem.generate import generate as generate_fields
+from cmgai_fem.measures import Measure, Part
+from cmgai_fem.questions import Crossing, Suggestion, curve, find, suggest
+from cmgai_fem.states.labels import BoolArray
+from cmgai_fem.writing import write_json, write_table
+
+Report = Callable[[str], None]
+# States of a curve, and those that may be suggested.
+CURVE, LOOKED = 61, 60
+
+
+def level_of(text: str | None) -> float | None:
+    """A level as the command line writes it.
+
+    Raises:
+        InputError: it is no finite number.
+    """
+    if text is None:
+        return None
+    try:
+        level = float(text)
+    except ValueError:
+        level = np.nan
+    if not np.isfinite(level):
+        raise InputError(f"--equals {printable(text)!r}: no finite number; write it in the unit of the field")
+    return level
+
+
+def find_level(
+    inputs: Inputs,
+    measure: str,
+    level: float | None,
+    ends: tuple[float | None, float | None] = (None, None),
+    table: Path | None = None,
+    *,
+    force: bool = False,
+    report: Report = print,
+) -> list[Crossing]:
+    """Where a measure of the generated field has a level, and the measure over the state coordinate as a table.
+
+    Args:
+        inputs: what is known, along one coordinate.
+        measure: see `measures`.
+        level: in the field's unit; None for the table alone.
+        ends: lowest and highest value to look at; those of the known states by default.
+        table: .csv file for the measure with its 95 % band.
+        force: the table may replace a file that this program did not write.
+        report: takes lines of progress and the answer.
+
+    Raises:
+        InputError: the files, the measure or the range are not usable, or the measure never has the level.
+    """
+    if level is None and table is None:
+        raise InputError("say what to find: --equals LEVEL, --curve FILE.csv or both")
+    if table is not None:
+        if table.suffix.lower() != ".csv":
+            raise InputError(f"--curve {printable(str(table))}: a table ends in .csv")
+        check_folder(table)
+        check_replaceable(table, inputs.sources, force=force)
+    states = _along_one(inputs)
+    field = states.field(inputs.field)
+    asked = Measure.read(measure, states.labels, field.components, _parts(states, inputs.field))
+    span = _span(states, ends)
+    made = _generated(inputs, states, span, report)
+    name, unit = states.coordinates.each[0], field.unit
+    if table is not None:
+        known = states.scalars
+        places = np.unique(np.r_[np.linspace(*span, CURVE), known[(known >= span[0]) & (known <= span[1])]]).tolist()
+        rows = [
+            {name.name: value, measure: one.value, "low": one.low, "high": one.high}
+            for value, one in zip(places, curve(made, asked, places), strict=True)
+        ]
+        write_json(
+            table.with_name(f"{table.stem}.provenance.json"),
+            provenance(states, (span[0],), {"measure": measure, "request": fingerprint(inputs, measure, span)}),
+        )
+        write_table(table, rows, [name.name, measure, "low", "high"])
+        report(f"{measure} over {name.label()} with its 95 % band: {printable(str(table))}")
+    if level is None:
+        return []
+    found = find(made, asked, level, span)
+    for one in found:
+        where = "" if one.place is None else f", at {', '.join(f'{part:.4g}' for part in one.place)}"
+        report(
+            f"{measure} = {level:g}{f' {unit}' if unit else ''} at {name.label(float(f'{one.value:.6g}'))} "
+            f"(95 %: {one.low:.6g} to {one.high:.6g}){where}"
+        )
+    return found
+
+
+def suggest_state(
+    inputs: Inputs,
+    ends: tuple[float | None, float | None] = (None, None),
+    count: int = 1,
+    cost: Literal["flat", "value"] = "flat",
+    *,
+    report: Report = print,
+) -> list[Suggestion]:
+    """The states to solve next, most telling first.
+
+    Args:
+        inputs: what is known, along one coordinate.
+        ends: lowest and highest value that matters; those of the known states by default.
+        count: how many to name, no two of them between the same known states.
+        cost: of a solve: the same everywhere, or in proportion to the value (a time to be reached).
+        report: takes lines of progress and the answer.
+
+    Raises:
+        InputError: the files or the range are not usable, or there is no estimate.
+    """
+    states = _along_one(inputs)
+    span = _span(states, ends)
+    made = _generated(inputs, states, span, report)
+    ranked = suggest(made, np.linspace(*span, LOOKED).tolist(), None if cost == "flat" else float)
+    found: list[Suggestion] = []
+    for one in ranked:
+        gaps = [int(np.searchsorted(states.scalars, other.value)) for other in found]
+        if int(np.searchsorted(states.scalars, one.value)) not in gaps and len(found) < count:
+            found.append(one)
+    for one in found:
+        where = states.coordinates.label(float(f"{one.value:.4g}"))
+        report(f"solve next: {where} (estimated error {100.0 * one.size:.2g} % of the known range)")
+    return found
+
+
+def _along_one(inputs: Inputs) -> FileStates:
+    if len(inputs.coordinates) > 1:
+        raise InputError(f"this is asked along one state coordinate, not over {', '.join(inputs.coordinates)}")
+    if inputs.cheap:
+        raise InputError("a cheap model is known at single states: it cannot be asked along the coordinate")
+    return inputs.read()
+
+
+def _span(states: FileStates, ends: tuple[float | None, float | None]) -> tuple[float, float]:
+    known = states.scalars
+    low, high = (float(own) if own is not None else float(end) for own, end in zip(ends, known[[0, -1]], strict=True))
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise InputError(f"--from {low:g} --to {high:g}: no range")
+    return low, high
+
+
+def _generated(inputs: Inputs, states: FileStates, span: Sequence[float], report: Report) -> Generated:
+    """Fields that reach a range: those between the known states, and beyond them where it goes there."""
+    known = states.scalars
+    if len(states) < 2:
+        raise InputError("one state is known: two at least are needed")
+    asked = [float(known[:2].mean()), *(end for end in span if not known[0] <= end <= known[-1])]
+    return generate_fields(states, asked, field=inputs.field, bounds=inputs.bounds, search=inputs.search, report=report)
+
+
+def _parts(states: FileStates, field: str) -> Part:
+    """Labels of a part: nodes by a field of the nodes, or of cells that they belong to; cells by a field of them."""
+
+    def part(name: str, value: float) -> BoolArray:
+        assert states.template is not None
+        grid, location = as_unstructured(states.grid()), find_location(states.template, field)
+        if location == "point" and name in grid.point_data:
+            return np.asarray(np.ravel(grid.point_data[name]) == value)
+        if name not in grid.cell_data:
+            raise InputError(f"part {printable(name)!r}: the files have no such field that is the same in all states")
+        cells = np.asarray(np.ravel(grid.cell_data[name]) == value)
+        if location == "cell":
+            return cells
+        nodes, sizes = np.zeros(grid.n_points, dtype=bool), np.diff(np.asarray(grid.cell_offsets))
+        nodes[np.asarray(grid.cell_connectivity)[np.repeat(cells, sizes)]] = True
+        return nodes
+
+    return part
