@@ -1,0 +1,265 @@
+"""A law of motion that all labels share, found in the known states: `x^(m) = A_0 x + ... + A_{m-1} x^(m-1) + c + r`.
+
+The matrices A_j are the same for every label, the remainder r is least (white, of one intensity q), or its p-th
+derivative is. For given matrices the motion is exact and linear in the known states: one matrix of weights, whatever the
+number of labels, and no grid of time. With no matrices it is the natural spline, with no remainder the dynamic mode
+decomposition; between the two it passes through every known state. Matrices, q and the noise s² of the states are what
+makes the known states most probable, all at once.
+
+Source: kernels of linear stochastic systems as in G. Wahba, Spline Models for Observational Data (1990), sections 1.2
+(L-splines) and 4.8 (evidence); that the law is shared by all labels of a continuum is our choice.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from scipy import linalg
+from scipy.optimize import minimize
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.motions.linear_flow import companion, response
+from cmgai_fem.states.labels import Array
+
+# Variance of the start beside that of the states, and how it grows with each derivative.
+START, RISE = 100.0, 16.0
+# Rates may grow by this power of e over the known states, and may turn by this part of half a period between two.
+GROWTH, TURNING = 1.0, 0.95
+# Weights of what goes beyond, and of any rate at all.
+GROWING, ALIASED, RATE = 10.0, 100.0, 1e-5
+# Logarithms of q and s²: where the search starts, and its bounds; states without noise.
+INTENSITIES, NOISE, EXACT = (0.0, -5.0), -8.0, -26.0
+BOUNDS = (-26.0, 12.0), (-26.0, -1.0)
+STEPS = 60, 20
+IMPOSSIBLE = 1e10
+# Rates and frequencies where the search for a law starts, per known range.
+RATES, TURNS, SWINGS = (1.0, 4.0, 10.0), (1.5, 4.0), ((1.5, 0.0), (3.0, 0.0), (6.0, 0.0), (3.0, 0.3), (4.0, 1.2))
+FASTEST = 12.0
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the known states say of any law that their labels share.
+
+    Args:
+        times: (K,) pseudo-times.
+        mean: (n,) mean of the values, which is taken off.
+        scale: what they are divided by.
+        rows: (K n, L) scaled values, component fastest.
+        weights: (L,) shares of the labels, adding up to one.
+    """
+
+    times: Array
+    mean: Array
+    scale: float
+    rows: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, times: Array, values: Array, weights: Array) -> Self:
+        """The moments of values (K, L, n)."""
+        shares = weights / weights.sum()
+        mean = np.einsum("l,kln->n", shares, values) / len(values)
+        centred = values - mean
+        scale = float(np.sqrt(np.einsum("l,kln->", shares, centred**2) / len(values) / values.shape[2])) or 1.0
+        rows = (centred / scale).transpose(0, 2, 1).reshape(-1, values.shape[1])
+        return cls(times, mean, scale, rows, shares)
+
+    @property
+    def components(self) -> int:
+        """n."""
+        return len(self.mean)
+
+    @cached_property
+    def gram(self) -> Array:
+        """(K n, K n) mean product of the values over the labels."""
+        return np.asarray((self.rows * self.weights) @ self.rows.T)
+
+    @cached_property
+    def average(self) -> Array:
+        """(K n,) mean over the labels."""
+        return np.asarray(self.rows @ self.weights)
+
+    def independent(self, polynomials: int) -> float:
+        """Participation ratio of what polynomials of so many coefficients leave: how many labels tell apart."""
+        tail = np.vander(self.times, min(polynomials, len(self.times) - 1))
+        left = linalg.null_space(tail.T).T @ self.rows.reshape(len(self.times), -1)
+        left *= np.sqrt(np.tile(self.weights, self.components))
+        squares = np.linalg.svd(left, compute_uv=False) ** 2
+        return float(squares.sum() ** 2 / max(np.sum(squares**2), np.finfo(float).tiny)) if squares.sum() else 1.0
+
+
+@dataclass(frozen=True)
+class SharedLaw:
+    """A law that all labels share.
+
+    Args:
+        order: m, the derivative that the law tells, from 1.
+        lifts: p, the derivative of the remainder that is least; from 1 on every label has a constant force of its own.
+        matrix: matrices of all components; one number times the identity else.
+        entries: of A_0 to A_{m-1}, per pseudo-time to the power m - j.
+        intensity: logarithm of q.
+        noise: logarithm of s², the variance of the noise in the states against that of the values.
+        evidence: logarithm of the evidence, a label.
+    """
+
+    order: int
+    lifts: int = 0
+    matrix: bool = False
+    entries: tuple[float, ...] = ()
+    intensity: float = 0.0
+    noise: float = EXACT
+    evidence: float = -np.inf
+
+    def matrices(self, components: int) -> Array:
+        """(m, n, n) A_0 to A_{m-1}."""
+        if not self.entries:
+            return np.zeros((self.order, components, components))
+        if self.matrix:
+            return np.reshape(self.entries, (self.order, components, components))
+        return np.reshape(self.entries, (-1, 1, 1)) * np.eye(components)
+
+    def rates(self, components: int) -> Array:
+        """Eigenvalues of the law, per pseudo-time: decay and growth, and how fast it turns."""
+        found: Array = np.linalg.eigvals(companion(list(self.matrices(components)), 0))
+        return found
+
+    def fit(self, moments: Moments) -> "SharedLaw":
+        """The most probable law of this kind; the search starts from this one, too, if it has entries.
+
+        Raises:
+            InputError: fewer states than the law has to be held against.
+        """
+        if len(moments.times) - self.order - self.lifts < 1:
+            raise InputError(f"a law of order {self.order} needs {self.order + self.lifts + 1} states or more")
+        starts = [replace(self, noise=max(self.noise, NOISE))] if self.entries else self._starts(moments)
+        vectors = [(*one.entries, one.intensity, one.noise) for one in starts]
+        ranked = sorted(vectors, key=lambda vector: self._cost(np.array(vector), moments))[: 1 if self.entries else 2]
+        found = [self._search(vector, moments) for vector in ranked]
+        return max(found, key=lambda law: law.evidence)
+
+    def at(self, moments: Moments, times: Array, derivative: int = 0) -> tuple[Array, Array]:
+        """Values (T, L, n) at pseudo-times (T,), and the deviation (T, n) that the remainder and the noise leave.
+
+        Args:
+            moments: the known states.
+            times: pseudo-times, which may lie outside the known ones.
+            derivative: of the values in pseudo-time, less than m + p.
+        """
+        count, size, asks = len(moments.times), moments.components, len(times)
+        every = np.unique(np.concatenate([moments.times, times]))
+        led, spread = self._response(size, every)
+        constants = self._constants(size, every)
+        known, asked = np.searchsorted(every, moments.times), np.searchsorted(every, times)
+        place, rows = np.arange(size), np.arange(size) + derivative * size
+        free = np.concatenate([led, constants], axis=2)
+        q, noise = np.exp(self.intensity), np.exp(self.noise)
+        rest = spread[np.ix_(known, place, known, place)].reshape(count * size, -1)
+        cross = q * spread[np.ix_(asked, rows, known, place)].reshape(asks * size, -1)
+        own = q * np.einsum("tntn->tn", spread[np.ix_(asked, rows, asked, rows)]).ravel()
+        weights, variance = _kriging(
+            q * rest + noise * np.eye(len(rest)),
+            free[known][:, place].reshape(count * size, -1),
+            cross,
+            free[asked][:, rows].reshape(asks * size, -1),
+        )
+        values = (weights @ moments.rows).reshape(asks, size, -1).transpose(0, 2, 1)
+        deviation = np.sqrt(np.maximum(own - variance, 0.0)).reshape(asks, size)
+        return values * moments.scale + (0.0 if derivative else moments.mean), deviation * moments.scale
+
+    def _response(self, components: int, times: Array) -> tuple[Array, Array]:
+        return response(companion(list(self.matrices(components)), self.lifts), components, times)
+
+    def _constants(self, components: int, times: Array) -> Array:
+        """(T, d, n) answer to a constant force of one in each component; none where labels have their own."""
+        if self.lifts or not self.entries:
+            return np.zeros((len(times), components * (self.order + self.lifts), 0))
+        led, _ = response(companion(list(self.matrices(components)), 1), components, times)
+        # Of the lifted system the last derivative is x^(m), which is the force where x and its slopes start at zero.
+        return led[:, :-components, -components:]
+
+    def _cost(self, vector: Array, moments: Moments) -> float:
+        """Less the logarithm of the evidence, and what is held against a law beforehand."""
+        law = self._of(vector)
+        size, count = moments.components, len(moments.times)
+        with np.errstate(all="ignore"):
+            led, spread = law._response(size, moments.times)
+            free = led[:, :size].reshape(count * size, -1)
+            prior = np.repeat(START * RISE ** np.arange(free.shape[1] // size), size)
+            covariance = (free * prior) @ free.T
+            covariance += np.exp(law.intensity) * spread[:, :size, :, :size].reshape(count * size, count * size)
+            covariance += (np.exp(law.noise) + 1e-12 * np.trace(covariance) / len(covariance)) * np.eye(count * size)
+            if not np.all(np.isfinite(covariance)):
+                return IMPOSSIBLE
+            try:
+                factor = linalg.cho_factor(covariance, lower=True, check_finite=False)
+            except linalg.LinAlgError:
+                return IMPOSSIBLE
+            misfit = float(np.trace(linalg.cho_solve(factor, moments.gram, check_finite=False)))
+            constants = law._constants(size, moments.times)[:, :size].reshape(count * size, -1)
+            if constants.shape[1]:
+                seen = linalg.cho_solve(factor, constants, check_finite=False)
+                pull = seen.T @ moments.average
+                misfit -= float(pull @ linalg.solve(constants.T @ seen + 1e-6 * np.eye(len(pull)), pull))
+            cost = float(np.log(np.diag(factor[0])).sum()) + 0.5 * misfit + law._against(moments)
+        return cost if np.isfinite(cost) else IMPOSSIBLE
+
+    def _against(self, moments: Moments) -> float:
+        """Growth and turns that the states cannot tell from others."""
+        rates = self.rates(moments.components)
+        turned = np.abs(rates.imag) * float(np.diff(moments.times).min()) / np.pi
+        growing, aliased = np.maximum(rates.real - GROWTH, 0.0), np.maximum(turned - TURNING, 0.0)
+        held = GROWING * growing**2 + ALIASED * aliased**2 + RATE * np.abs(rates) ** 2
+        return float(np.sum(held))
+
+    def _of(self, vector: Array) -> "SharedLaw":
+        *entries, intensity, noise = (float(part) for part in vector)
+        return replace(self, entries=tuple(entries), intensity=intensity, noise=noise)
+
+    def _search(self, vector: tuple[float, ...], moments: Moments) -> "SharedLaw":
+        bounds = [(-400.0, 400.0)] * (len(vector) - 2) + list(BOUNDS)
+        options = {"maxiter": STEPS[bool(self.entries)]}
+        found = minimize(self._cost, vector, args=(moments,), method="L-BFGS-B", bounds=bounds, options=options)
+        # The evidence is flat in the noise of states that have none: the law is sought once more without.
+        still = (*found.x[:-1], EXACT)
+        if self._cost(np.array(still), moments) < found.fun:
+            found = minimize(self._cost, still, args=(moments,), method="L-BFGS-B", bounds=bounds, options=options)
+        return replace(self._of(found.x), evidence=-float(found.fun))
+
+    def _starts(self, moments: Moments) -> list["SharedLaw"]:
+        """Laws at rest, that decay, swing and turn."""
+        size = moments.components if self.matrix else 1
+        unit, nothing = np.eye(size), np.zeros((size, size))
+        turn = np.array([[0.0, -1.0], [1.0, 0.0]]) if size == 2 else None
+        laws = [[nothing] * self.order]
+        if self.order == 1:
+            laws += [[-rate * unit] for rate in RATES]
+            laws += [[sign * rate * turn] for rate in TURNS for sign in (-1.0, 1.0) if turn is not None]
+        fastest = min(0.8 * np.pi / float(np.diff(moments.times).min()), FASTEST)
+        if self.order == 2:
+            laws += [[-(w**2) * unit, -2.0 * z * w * unit] for w, z in (*SWINGS, (fastest, 0.0))]
+            laws += [[nothing, -rate * unit] for rate in RATES[1:]]
+        if self.order == 3:
+            laws += [[nothing, -(w**2) * unit, -z * unit] for w in (2.0, 4.0, 7.0) for z in (0.0, 2.0)]
+            laws += [[-6.0 * unit, -11.0 * unit, -6.0 * unit]]
+        entries = [tuple(np.ravel(law)) for law in laws]
+        return [replace(self, entries=one, intensity=q, noise=NOISE) for one in entries for q in INTENSITIES]
+
+
+def _kriging(covariance: Array, free: Array, cross: Array, reach: Array) -> tuple[Array, Array]:
+    """Weights of the states where the motions in the columns of `free` cost nothing, and the variance they take off.
+
+    Args:
+        covariance: (N, N) of the states.
+        free: (N, f) free motions at the states.
+        cross: (T, N) covariance of targets and states.
+        reach: (T, f) free motions at the targets.
+    """
+    sizes = np.linalg.norm(free, axis=0)
+    free, reach = free / sizes, reach / sizes
+    scale = np.trace(covariance) / len(covariance)
+    whole = np.block([[covariance / scale, free], [free.T, np.zeros((free.shape[1], free.shape[1]))]])
+    right = np.hstack([cross / scale, reach])
+    solved = linalg.solve(whole, right.T, assume_a="sym").T
+    return solved[:, : len(covariance)], scale * np.sum(solved * right, axis=1)
