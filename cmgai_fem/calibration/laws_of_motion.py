@@ -170,19 +170,18 @@ class MotionLaws:
         return data_of(self.problem)
 
     def kinds(self, beyond: bool) -> Iterator[StateForce]:
-        """Laws that the states can be held against."""
+        """Laws that the states can be held against, those with an operator first."""
         known, labels = self.problem.known.values, self.problem.states.labels
         most = len(known) - 2 - beyond
+        if known.shape[2] == 1 and labels.count <= MOST_LABELS and _meshed(labels):
+            held = bool(self.operators.still(known[:, :, 0]).any())
+            for force in (force for force in OPERATOR if force.order + force.lifts <= most):
+                yield force
+                if held:
+                    yield replace(force, held=True)
         yield from (force for force in ALIKE if force.order + force.lifts <= most)
         if known.shape[2] in (2, 3):
             yield MATRIX
-        if known.shape[2] > 1 or labels.count > MOST_LABELS or not _meshed(labels):
-            return
-        held = bool(self.operators.still(known[:, :, 0]).any())
-        for force in (force for force in OPERATOR if force.order + force.lifts <= most):
-            yield force
-            if held:
-                yield replace(force, held=True)
 
     def judge(
         self, force: StateForce, groups: Sequence[tuple[int, ...]], near: StateMotion | None = None
@@ -294,7 +293,10 @@ def find_law(
         return calibration
     inside = bool(inside_hull(states.values, points[0]))
     groups = _groups(len(states), calibration.rows, inside)
-    found = [judged for force in laws.kinds(not inside) if (judged := laws.judge(force, groups)) is not None]
+    found = []
+    for force in laws.kinds(not inside):
+        if force.acts == "operator" or not any(judged.clear_of(PLAIN * calibration.error) for judged in found):
+            found += [judged] if (judged := laws.judge(force, groups)) is not None else []
     drifting = [judged.motion for judged in found if judged.motion.force.unfitted == DRIFTING]
     if drifting and not any(judged.clear_of(PLAIN * calibration.error) for judged in found):
         found += laws.exchanging(groups, drifting[0])

@@ -10,6 +10,7 @@ Source: kernels of linear stochastic systems as in G. Wahba, Spline Models for O
 (L-splines) and 4.8 (evidence); that the law is shared by all labels of a continuum is our choice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -33,6 +34,8 @@ INTENSITIES, NOISE, EXACT = (0.0, -5.0), -8.0, -26.0
 BOUNDS = (-26.0, 12.0), (-26.0, -1.0)
 STEPS = 60, 20
 IMPOSSIBLE = 1e10
+# Step of a slope.
+DIFFERENCE = 1e-6
 # Rates and frequencies where the search for a law starts, per known range.
 RATES, TURNS, SWINGS = (1.0, 4.0, 10.0), (1.5, 4.0), ((1.5, 0.0), (3.0, 0.0), (6.0, 0.0), (3.0, 0.3), (4.0, 1.2))
 FASTEST = 12.0
@@ -134,10 +137,9 @@ class SharedLaw:
         if len(moments.times) - self.order - self.lifts < 1:
             raise InputError(f"a law of order {self.order} needs {self.order + self.lifts + 1} states or more")
         starts = [replace(self, noise=max(self.noise, NOISE))] if self.entries else self._starts(moments)
-        vectors = [(*one.entries, one.intensity, one.noise) for one in starts]
-        ranked = sorted(vectors, key=lambda vector: self._cost(np.array(vector), moments))[: 1 if self.entries else 2]
-        found = [self._search(vector, moments) for vector in ranked]
-        return max(found, key=lambda law: law.evidence)
+        vectors = np.array([(*one.entries, one.intensity, one.noise) for one in starts])
+        ranked = vectors[np.argsort(self._costs(vectors, moments), kind="stable")[: 1 if self.entries else 2]]
+        return max((self._search(vector, moments) for vector in ranked), key=lambda law: law.evidence)
 
     def at(self, moments: Moments, times: Array, derivative: int = 0) -> tuple[Array, Array]:
         """Values (T, L, n) at pseudo-times (T,), and the deviation (T, n) that the remainder and the noise leave.
@@ -150,7 +152,7 @@ class SharedLaw:
         count, size, asks = len(moments.times), moments.components, len(times)
         every = np.unique(np.concatenate([moments.times, times]))
         led, spread = self._response(size, every)
-        constants = self._constants(size, every)
+        constants = self._constants(list(self.matrices(size)), every)
         known, asked = np.searchsorted(every, moments.times), np.searchsorted(every, times)
         place, rows = np.arange(size), np.arange(size) + derivative * size
         free = np.concatenate([led, constants], axis=2)
@@ -171,39 +173,52 @@ class SharedLaw:
     def _response(self, components: int, times: Array) -> tuple[Array, Array]:
         return response(companion(list(self.matrices(components)), self.lifts), components, times)
 
-    def _constants(self, components: int, times: Array) -> Array:
-        """(T, d, n) answer to a constant force of one in each component; none where labels have their own."""
+    def _constants(self, matrices: Sequence[Array], times: Array) -> Array:
+        """(..., T, d, n) answer to a constant force of one in each component; none where labels have their own."""
+        size = matrices[0].shape[-1]
         if self.lifts or not self.entries:
-            return np.zeros((len(times), components * (self.order + self.lifts), 0))
-        led, _ = response(companion(list(self.matrices(components)), 1), components, times)
+            return np.zeros((*matrices[0].shape[:-2], len(times), size * (self.order + self.lifts), 0))
+        led, _ = response(companion(matrices, 1), size, times)
         # Of the lifted system the last derivative is x^(m), which is the force where x and its slopes start at zero.
-        return led[:, :-components, -components:]
+        return led[..., :-size, -size:]
 
-    def _cost(self, vector: Array, moments: Moments) -> float:
-        """Less the logarithm of the evidence, and what is held against a law beforehand."""
-        law = self._of(vector)
-        size, count = moments.components, len(moments.times)
+    def _costs(self, vectors: Array, moments: Moments) -> Array:
+        """(B,) less the logarithms of the evidence of (B, entries and 2), and what is held against laws beforehand."""
+        size, count, times = moments.components, len(moments.times), moments.times
+        laws = [self._of(vector) for vector in vectors]
+        matrices = list(np.swapaxes([law.matrices(size) for law in laws], 0, 1))
         with np.errstate(all="ignore"):
-            led, spread = law._response(size, moments.times)
-            free = led[:, :size].reshape(count * size, -1)
-            prior = np.repeat(START * RISE ** np.arange(free.shape[1] // size), size)
-            covariance = (free * prior) @ free.T
-            covariance += np.exp(law.intensity) * spread[:, :size, :, :size].reshape(count * size, count * size)
-            covariance += (np.exp(law.noise) + 1e-12 * np.trace(covariance) / len(covariance)) * np.eye(count * size)
-            if not np.all(np.isfinite(covariance)):
-                return IMPOSSIBLE
-            try:
-                factor = linalg.cho_factor(covariance, lower=True, check_finite=False)
-            except linalg.LinAlgError:
-                return IMPOSSIBLE
-            misfit = float(np.trace(linalg.cho_solve(factor, moments.gram, check_finite=False)))
-            constants = law._constants(size, moments.times)[:, :size].reshape(count * size, -1)
-            if constants.shape[1]:
-                seen = linalg.cho_solve(factor, constants, check_finite=False)
-                pull = seen.T @ moments.average
-                misfit -= float(pull @ linalg.solve(constants.T @ seen + 1e-6 * np.eye(len(pull)), pull))
-            cost = float(np.log(np.diag(factor[0])).sum()) + 0.5 * misfit + law._against(moments)
-        return cost if np.isfinite(cost) else IMPOSSIBLE
+            led, spread = response(companion(matrices, self.lifts), size, times)
+            free = led[..., :size, :].reshape(len(laws), count * size, -1)
+            prior = np.repeat(START * RISE ** np.arange(free.shape[-1] // size), size)
+            covariance = (free * prior) @ np.swapaxes(free, 1, 2)
+            rest = spread[..., :size, :, :size].reshape(covariance.shape)
+            covariance += np.exp(vectors[:, -2])[:, None, None] * rest
+            jitter = 1e-12 * np.trace(covariance, axis1=1, axis2=2) / (count * size)
+            covariance += (np.exp(vectors[:, -1]) + jitter)[:, None, None] * np.eye(count * size)
+            constants = laws[0]._constants(matrices, times)[..., :size, :].reshape(len(laws), count * size, -1)
+        found = np.full(len(laws), IMPOSSIBLE)
+        sound = np.all(np.isfinite(covariance), axis=(1, 2)) & np.all(np.isfinite(constants), axis=(1, 2))
+        try:
+            factor = np.linalg.cholesky(covariance[sound])
+        except np.linalg.LinAlgError:
+            return found
+        inverse = np.linalg.inv(covariance[sound])
+        misfit = np.einsum("bij,ji->b", inverse, moments.gram)
+        if constants.shape[2]:
+            seen = inverse @ constants[sound]
+            pull = np.swapaxes(seen, 1, 2) @ moments.average
+            told = np.swapaxes(constants[sound], 1, 2) @ seen + 1e-6 * np.eye(size)
+            misfit -= np.einsum("bn,bn->b", pull, np.linalg.solve(told, pull[..., None])[..., 0])
+        costs = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) + 0.5 * misfit
+        costs += [law._against(moments) for law, kept in zip(laws, sound, strict=True) if kept]
+        found[sound] = np.where(np.isfinite(costs), costs, IMPOSSIBLE)
+        return found
+
+    def _sloped(self, vector: Array, moments: Moments) -> tuple[float, Array]:
+        """Less the logarithm of the evidence, and its slope by differences, all at once."""
+        costs = self._costs(np.vstack([vector, vector + DIFFERENCE * np.eye(len(vector))]), moments)
+        return float(costs[0]), (costs[1:] - costs[0]) / DIFFERENCE
 
     def _against(self, moments: Moments) -> float:
         """Growth and turns that the states cannot tell from others."""
@@ -217,14 +232,18 @@ class SharedLaw:
         *entries, intensity, noise = (float(part) for part in vector)
         return replace(self, entries=tuple(entries), intensity=intensity, noise=noise)
 
-    def _search(self, vector: tuple[float, ...], moments: Moments) -> "SharedLaw":
+    def _search(self, vector: Array, moments: Moments) -> "SharedLaw":
         bounds = [(-400.0, 400.0)] * (len(vector) - 2) + list(BOUNDS)
         options = {"maxiter": STEPS[bool(self.entries)]}
-        found = minimize(self._cost, vector, args=(moments,), method="L-BFGS-B", bounds=bounds, options=options)
+        found = minimize(
+            self._sloped, vector, args=(moments,), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+        )
         # The evidence is flat in the noise of states that have none: the law is sought once more without.
-        still = (*found.x[:-1], EXACT)
-        if self._cost(np.array(still), moments) < found.fun:
-            found = minimize(self._cost, still, args=(moments,), method="L-BFGS-B", bounds=bounds, options=options)
+        still = np.append(found.x[:-1], EXACT)
+        if self._costs(still[None], moments)[0] < found.fun:
+            found = minimize(
+                self._sloped, still, args=(moments,), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+            )
         return replace(self._of(found.x), evidence=-float(found.fun))
 
     def _starts(self, moments: Moments) -> list["SharedLaw"]:
