@@ -1,9 +1,9 @@
 """Whether the known states obey a law of motion that all labels share, and which: a state force, or none.
 
-Along a time every law of a short list is found in the known states and judged by known states that are left out, the law
-found anew without them. It is taken alone, and only where it beats what was chosen label by label by a clear margin:
-beyond the known states over one step and over two, since one left-out end alone may flatter any law. Where it beats it
-by far the data obey the law, and that is said: diffusion, waves, decay, turns.
+Along a time every law of a short list is found in the known states and judged by known states that are left out, the
+law found anew without them. It is taken alone, and only where it beats what was chosen label by label by a clear
+margin: beyond the known states over one step and over two, since one left-out end alone may flatter any law. Where it
+beats it by far the data obey the law, and that is said: diffusion, waves, decay, turns.
 
 Source: ours; margins and list are measured on motions and fields of known truth, with a law and without.
 """
@@ -38,6 +38,8 @@ TAKEN, FOUND, PLAIN = 0.8, 0.3, 0.1
 TIE = 1.25
 # Of the variance of the noise, what a left-out error may have of its own.
 NOISE = 1.5
+# Of a squared left-out error, what is the law's own error at least, and not noise.
+OWN = 0.1
 # Left-out error, relative to the known range, below which nothing is sought; and the fewest states.
 SMOOTH, FEWEST = 1e-5, 4
 # Labels up to which the modes of the label mesh are sought.
@@ -204,15 +206,22 @@ class MotionLaws:
         steps = np.array([self._errors[force, group][0] for group in groups if len(group) == 1])
         far = np.array([one for group in groups if len(group) > 1 for one in self._errors[force, group]])
         squares = np.sum(steps**2, axis=0)
-        own = max(float(squares[0]) - len(steps) * motion.noise**2, 0.0)
+        own = max(float(squares[0]) - len(steps) * motion.noise**2, OWN * float(squares[0]))
         factor = float(np.clip(np.sqrt(own / max(float(squares[1]), np.finfo(float).tiny)), *FACTORS))
         distant = float(np.sqrt(np.mean(far[:, 0] ** 2))) if len(far) else 0.0
         found = Judged(motion, float(np.sqrt(squares[0] / len(steps))), distant, factor)
         return found if np.isfinite(found.score) else None
 
-    def exchanging(self, groups: Sequence[tuple[int, ...]], near: StateMotion) -> list[Judged]:
-        """Diffusion with exchange on the boundary, its strength sought by left-out states."""
-        tried: dict[float, Judged] = {}
+    def judged(self, forces: Sequence[StateForce], groups: Sequence[tuple[int, ...]]) -> list[Judged]:
+        """Those of the laws that are laws for the states."""
+        return [judged for force in forces if (judged := self.judge(force, groups)) is not None]
+
+    def exchanging(self, groups: Sequence[tuple[int, ...]], found: Sequence[Judged]) -> list[Judged]:
+        """Diffusion with exchange on the boundary, its strength sought by left-out states, from diffusion without."""
+        drifting = [judged.motion for judged in found if judged.motion.force.unfitted == DRIFTING]
+        if not drifting:
+            return []
+        near, tried = drifting[0], dict[float, Judged]()
 
         def attempt(exchange: float) -> None:
             start = tried[min(tried, key=lambda other: abs(np.log(other / exchange)))].motion if tried else near
@@ -229,9 +238,9 @@ class MotionLaws:
         return list(tried.values())
 
     def label_by_label(self, groups: Sequence[tuple[int, ...]]) -> float:
-        """What the rule of choice gets wrong of groups of two left-out states; infinite where it has none."""
+        """What the rule of choice gets wrong of groups of left-out states; infinite where it has none."""
         squares = []
-        for group in (list(group) for group in groups if len(group) > 1):
+        for group in map(list, groups):
             try:
                 rule = RuleOfChoice.of(data_of(self._without(group)))
             except InputError:
@@ -287,19 +296,23 @@ def find_law(
         report: takes lines of progress.
     """
     states = problem.states
-    if not states.coordinates.is_time or len(states) < FEWEST or calibration.error < SMOOTH:
+    if not states.coordinates.is_time or len(states) < FEWEST:
         return calibration
     if problem.transform is not None or np.any(problem.softness):
         return calibration
     inside = bool(inside_hull(states.values, points[0]))
-    groups = _groups(len(states), calibration.rows, inside)
-    found = []
-    for force in laws.kinds(not inside):
-        if force.acts == "operator" or not any(judged.clear_of(PLAIN * calibration.error) for judged in found):
-            found += [judged] if (judged := laws.judge(force, groups)) is not None else []
-    drifting = [judged.motion for judged in found if judged.motion.force.unfitted == DRIFTING]
-    if drifting and not any(judged.clear_of(PLAIN * calibration.error) for judged in found):
-        found += laws.exchanging(groups, drifting[0])
+    steps, ends = _groups(len(states), calibration.rows, inside)
+    groups = [*steps, *ends]
+    # Of one left-out end the weights of a superposition are fitted to its very error.
+    by_label = calibration.error if inside else laws.label_by_label(steps)
+    if by_label < SMOOTH:
+        return calibration
+    kinds = list(laws.kinds(not inside))
+    found = laws.judged([force for force in kinds if force.acts == "operator"], groups)
+    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+        found += laws.exchanging(groups, found)
+    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+        found += laws.judged([force for force in kinds if force.acts != "operator"], groups)
     if not found:
         return calibration
     least = min(judged.score for judged in found)
@@ -307,14 +320,14 @@ def find_law(
         (judged for judged in found if judged.score <= TIE * least), key=lambda judged: (judged.numbers, judged.score)
     )
     where = f"{problem.field}, {'between' if inside else 'beyond'} the known states"
-    if best.near >= TAKEN * calibration.error or best.far >= TAKEN * laws.label_by_label(groups):
+    if best.near >= TAKEN * by_label or best.far >= TAKEN * laws.label_by_label(ends):
         report(
             f"{where}: no law of motion (left-out error {100 * best.near:.3g} % by the best, {best.motion.force}; "
-            f"{100 * calibration.error:.3g} % label by label)"
+            f"{100 * by_label:.3g} % label by label)"
         )
         return calibration
     candidate = Candidate(force=best.motion.force.unfitted)
-    finding = in_words(best.motion) if best.clear_of(FOUND * calibration.error) else ""
+    finding = in_words(best.motion) if best.clear_of(FOUND * by_label) else ""
     if finding:
         report(f"{where}: {finding}")
     table = ((candidate, best.near), *calibration.table)
@@ -345,10 +358,10 @@ def in_words(motion: StateMotion) -> str:
     return f"a law of motion found, the same for all labels: {'; '.join(parts)}"
 
 
-def _groups(count: int, rows: Sequence[int], inside: bool) -> list[tuple[int, ...]]:
-    """Rows that are left out together: each by itself, and beyond the known states two ends at once."""
-    single: list[tuple[int, ...]] = [(row,) for row in rows]
-    return single if inside else single + [(1, 0) if row == 0 else (count - 2, count - 1) for row in rows]
+def _groups(count: int, rows: Sequence[int], inside: bool) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Rows that are left out by themselves, and, beyond the known states, two ends at once."""
+    ends: list[tuple[int, ...]] = [(1, 0) if row == 0 else (count - 2, count - 1) for row in rows if not inside]
+    return [(row,) for row in rows], ends
 
 
 def _meshed(labels: Labels) -> bool:

@@ -7,7 +7,7 @@ moves by itself, under the same few numbers. They, the intensity of the remainde
 makes the known amplitudes most probable: a profile over the rate first, since the evidence has many peaks along it.
 
 Source: as `shared_law`; the operator inference of B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306
-(2016) 196-215 fits small matrices instead, with no operator and no remainder. The prior of the amplitudes is our choice.
+(2016) 196-215 fits small matrices instead, with no operator and no remainder. The prior of amplitudes is our choice.
 """
 
 from dataclasses import dataclass, replace
@@ -92,9 +92,7 @@ class Amplitudes:
         energies = self.energies[own]
         least = max(ABOVE * np.median(energies), np.sort(energies)[-min(MOST, len(energies))])
         above = own & (self.energies >= min(least, energies.max()))
-        return replace(
-            self, values=self.values[:, above], eigenvalues=self.eigenvalues[above], noisy=self.noisy[above]
-        )
+        return replace(self, values=self.values[:, above], eigenvalues=self.eigenvalues[above], noisy=self.noisy[above])
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A law of motion that all labels share, found in the known states: `x^(m) = A_0 x + ... + A_{m-1} x^(m-1) + c + r`.
 
 The matrices A_j are the same for every label, the remainder r is least (white, of one intensity q), or its p-th
-derivative is. For given matrices the motion is exact and linear in the known states: one matrix of weights, whatever the
-number of labels, and no grid of time. With no matrices it is the natural spline, with no remainder the dynamic mode
+derivative is. For given matrices the motion is exact and linear in the known states: one matrix of weights, whatever
+the number of labels, and no grid of time. With no matrices it is the natural spline, with no remainder the dynamic mode
 decomposition; between the two it passes through every known state. Matrices, q and the noise s² of the states are what
 makes the known states most probable, all at once.
 
@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 from scipy.optimize import minimize
 
@@ -81,16 +82,19 @@ class Moments:
 
     @cached_property
     def average(self) -> Array:
-        """(K n,) mean over the labels."""
-        return np.asarray(self.rows @ self.weights)
+        """(K n, 1) mean over the labels."""
+        return np.asarray(self.rows @ self.weights)[:, None]
 
-    def independent(self, polynomials: int) -> float:
-        """Participation ratio of what polynomials of so many coefficients leave: how many labels tell apart."""
-        tail = np.vander(self.times, min(polynomials, len(self.times) - 1))
-        left = linalg.null_space(tail.T).T @ self.rows.reshape(len(self.times), -1)
-        left *= np.sqrt(np.tile(self.weights, self.components))
-        squares = np.linalg.svd(left, compute_uv=False) ** 2
-        return float(squares.sum() ** 2 / max(np.sum(squares**2), np.finfo(float).tiny)) if squares.sum() else 1.0
+    @property
+    def traced(self) -> Array:
+        """(K, K) mean product of the values over the labels, summed over the components."""
+        count, size = len(self.times), self.components
+        return np.asarray(np.einsum("kclc->kl", self.gram.reshape(count, size, count, size)))
+
+    @property
+    def by_component(self) -> Array:
+        """(K, n) mean of each component over the labels."""
+        return self.average.reshape(len(self.times), -1)
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,9 @@ class SharedLaw:
             return np.reshape(self.entries, (self.order, components, components))
         return np.reshape(self.entries, (-1, 1, 1)) * np.eye(components)
 
-    def rates(self, components: int) -> Array:
+    def rates(self, components: int) -> NDArray[np.complex128]:
         """Eigenvalues of the law, per pseudo-time: decay and growth, and how fast it turns."""
-        found: Array = np.linalg.eigvals(companion(list(self.matrices(components)), 0))
-        return found
+        return np.linalg.eigvals(companion(list(self.matrices(components)), 0)).astype(complex)
 
     def fit(self, moments: Moments) -> "SharedLaw":
         """The most probable law of this kind; the search starts from this one, too, if it has entries.
@@ -149,7 +152,7 @@ class SharedLaw:
             times: pseudo-times, which may lie outside the known ones.
             derivative: of the values in pseudo-time, less than m + p.
         """
-        count, size, asks = len(moments.times), moments.components, len(times)
+        count, size, asks = len(moments.times), self._size(moments), len(times)
         every = np.unique(np.concatenate([moments.times, times]))
         led, spread = self._response(size, every)
         constants = self._constants(list(self.matrices(size)), every)
@@ -166,9 +169,14 @@ class SharedLaw:
             cross,
             free[asked][:, rows].reshape(asks * size, -1),
         )
-        values = (weights @ moments.rows).reshape(asks, size, -1).transpose(0, 2, 1)
-        deviation = np.sqrt(np.maximum(own - variance, 0.0)).reshape(asks, size)
+        values = weights @ moments.rows.reshape(count * size, -1)
+        values = values.reshape(asks, moments.components, -1).transpose(0, 2, 1)
+        deviation = np.sqrt(np.maximum(own - variance, 0.0)).reshape(asks, size) * np.ones(moments.components)
         return values * moments.scale + (0.0 if derivative else moments.mean), deviation * moments.scale
+
+    def _size(self, moments: Moments) -> int:
+        """Components that the law couples: where it acts alike on all, each is one by itself."""
+        return moments.components if self.matrix else 1
 
     def _response(self, components: int, times: Array) -> tuple[Array, Array]:
         return response(companion(list(self.matrices(components)), self.lifts), components, times)
@@ -184,7 +192,9 @@ class SharedLaw:
 
     def _costs(self, vectors: Array, moments: Moments) -> Array:
         """(B,) less the logarithms of the evidence of (B, entries and 2), and what is held against laws beforehand."""
-        size, count, times = moments.components, len(moments.times), moments.times
+        size, count, times = self._size(moments), len(moments.times), moments.times
+        copies = moments.components // size
+        gram, average = (moments.gram, moments.average) if self.matrix else (moments.traced, moments.by_component)
         laws = [self._of(vector) for vector in vectors]
         matrices = list(np.swapaxes([law.matrices(size) for law in laws], 0, 1))
         with np.errstate(all="ignore"):
@@ -204,13 +214,13 @@ class SharedLaw:
         except np.linalg.LinAlgError:
             return found
         inverse = np.linalg.inv(covariance[sound])
-        misfit = np.einsum("bij,ji->b", inverse, moments.gram)
+        misfit = np.einsum("bij,ji->b", inverse, gram)
         if constants.shape[2]:
             seen = inverse @ constants[sound]
-            pull = np.swapaxes(seen, 1, 2) @ moments.average
+            pull = np.swapaxes(seen, 1, 2) @ average
             told = np.swapaxes(constants[sound], 1, 2) @ seen + 1e-6 * np.eye(size)
-            misfit -= np.einsum("bn,bn->b", pull, np.linalg.solve(told, pull[..., None])[..., 0])
-        costs = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) + 0.5 * misfit
+            misfit -= np.einsum("bnc,bnc->b", pull, np.linalg.solve(told, pull))
+        costs = copies * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) + 0.5 * misfit
         costs += [law._against(moments) for law, kept in zip(laws, sound, strict=True) if kept]
         found[sound] = np.where(np.isfinite(costs), costs, IMPOSSIBLE)
         return found
@@ -222,7 +232,7 @@ class SharedLaw:
 
     def _against(self, moments: Moments) -> float:
         """Growth and turns that the states cannot tell from others."""
-        rates = self.rates(moments.components)
+        rates = self.rates(self._size(moments))
         turned = np.abs(rates.imag) * float(np.diff(moments.times).min()) / np.pi
         growing, aliased = np.maximum(rates.real - GROWTH, 0.0), np.maximum(turned - TURNING, 0.0)
         held = GROWING * growing**2 + ALIASED * aliased**2 + RATE * np.abs(rates) ** 2

@@ -18,7 +18,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array, IntArray, Labels, floats
 from cmgai_fem.writing import whole_file
 
-
+# Units by which a coordinate is known for a time.
 TIMES = frozenset({"ns", "us", "µs", "ms", "s", "min", "h", "d", "a", "yr"})
 
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cmgai_fem.calibration.blend import Blended
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
-from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.generate import Networks, Report
+from cmgai_fem.generate import Answer, Networks, Report
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
@@ -28,10 +26,10 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
-from cmgai_fem.transport.forces import make_force
+from cmgai_fem.transport.forces import StateForce, make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution, Superposition
+from cmgai_fem.transport.solution import Solution
 
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
@@ -135,7 +133,11 @@ def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
     # Of labels that move, the motion with the labels where they are: what is changed acts label by label.
     base = replace(calibration.members[int(np.argmax(calibration.weights))], moving=np.inf)
-    yield from _along_one(problem, base, parts) if base.force is None else _of_several(problem, base.force, parts)
+    if base.force is None or isinstance(base.force, StateForce):
+        # Beside a law of motion, the least force.
+        yield from _along_one(problem, base if base.force is None else Candidate(), parts)
+    else:
+        yield from _of_several(problem, base.force, parts)
 
 
 def _along_one(problem: Problem, base: Candidate, parts: Sequence[str]) -> Iterator[Variant]:
@@ -217,9 +219,7 @@ def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> So
     return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
 
 
-def _measured(
-    row: AblationRow, reference: States, points: Array, solution: Solution | Superposition | Blended | Moved
-) -> AblationRow:
+def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Answer) -> AblationRow:
     """A row with what its solution gets wrong of the held-out states."""
     truth, weights = reference.field(row.field).values, reference.labels.weights
     errors = [field_error(solution.at(point), truth[reference.index(point)], weights).nrmse for point in points]

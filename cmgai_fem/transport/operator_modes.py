@@ -14,7 +14,7 @@ from scipy.sparse.linalg import splu
 
 from cmgai_fem.features.body import simplices_of
 from cmgai_fem.motions.modal_law import Amplitudes
-from cmgai_fem.states.labels import Array, BoolArray, Labels
+from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 from cmgai_fem.states.location import faces_of
 from cmgai_fem.transport.eigenmodes import lowest_eigenmodes, to_petsc
 from cmgai_fem.transport.label_mesh import LabelMesh
@@ -62,6 +62,12 @@ class MeshOperator:
         return found
 
     @cached_property
+    def mass(self) -> sparse.csr_matrix:
+        """(L, L) M: the mean of consistent and lumped mass, whose errors in the eigenvalues have unlike signs."""
+        consistent = self.mesh.mass
+        return 0.5 * (consistent + sparse.diags(np.asarray(consistent.sum(axis=1)).ravel())).tocsr()
+
+    @cached_property
     def eigenmodes(self) -> tuple[Array, Array]:
         """The lowest eigenvalues (M,) [1/m²] and eigenmodes (M, F) of the F labels that are not held.
 
@@ -71,7 +77,7 @@ class MeshOperator:
         free = ~self.held
         size = float(np.linalg.norm(np.ptp(self.mesh.points, axis=0)))
         count = min(MOST, int(free.sum()) // 2)
-        stiffness, mass = (to_petsc(matrix[free][:, free]) for matrix in (self.stiffness, self.mesh.mass))
+        stiffness, mass = (to_petsc(matrix[free][:, free]) for matrix in (self.stiffness, self.mass))
         return lowest_eigenmodes(stiffness, mass, count, (np.pi / size) ** 2)
 
     def rest(self, known: Array) -> Array:
@@ -102,7 +108,7 @@ class OperatorModes:
     def of(cls, operator: MeshOperator, times: Array, values: Array) -> "OperatorModes":
         """The modes of known states (K, L) at pseudo-times (K,)."""
         free, rest = ~operator.held, operator.rest(values)
-        mass = operator.mesh.mass[free][:, free]
+        mass = operator.mass[free][:, free]
         eigenvalues, shapes = operator.eigenmodes
         moved = (values - rest)[:, free]
         amplitudes = moved @ (mass @ shapes.T)
@@ -125,7 +131,7 @@ class OperatorModes:
         return cls(Amplitudes.of(times, amplitudes, np.maximum(eigenvalues, 0.0), noisy), every, rest)
 
 
-def boundary_of(mesh: LabelMesh) -> Array:
+def boundary_of(mesh: LabelMesh) -> IntArray:
     """(B, d) nodes of the faces that belong to one simplex."""
     faces, count = np.unique(faces_of(mesh.cells)[0], axis=0, return_counts=True)
     return faces[count == 1]

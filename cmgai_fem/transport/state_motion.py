@@ -1,9 +1,10 @@
-"""The motion of a field under a state force, exact in time: the law that was found in the known states, and its path."""
+"""The motion of a field under a state force, exact in time: the law found in the known states, and its path."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.modal_law import ModalLaw
@@ -75,7 +76,7 @@ class StateMotion:
         return self._asked(s, 0)[1]
 
     @property
-    def rates(self) -> Array:
+    def rates(self) -> NDArray[np.complex128]:
         """Eigenvalues of a law without an operator, per unit of the coordinate: decay, growth and turns."""
         assert isinstance(self.force.law, SharedLaw) and isinstance(self.known, Moments) and self.force.unit is not None
         return self.force.law.rates(self.known.components) / self.force.unit
