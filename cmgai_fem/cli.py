@@ -97,6 +97,7 @@ def generate(
     damping: Annotated[list[float] | None, Repeated] = None,
     pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
     no_moving: bool = False,
+    no_state_force: bool = False,
     method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
@@ -153,6 +154,8 @@ def generate(
         Map of the coordinates to try beside the linear one, instead of all; may be repeated.
     no_moving
         Do not try labels that move over the body.
+    no_state_force
+        Do not look for a law of motion that all labels share (diffusion, waves, decay, turns), along a time.
     method
         Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
@@ -182,6 +185,7 @@ def generate(
         "where-known": where_known, "lower": lower,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
         "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
+        "no-state-force": no_state_force,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}

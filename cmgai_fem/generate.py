@@ -21,6 +21,7 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
 from cmgai_fem.calibration.guided import Guidance, Guided, GuidedCalibration, guide
+from cmgai_fem.calibration.laws_of_motion import LawCalibration, MotionLaws, Stated, find_law
 from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.calibration.moving import LabelMaps, MovingCalibration, let_labels_move
 from cmgai_fem.calibration.suspects import Suspect, find_suspects
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     from cmgai_fem.files.cheap_states import Cheap
 
 Report = Callable[[str], None]
-Answer = Superposition | Blended | Moved | Guided
-ESTIMATING = Blended | Moved | Guided
+Estimated = Blended | Moved | Stated | Guided
+Answer = Superposition | Estimated
 # What `generate` hands on to `read_states`.
 READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes", "where_known")
 
@@ -116,6 +117,11 @@ class Generator:
         """The labels that move; None where they do not."""
         return self.calibration.carrier if isinstance(self.calibration, MovingCalibration) else None
 
+    @property
+    def finding(self) -> str:
+        """The law of motion that the known states obey, in words; empty where none was found."""
+        return self.calibration.finding if isinstance(self.calibration, LawCalibration) else ""
+
     def motion(self, value: ArrayLike) -> tuple[Array, Array] | None:
         """Displacement (L, g) of the nearest known state's labels at a state, and J (L,); None where none moves."""
         if self.carrier is None:
@@ -133,11 +139,11 @@ class Generator:
 
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
-        return self.solution.error(value) if isinstance(self.solution, ESTIMATING) else None
+        return self.solution.error(value) if isinstance(self.solution, Estimated) else None
 
     def size(self, value: ArrayLike) -> float | None:
         """Root mean square of `error` over the volume, relative to the known range."""
-        return self.solution.size(value) if isinstance(self.solution, ESTIMATING) else None
+        return self.solution.size(value) if isinstance(self.solution, Estimated) else None
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
@@ -146,6 +152,7 @@ class Generator:
             facts["transport"] = str(self.calibration)
             facts["left_out_error"] = self.calibration.error
             facts |= {} if self.carrier is None else {"moving_labels": self.carrier.describe()}
+            facts |= {"law_of_motion": self.finding} if self.finding else {}
             facts["left_out_states"] = [list(values) for values in self.calibration.left_out]
         return facts | ({} if self.guidance is None else {"cheap": self.guidance.describe()})
 
@@ -315,10 +322,10 @@ def generate(
             f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
         )
     solvers = {method: networks.solver(method) for method in methods}
-    maps = LabelMaps(problem.states)
+    maps, laws = LabelMaps(problem.states), MotionLaws(problem)
     models = None if cheap is None else cheap_states(cheap, problem.states, name, points, reading)
     generators = tuple(
-        make_generator(problem, np.array(group), solvers, search, report, maps=maps, cheap=models)
+        make_generator(problem, np.array(group), solvers, search, report, maps=maps, cheap=models, laws=laws)
         for group in sides(states, list(points))
     )
     suspects = find_suspects(data_of(problem))
@@ -356,6 +363,7 @@ def make_generator(
     local: bool = True,
     maps: LabelMaps | None = None,
     cheap: CheapModels | None = None,
+    laws: MotionLaws | None = None,
 ) -> Generator:
     """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them.
 
@@ -367,7 +375,8 @@ def make_generator(
         report: takes lines of progress.
         local: let the weights of the superposition vary over the body.
         maps: label maps of the known states, where another side shares them.
-        cheap: cheap models at the known states and at those asked for.
+        laws: laws of motion of the known states, the same.
+        cheap: cheap models at the known states and at those asked for; laws of motion are not sought then.
 
     Raises:
         InputError: too few states to tell what cheap models are worth.
@@ -385,7 +394,9 @@ def make_generator(
         made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
         return Generator(problem, points, inside, None, made)
     calibration = calibrate(problem, points, search=search, local=local)
-    if search.moving:
+    if search.state_force and cheap is None and set(solvers) == {"fem"}:
+        calibration = find_law(problem, points, calibration, laws or MotionLaws(problem), report)
+    if search.moving and not isinstance(calibration, LawCalibration):
         maps = maps or LabelMaps(states.only(problem.field))
         calibration = let_labels_move(problem, points, calibration, search, maps, local, report)
     guidance = None

@@ -16,7 +16,7 @@ from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.axes import Kind, kind_text
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.states.states import States
-from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.forces import Least, StateForce
 from cmgai_fem.transport.laws import Law, NoLaw
 from cmgai_fem.transport.problem import Problem, soften
 
@@ -37,7 +37,8 @@ class Candidate:
         pseudo_time: kind of the map.
         exponent: of a power map.
         mass_axes: carry a scalar field as mass, rearranged along these axes in turn; empty carries it label by label.
-        force: over several coordinates, the force that says all of the above for each of them; None along one.
+        force: over several coordinates, the force that says all of the above for each of them; along one a state force,
+            or None.
         moving: stiffness of the body over which the labels move; infinite where they do not.
     """
 
@@ -47,13 +48,14 @@ class Candidate:
     pseudo_time: str = "linear"
     exponent: float = 1.0
     mass_axes: tuple[int, ...] = ()
-    force: Scattered | Nested | None = None
+    force: Scattered | Nested | StateForce | None = None
     moving: float = np.inf
 
     @property
     def linear(self) -> bool:
         """Whether the candidate is linear in its data with weights that all labels share."""
         plain = self.law.stiffness == 0.0 and self.law.is_linear and not self.mass_axes
+        plain = plain and not isinstance(self.force, StateForce)
         return plain and bool(np.isinf(self.moving))
 
     def apply(self, problem: Problem) -> Problem:
@@ -137,6 +139,7 @@ class Search:
         tensions: of a force over several coordinates.
         softnesses: relative softness of states of several coordinates.
         moving: let labels move over the body; of one coordinate, four states or more and fields at nodes.
+        state_force: look for a law of motion that all labels share, along a time; see `calibration.laws_of_motion`.
     """
 
     dampings: tuple[float, ...] = (1.0, 4.0)
@@ -147,6 +150,7 @@ class Search:
     tensions: tuple[float, ...] = (0.0, 4.0)
     softnesses: tuple[float, ...] = (0.0, 0.1, 0.3)
     moving: bool = True
+    state_force: bool = True
 
     def admitted(self, lowest: float) -> list[Kind]:
         """The pseudo-times that values from `lowest` on admit, the linear one first."""

@@ -235,7 +235,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         monotone,
         "ordered" in given,
         tuple(given.get("mass", ())),
-        CalibrationTable(**chosen, moving="no-moving" not in given),
+        CalibrationTable(**chosen, moving="no-moving" not in given, state_force="no-state-force" not in given),
         given.get("volumes", ""),
         "where-known" in given,
         cheap=cheap,

@@ -6,6 +6,7 @@ for each eigenmode of the label mesh (`linear`); any other law couples them (`no
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
-from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.forces import Least, StateForce
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import CarriedPath, Solution
 
@@ -36,7 +37,7 @@ def solve_fem(
     """Solve a transport problem by finite elements.
 
     Args:
-        problem: the statement; its force must be `Least`, `Scattered` or `Nested`.
+        problem: the statement; its force must be `Least`, `StateForce`, `Scattered` or `Nested`.
         tolerance: change of the motion, relative to the largest known displacement, at which the Krylov space of a
             law with stiffness is large enough.
         blocks: the most Krylov blocks to build.
@@ -50,6 +51,12 @@ def solve_fem(
         ConvergenceError: the Krylov space did not reach `tolerance`.
     """
     start = time.perf_counter()
+    if isinstance(problem.force, StateForce):
+        from cmgai_fem.transport.state_motion import state_motion
+
+        motion = state_motion(problem)
+        found = replace(problem, force=motion.force)
+        return Solution(found, "fem", path=motion, seconds=time.perf_counter() - start)
     if not isinstance(problem.force, Least | Scattered | Nested):
         raise InputError(
             f"the finite-element transport knows the force model 'least', not {problem.force.name!r}: use pinn"

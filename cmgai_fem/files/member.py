@@ -14,10 +14,10 @@ from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.nested import Nested, NestedMotion
 from cmgai_fem.motions.scattered import MappedMotion, Scattered
 from cmgai_fem.motions.simplices import StateSimplices
-from cmgai_fem.solve import UnitMotion, carried, unit_problem
+from cmgai_fem.solve import UnitMotion, carried, solve, unit_problem
 from cmgai_fem.states.axes import kind_text, make_kind
 from cmgai_fem.states.labels import Array
-from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.forces import Least, StateForce
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
@@ -69,7 +69,7 @@ def _describe(problem: Problem) -> dict[str, Any]:
     if transform is not None and not isinstance(transform, MassTransform | MovingLabels):
         raise InputError(f"a field carried {transform} is not kept in model files")
     told: dict[str, Any] = {"tolerance": np.atleast_1d(problem.tolerance).tolist()}
-    if isinstance(force, Scattered | Nested):
+    if isinstance(force, Scattered | Nested | StateForce):
         return told | {"force": force.describe()}
     if not isinstance(force, Least):
         raise InputError(f"the force model {force.name!r} is not kept in model files")
@@ -89,7 +89,8 @@ def _stated(problem: Problem, told: Mapping[str, Any]) -> Problem:
     problem = replace(problem, tolerance=soft[0] if len(soft) == 1 else soft)
     if "force" in told:
         force = told["force"]
-        return replace(problem, force=Nested.read(force) if force["kind"] == "grid" else Scattered.read(force))
+        kinds: dict[str, type[Nested | StateForce]] = {"grid": Nested, StateForce.name: StateForce}
+        return replace(problem, force=kinds.get(force["kind"], Scattered).read(force))
     kind, exponent = make_kind(str(told["pseudo_time"]))
     law = {key: float(value) for key, value in told["law"].items() if key != "name"}
     axes = told["mass_axes"]
@@ -110,6 +111,8 @@ def _kind(solution: Solution) -> str:
     motion = solution.motion
     if isinstance(motion, UnitMotion):
         return "units"
+    if isinstance(solution.problem.force, StateForce):
+        return "law"
     if motion is None:
         return "modes" if solution.method == "fem" else "networks"
     if solution.method == "fem" or (isinstance(motion, MappedMotion) and isinstance(motion.motion, StateSimplices)):
@@ -152,6 +155,10 @@ def _read_exact(problem: Problem, arrays: Arrays) -> Solution:
     return Solution(problem, "fem", problem.motion)
 
 
+def _read_law(problem: Problem, arrays: Arrays) -> Solution:
+    return solve(problem)
+
+
 def _read_units(problem: Problem, arrays: Arrays) -> Solution:
     from cmgai_fem.pinn.export import motion_from_weights
 
@@ -188,6 +195,7 @@ def _read_lines(problem: Problem, arrays: Arrays) -> Solution:
 
 _KEEPERS: dict[str, Callable[[Solution, Array], Arrays]] = {
     "exact": lambda solution, points: {},
+    "law": lambda solution, points: {},
     "units": _keep_units,
     "networks": _keep_networks,
     "modes": _keep_modes,
@@ -196,6 +204,7 @@ _KEEPERS: dict[str, Callable[[Solution, Array], Arrays]] = {
 }
 _READERS: dict[str, Callable[[Problem, Arrays], Solution]] = {
     "exact": _read_exact,
+    "law": _read_law,
     "units": _read_units,
     "networks": _read_networks,
     "modes": _read_modes,

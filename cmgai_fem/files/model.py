@@ -21,6 +21,7 @@ from safetensors.numpy import save
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
 from cmgai_fem.calibration.guided import Guided
+from cmgai_fem.calibration.laws_of_motion import Stated
 from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.suspects import find_suspects
@@ -58,7 +59,7 @@ class Model:
 
     problem: Problem
     inside: bool
-    solution: Superposition | Blended | Moved
+    solution: Superposition | Blended | Moved | Stated
     facts: Mapping[str, Any]
 
     @property
@@ -78,12 +79,12 @@ class Model:
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error at the state `value`; None where the known states leave none out."""
         point = self._point(value)
-        return self.solution.error(point) if isinstance(self.solution, Blended | Moved) else None
+        return self.solution.error(point) if isinstance(self.solution, Blended | Moved | Stated) else None
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
-        size = self.solution.size(point) if isinstance(self.solution, Blended | Moved) else None
+        size = self.solution.size(point) if isinstance(self.solution, Blended | Moved | Stated) else None
         return judge(self.states.values, point, size, len(find_suspects(data_of(self.problem))))
 
     def _point(self, value: ArrayLike) -> Array:
@@ -154,7 +155,10 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
     if isinstance(solution, Guided):
         raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
-    if not isinstance(solution, Superposition):
+    if isinstance(solution, Stated):
+        arrays["shares"] = np.ones(1)
+        blend = {"factor": solution.factor}
+    elif not isinstance(solution, Superposition):
         made = (solution.plain if isinstance(solution, Moved) else solution).blend
         arrays["shares"] = np.array(made.stacked, dtype=float)
         blend = {"rows": list(made.rows), "taken": made.taken, "scale": made.scale}
@@ -266,11 +270,13 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
         members.append(read_member(problem, member, own))
     moved = members.pop(0) if facts["moving"] is not None else None
     told, inside = facts["blend"], bool(facts["inside"])
-    ruled = 0 if told is None else len(told["rows"])
+    ruled = 0 if told is None or "factor" in told else len(told["rows"])
     if len(shares) + ruled != len(members) or (shares.ndim > 1 and shares.shape[1:] != (states.labels.count,)):
         raise InputError(f"{shares.shape} weights for {len(members)} members")
-    solution: Superposition | Blended | Moved = Superposition(tuple(members), tuple(shares))
-    if told is not None:
+    solution: Superposition | Blended | Moved | Stated = Superposition(tuple(members), tuple(shares))
+    if told is not None and "factor" in told:
+        solution = Stated(members[0], float(told["factor"]), data_of(problem))
+    elif told is not None:
         rule = RuleOfChoice.of(data_of(problem))
         rows = tuple(int(row) for row in told["rows"])
         if not rows or min(rows) < 0 or max(rows) >= len(rule.weighed):

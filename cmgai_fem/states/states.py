@@ -18,6 +18,9 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array, IntArray, Labels, floats
 from cmgai_fem.writing import whole_file
 
+# Units by which a coordinate is known for a time.
+TIMES = frozenset({"ns", "us", "µs", "ms", "s", "min", "h", "d", "a", "yr"})
+
 
 @dataclass(frozen=True)
 class Coordinate:
@@ -54,6 +57,12 @@ class Coordinates:
 
     def __iter__(self) -> Iterator[Coordinate]:
         return iter(self.each)
+
+    @property
+    def is_time(self) -> bool:
+        """Whether there is one coordinate, a time by its name or unit."""
+        one = self.each[0]
+        return len(self) == 1 and (one.unit in TIMES or one.name.lower() in ("t", "time"))
 
     @property
     def name(self) -> str:

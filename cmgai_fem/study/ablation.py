@@ -26,7 +26,7 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
-from cmgai_fem.transport.forces import make_force
+from cmgai_fem.transport.forces import StateForce, make_force
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
@@ -133,7 +133,11 @@ def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -
     """What is changed, one part at a time, about the heaviest member that calibration chose."""
     # Of labels that move, the motion with the labels where they are: what is changed acts label by label.
     base = replace(calibration.members[int(np.argmax(calibration.weights))], moving=np.inf)
-    yield from _along_one(problem, base, parts) if base.force is None else _of_several(problem, base.force, parts)
+    if base.force is None or isinstance(base.force, StateForce):
+        # Beside a law of motion, the least force.
+        yield from _along_one(problem, base if base.force is None else Candidate(), parts)
+    else:
+        yield from _of_several(problem, base.force, parts)
 
 
 def _along_one(problem: Problem, base: Candidate, parts: Sequence[str]) -> Iterator[Variant]:

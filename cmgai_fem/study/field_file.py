@@ -89,12 +89,14 @@ class CalibrationTable(Table):
         stiffnesses: kappa of the membrane law to try (times the square of a label length).
         pseudo_times: maps to try beside the linear one.
         moving: let labels move over the body, where that does better.
+        state_force: look for a law of motion that all labels share, along a time.
     """
 
     dampings: list[float] = Field(default=[1.0, 4.0])
     stiffnesses: list[float] = Field(default_factory=list)
     pseudo_times: list[Literal["log", "square_root", "square"]] = Field(default=["log", "square_root", "square"])
     moving: bool = True
+    state_force: bool = True
 
     def search(self, mass_axes: Sequence[str] = ()) -> Search:
         """What calibration may choose; mass along orders of axes, e.g. "yx", besides."""
@@ -104,6 +106,7 @@ class CalibrationTable(Table):
             kinds=tuple(NAMED_KINDS[kind] for kind in self.pseudo_times),
             mass_axes=tuple(tuple("xyz".index(axis) for axis in axes) for axes in mass_axes),
             moving=self.moving,
+            state_force=self.state_force,
         )
 
 

@@ -3,13 +3,16 @@
 Any motion at all satisfies the momentum balance with *some* body force, so the balance says nothing between two
 states until the force is restricted. Each class below is one restriction. `Least` is the default; `Free` is the
 restriction by network size alone that the CM-GAI paper describes (arXiv 2601.20462, no equation was available to us);
-`Least`, `Potential` and `Autonomous` are our choice.
+`Least`, `StateForce`, `Potential` and `Autonomous` are our choice.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.motions.modal_law import ModalLaw
+from cmgai_fem.motions.shared_law import SharedLaw
 from cmgai_fem.states.labels import Array
 
 
@@ -57,6 +60,68 @@ class Least:
 
 
 @dataclass(frozen=True)
+class StateForce:
+    """`b = A x + B x' + c + r`: a law of motion that all labels share, its remainder r least; along a time.
+
+    The law is found in all known states at once, as the most probable one; the absolute field obeys it.
+
+    Args:
+        order: m, the derivative in time that the law tells: 1 decay, turns and diffusion, 2 swings and waves, 3 both.
+        lifts: p, the derivative of the remainder that is least; from 1 on there is a constant force for every label.
+        acts: "alike" on every component by the same numbers, by one "matrix" of all components, or by the "operator" of
+            the label mesh, `-kappa K x - (c_0 + c_1 K) x'`, on a scalar field.
+        held: labels on the boundary whose value never changes are held there; of the operator.
+        exchange: with what is around, h in the inverse of the body's longest side; of the operator.
+        law: the law that was found, None to find it.
+        unit: of the law's pseudo-time, in that of the coordinate; the known range by default.
+    """
+
+    name: ClassVar[str] = "state"
+    order: int = 1
+    lifts: int = 0
+    acts: Literal["alike", "matrix", "operator"] = "alike"
+    held: bool = False
+    exchange: float = 0.0
+    law: SharedLaw | ModalLaw | None = None
+    unit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.order not in ((1, 2) if self.acts == "operator" else (1, 2, 3)) or self.lifts not in (0, 1):
+            raise InputError(f"state force: there is none of order {self.order} that acts by {self.acts}")
+
+    def check(self, states: int) -> None:
+        """Refuse a law that `states` known states cannot be held against."""
+        if states < self.order + self.lifts + 1:
+            raise InputError(
+                f"{self} needs {self.order + self.lifts + 1} known states or more, there are {states}: leave it out"
+            )
+
+    @property
+    def unfitted(self) -> Self:
+        """The same kind of law, not found yet."""
+        return replace(self, law=None, unit=None)
+
+    def describe(self) -> dict[str, Any]:
+        """The force as plain data."""
+        law = None if self.law is None else asdict(self.law)
+        return {**{key: value for key, value in vars(self).items() if key != "law"}, "kind": self.name, "law": law}
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Self:
+        """The force that `describe` wrote."""
+        told = {key: value for key, value in data.items() if key not in ("kind", "law")}
+        law = data["law"]
+        if law is not None:
+            law = (ModalLaw if told["acts"] == "operator" else SharedLaw)(**law | {"entries": tuple(law["entries"])})
+        return cls(**told, law=law)
+
+    def __str__(self) -> str:
+        lifted = ", constant forces" if self.lifts else ""
+        edge = ", held boundary" if self.held else f", exchange {self.exchange:.3g}" if self.exchange else ""
+        return f"state({self.order}, {self.acts}{lifted}{edge})"
+
+
+@dataclass(frozen=True)
 class Potential:
     """`b = -grad V(x)`, V a network of the feature point alone: the force depends on the state, not on the clock.
 
@@ -91,7 +156,7 @@ class Free(Potential):
     name: ClassVar[str] = "free"
 
 
-ForceModel = Least | Potential | Autonomous | Free
+ForceModel = Least | StateForce | Potential | Autonomous | Free
 
 
 def make_force(name: str, order: int = 0) -> ForceModel:

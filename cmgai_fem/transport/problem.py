@@ -28,10 +28,10 @@ from cmgai_fem.states.axes import PseudoTime
 from cmgai_fem.states.labels import Array, BoolArray
 from cmgai_fem.states.states import Field, States
 from cmgai_fem.transport.feature_space import Admissible, Modes, Scaling
-from cmgai_fem.transport.forces import Autonomous, Free, KnownForce, Least, Potential
+from cmgai_fem.transport.forces import Autonomous, Free, KnownForce, Least, Potential, StateForce
 from cmgai_fem.transport.laws import Law, NoLaw
 
-Force = Least | Scattered | Nested | Potential | Autonomous | Free
+Force = Least | StateForce | Scattered | Nested | Potential | Autonomous | Free
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,372 @@
+"""Whether the known states obey a law of motion that all labels share, and which: a state force, or none.
+
+Along a time every law of a short list is found in the known states and judged by known states that are left out, the
+law found anew without them. It is taken alone, and only where it beats what was chosen label by label by a clear
+margin: beyond the known states over one step and over two, since one left-out end alone may flatter any law. Where it
+beats it by far the data obey the law, and that is said: diffusion, waves, decay, turns.
+
+Source: ours; margins and list are measured on motions and fields of known truth, with a law and without.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cmgai_fem.calibration.answers import Asked
+from cmgai_fem.calibration.blend import data_of
+from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.candidates import Candidate
+from cmgai_fem.calibration.evidence import Data
+from cmgai_fem.calibration.left_out import Solve
+from cmgai_fem.calibration.rule import RuleOfChoice
+from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.features.body import simplices_of
+from cmgai_fem.states.labels import Array, Labels
+from cmgai_fem.transport.forces import StateForce
+from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.state_motion import MeshOperators, StateMotion, state_motion
+
+# Left-out error, in that of label by label, up to which a law is taken; from which on it is said to be found; and from
+# which on no exchange with what is around is sought.
+TAKEN, FOUND, PLAIN = 0.8, 0.3, 0.1
+# Of laws whose left-out errors differ by less, the simplest.
+TIE = 1.25
+# Of the variance of the noise, what a left-out error may have of its own.
+NOISE = 1.5
+# Of a squared left-out error, what is the law's own error at least, and not noise.
+OWN = 0.1
+# Left-out error, relative to the known range, below which nothing is sought; and the fewest states.
+SMOOTH, FEWEST = 1e-5, 4
+# Labels up to which the modes of the label mesh are sought.
+MOST_LABELS = 60_000
+# Exchange with what is around, in the inverse of the body's longest side: where the search starts, and its halvings.
+EXCHANGES, HALVINGS = (0.3, 1.0, 3.0, 10.0, 30.0), 3
+# Bounds of the factor from the deviation that a law states to what it gets wrong of left-out states.
+FACTORS = 0.3, 30.0
+ALIKE = (StateForce(1, 1), StateForce(2), StateForce(2, 1), StateForce(3))
+MATRIX = StateForce(1, acts="matrix")
+DRIFTING = StateForce(1, 1, "operator")
+OPERATOR = (StateForce(1, 0, "operator"), DRIFTING, StateForce(2, 0, "operator"))
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A field by a law of motion, and what it is thought to be wrong by.
+
+    Args:
+        solution: the transport under the state force.
+        factor: of the deviation that the law states.
+        data: the known values.
+    """
+
+    solution: Solution
+    factor: float
+    data: Data
+
+    @property
+    def members(self) -> tuple[Solution, ...]:
+        """The one transport."""
+        return (self.solution,)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time [s]."""
+        return self.solution.seconds
+
+    def at(self, value: ArrayLike) -> Array:
+        """The generated field (L, n) at the state `value`; (T, L, n) at several."""
+        return self.solution.at(value)
+
+    def error(self, value: ArrayLike) -> Array:
+        """(L, n) standard deviation of the generated field at a state, in the field's unit."""
+        point = self.solution.problem.check_reach(value)
+        assert isinstance(self.solution.path, StateMotion)
+        return self.factor * self.solution.path.deviation(float(self.solution.problem.time(point[0])))
+
+    def size(self, value: ArrayLike) -> float:
+        """Root mean square of `error` over the volume, relative to the known range."""
+        return self.data.relative_size(self.error(value))
+
+
+@dataclass(frozen=True)
+class LawCalibration(Calibration):
+    """A calibration that takes a law of motion alone.
+
+    Args:
+        motion: the law and the known states.
+        factor: see `Stated`.
+        finding: what was found, in words; empty where the states do not plainly obey it.
+    """
+
+    motion: StateMotion = field(compare=False)
+    factor: float = 1.0
+    finding: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether weights vary over the body: there are none."""
+        return False
+
+    def solve(self, problem: Problem, solve: Solve) -> Stated:  # type: ignore[override]
+        """The motion under the law."""
+        return Stated(solve(replace(problem, force=self.motion.force)), self.factor, data_of(problem))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A law, and what it gets wrong of states that are left out.
+
+    Args:
+        motion: the law that all known states tell.
+        near: left-out error over one step, relative to the known range.
+        far: of the last two states left out together; beyond the known states.
+        factor: see `Stated`.
+    """
+
+    motion: StateMotion
+    near: float
+    far: float
+    factor: float
+
+    @property
+    def score(self) -> float:
+        """What laws are compared by."""
+        return float(np.hypot(self.near, self.far))
+
+    @property
+    def numbers(self) -> int:
+        """How much the law may choose."""
+        force = self.motion.force
+        return 2 * force.order + force.lifts + bool(force.exchange) + (force.acts == "matrix")
+
+    def clear_of(self, limit: float) -> bool:
+        """Whether its error over one step, but for the noise of the left-out state itself, is below a limit."""
+        return self.near**2 < limit**2 + NOISE * self.motion.noise**2
+
+
+@dataclass
+class MotionLaws:
+    """The laws of one field's known states: each is sought once, whichever side of the states asks.
+
+    Args:
+        problem: the statement.
+    """
+
+    problem: Problem
+    _motions: dict[StateForce, StateMotion | None] = field(default_factory=dict)
+    _errors: dict[tuple[StateForce, tuple[int, ...]], list[tuple[float, float]]] = field(default_factory=dict)
+
+    @cached_property
+    def operators(self) -> MeshOperators:
+        """Of the label mesh."""
+        return MeshOperators(self.problem.states.labels)
+
+    @cached_property
+    def data(self) -> Data:
+        """The known values."""
+        return data_of(self.problem)
+
+    def kinds(self, beyond: bool) -> Iterator[StateForce]:
+        """Laws that the states can be held against, those with an operator first."""
+        known, labels = self.problem.known.values, self.problem.states.labels
+        most = len(known) - 2 - beyond
+        if known.shape[2] == 1 and labels.count <= MOST_LABELS and _meshed(labels):
+            held = bool(self.operators.still(known[:, :, 0]).any())
+            for force in (force for force in OPERATOR if force.order + force.lifts <= most):
+                yield force
+                if held:
+                    yield replace(force, held=True)
+        yield from (force for force in ALIKE if force.order + force.lifts <= most)
+        if known.shape[2] in (2, 3):
+            yield MATRIX
+
+    def judge(
+        self, force: StateForce, groups: Sequence[tuple[int, ...]], near: StateMotion | None = None
+    ) -> Judged | None:
+        """What a law gets wrong of groups of left-out states; None where it is none for them.
+
+        Args:
+            force: the law, not found yet.
+            groups: rows that are left out together.
+            near: a law from which the search goes on.
+        """
+        if force not in self._motions:
+            self._motions[force] = self._sought(self.problem, force, near)
+        motion = self._motions[force]
+        if motion is None:
+            return None
+        for group in groups:
+            if (force, group) not in self._errors:
+                self._errors[force, group] = self._left_out(motion, group)
+        steps = np.array([self._errors[force, group][0] for group in groups if len(group) == 1])
+        far = np.array([one for group in groups if len(group) > 1 for one in self._errors[force, group]])
+        squares = np.sum(steps**2, axis=0)
+        own = max(float(squares[0]) - len(steps) * motion.noise**2, OWN * float(squares[0]))
+        factor = float(np.clip(np.sqrt(own / max(float(squares[1]), np.finfo(float).tiny)), *FACTORS))
+        distant = float(np.sqrt(np.mean(far[:, 0] ** 2))) if len(far) else 0.0
+        found = Judged(motion, float(np.sqrt(squares[0] / len(steps))), distant, factor)
+        return found if np.isfinite(found.score) else None
+
+    def judged(self, forces: Sequence[StateForce], groups: Sequence[tuple[int, ...]]) -> list[Judged]:
+        """Those of the laws that are laws for the states."""
+        return [judged for force in forces if (judged := self.judge(force, groups)) is not None]
+
+    def exchanging(self, groups: Sequence[tuple[int, ...]], found: Sequence[Judged]) -> list[Judged]:
+        """Diffusion with exchange on the boundary, its strength sought by left-out states, from diffusion without."""
+        drifting = [judged.motion for judged in found if judged.motion.force.unfitted == DRIFTING]
+        if not drifting:
+            return []
+        near, tried = drifting[0], dict[float, Judged]()
+
+        def attempt(exchange: float) -> None:
+            start = tried[min(tried, key=lambda other: abs(np.log(other / exchange)))].motion if tried else near
+            if (judged := self.judge(replace(near.force.unfitted, exchange=exchange), groups, start)) is not None:
+                tried[exchange] = judged
+
+        for exchange in EXCHANGES:
+            attempt(exchange)
+        step = EXCHANGES[1] / EXCHANGES[0]
+        for _ in range(HALVINGS if tried else 0):
+            best, step = min(tried, key=lambda exchange: tried[exchange].score), float(np.sqrt(step))
+            attempt(best / step)
+            attempt(best * step)
+        return list(tried.values())
+
+    def label_by_label(self, groups: Sequence[tuple[int, ...]]) -> float:
+        """What the rule of choice gets wrong of groups of left-out states; infinite where it has none."""
+        squares = []
+        for group in map(list, groups):
+            try:
+                rule = RuleOfChoice.of(data_of(self._without(group)))
+            except InputError:
+                return np.inf
+            errors = Asked(rule, self.problem.states.values[group] - self.problem.origin).values
+            errors -= self.data.values[group]
+            squares += [self.data.relative_size(error) ** 2 for error in errors]
+        return float(np.sqrt(np.mean(squares))) if squares else np.inf
+
+    def _sought(self, problem: Problem, force: StateForce, near: StateMotion | None) -> StateMotion | None:
+        unit = float(np.ptp(self.problem.states.scalars))
+        law = None if near is None else near.force.law
+        try:
+            return state_motion(replace(problem, force=replace(force, unit=unit)), self.operators, law)
+        except (InputError, ConvergenceError, np.linalg.LinAlgError):
+            return None
+
+    def _left_out(self, motion: StateMotion, group: tuple[int, ...]) -> list[tuple[float, float]]:
+        """Error and stated deviation of each left-out state, relative to the known range."""
+        states = self.problem.states
+        trial = self._without(list(group)).with_reach(*states.values[list(group)])
+        found = self._sought(trial, motion.force.unfitted, motion)
+        if found is None:
+            return [(np.inf, 1.0)] * len(group)
+        errors = []
+        for row in group:
+            s = float(trial.time(states.scalars[row]))
+            made = trial.scaling.decode(found(s))
+            made = trial.admissible.project(states.values[row], made, trial.states.values, trial.known.values)
+            error = made - self.problem.known.values[row]
+            errors.append((self.data.relative_size(error), self.data.relative_size(found.deviation(s))))
+        return errors
+
+    def _without(self, group: Sequence[int]) -> Problem:
+        rest = np.delete(np.arange(len(self.problem.states)), group)
+        return replace(self.problem, states=self.problem.states.rows(rest))
+
+
+def find_law(
+    problem: Problem,
+    points: Array,
+    calibration: Calibration,
+    laws: MotionLaws,
+    report: Callable[[str], None] = lambda line: None,
+) -> Calibration:
+    """The calibration, or a law of motion where the known states bear one out.
+
+    Args:
+        problem: the statement, reaching the targets.
+        points: (T, 1) targets, all between the known states or all beyond them.
+        calibration: what was chosen label by label.
+        laws: of the known states.
+        report: takes lines of progress.
+    """
+    states = problem.states
+    if not states.coordinates.is_time or len(states) < FEWEST:
+        return calibration
+    if problem.transform is not None or np.any(problem.softness):
+        return calibration
+    inside = bool(inside_hull(states.values, points[0]))
+    steps, ends = _groups(len(states), calibration.rows, inside)
+    groups = [*steps, *ends]
+    # Of one left-out end the weights of a superposition are fitted to its very error.
+    by_label = calibration.error if inside else laws.label_by_label(steps)
+    if by_label < SMOOTH:
+        return calibration
+    kinds = list(laws.kinds(not inside))
+    found = laws.judged([force for force in kinds if force.acts == "operator"], groups)
+    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+        found += laws.exchanging(groups, found)
+    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+        found += laws.judged([force for force in kinds if force.acts != "operator"], groups)
+    if not found:
+        return calibration
+    least = min(judged.score for judged in found)
+    best = min(
+        (judged for judged in found if judged.score <= TIE * least), key=lambda judged: (judged.numbers, judged.score)
+    )
+    where = f"{problem.field}, {'between' if inside else 'beyond'} the known states"
+    if best.near >= TAKEN * by_label or best.far >= TAKEN * laws.label_by_label(ends):
+        report(
+            f"{where}: no law of motion (left-out error {100 * best.near:.3g} % by the best, {best.motion.force}; "
+            f"{100 * by_label:.3g} % label by label)"
+        )
+        return calibration
+    candidate = Candidate(force=best.motion.force.unfitted)
+    finding = in_words(best.motion) if best.clear_of(FOUND * by_label) else ""
+    if finding:
+        report(f"{where}: {finding}")
+    table = ((candidate, best.near), *calibration.table)
+    rows, left = calibration.rows, calibration.left_out
+    return LawCalibration(
+        (candidate,), (1.0,), best.near, table, rows, left, calibration.blend, best.motion, best.factor, finding
+    )
+
+
+def in_words(motion: StateMotion) -> str:
+    """What a law says of the states: its kind and its numbers, in the units of the states."""
+    force, unit = motion.force, motion.problem.states.coordinates.each[0].unit
+    per = f" per {unit}" if unit else ""
+    if force.acts == "operator":
+        edge = ", its boundary held" if force.held else ""
+        edge = f", exchange with what is around h = {motion.exchange:.3g} per length" if force.exchange else edge
+        if (diffusivity := motion.diffusivity) is not None:
+            return f"diffusion found, D = {diffusivity:.3g} length^2{per}{edge}"
+        return f"waves found, speed {motion.speed:.3g} length{per}{edge}"
+    rates = motion.rates
+    parts = []
+    for one in sorted(set(np.round(rates[rates.imag >= 0.0], 9)), key=lambda one: (-one.imag, one.real)):
+        if one.imag > 1e-6 * np.abs(rates).max():
+            fall = f", decay {-one.real:.3g}{per}" if abs(one.real) > 0.01 * one.imag else ""
+            parts.append(f"period {2.0 * np.pi / one.imag:.3g} {unit}".rstrip() + fall)
+        else:
+            parts.append(f"{'decay' if one.real <= 0.0 else 'growth'} {abs(one.real):.3g}{per}")
+    return f"a law of motion found, the same for all labels: {'; '.join(parts)}"
+
+
+def _groups(count: int, rows: Sequence[int], inside: bool) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Rows that are left out by themselves, and, beyond the known states, two ends at once."""
+    ends: list[tuple[int, ...]] = [(1, 0) if row == 0 else (count - 2, count - 1) for row in rows if not inside]
+    return [(row,) for row in rows], ends
+
+
+def _meshed(labels: Labels) -> bool:
+    try:
+        simplices_of(labels)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,249 @@
+"""Diffusion and waves: a law of motion with the operator K of the label mesh, found in the known states.
+
+    first order   x'  = -D K x + r,                        second order   x'' = -kappa K x - (c_0 + c_1 K) x' + r
+
+for the whole field x, the remainder r (or its p-th derivative) least. In the eigenmodes `K v = lam M v` every amplitude
+moves by itself, under the same few numbers. They, the intensity of the remainder and the noise of the states are what
+makes the known amplitudes most probable: a profile over the rate first, since the evidence has many peaks along it.
+
+Source: as `shared_law`; the operator inference of B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306
+(2016) 196-215 fits small matrices instead, with no operator and no remainder. The prior of amplitudes is our choice.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from scipy.optimize import minimize
+
+from cmgai_fem.errors import InputError
+from cmgai_fem.motions.linear_flow import companion, response
+from cmgai_fem.states.labels import Array
+
+# Modes with this much more energy than the median one rise above the noise.
+ABOVE = 6.0
+# The most of them that a law is sought in.
+MOST = 48
+# Profile over the rate, in that of the slowest mode; the starts of damping, intensity and noise beside it.
+RATES = np.geomspace(1e-3, 300.0, 161)
+DAMPINGS = (0.02, 1.0)
+INTENSITIES, NOISES = (-2.0, -8.0, -14.0), (-10.0, -13.0, -16.0)
+RELATIVE = -9.0
+CHUNK = 16
+BOUNDS = (-14.0, 10.0), (-28.0, 12.0), (-36.0, -2.0)
+STEPS = 60, 20
+# Variance of a mode's start beside its energy, and the least rate by which it grows with each derivative.
+START, SLOWEST = 100.0, 4.0
+# Of the energy of a mode, what noise leaves at least.
+LEAST = 1e-3
+JITTER, IMPOSSIBLE = 1e-11, 1e12
+# Step of a slope.
+DIFFERENCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Amplitudes:
+    """Known states in the eigenmodes of the label mesh.
+
+    Args:
+        times: (K,) pseudo-times.
+        values: (K, M) amplitudes in mass-orthonormal modes.
+        eigenvalues: (M,) not negative.
+        noisy: (M,) variance of the noise in each, in that of an eigenmode: more where a mode stands for many.
+        scale: root mean square over the states of what varies.
+        unit: the least eigenvalue that is not zero.
+    """
+
+    times: Array
+    values: Array
+    eigenvalues: Array
+    noisy: Array
+    scale: float
+    unit: float
+
+    @classmethod
+    def of(cls, times: Array, values: Array, eigenvalues: Array, noisy: Array) -> Self:
+        """Amplitudes with their own scale and unit."""
+        scale = float(np.sqrt(np.sum((values - values.mean(axis=0)) ** 2) / len(times))) or 1.0
+        unit = float(eigenvalues[eigenvalues > 1e-9 * eigenvalues.max()].min())
+        return cls(times, values, eigenvalues, noisy, scale, unit)
+
+    @cached_property
+    def scaled(self) -> Array:
+        """(K, M) amplitudes over `scale`."""
+        return self.values / self.scale
+
+    @cached_property
+    def energies(self) -> Array:
+        """(M,) mean squares of the scaled amplitudes."""
+        squares = np.mean(self.scaled**2, axis=0)
+        return np.maximum(squares, 1e-9 * squares.max())
+
+    @cached_property
+    def relative(self) -> Array:
+        """(M,) eigenvalues over `unit`."""
+        return self.eigenvalues / self.unit
+
+    @cached_property
+    def telling(self) -> "Amplitudes":
+        """The eigenmodes that rise above the noise."""
+        own = self.noisy == 1.0
+        energies = self.energies[own]
+        least = max(ABOVE * np.median(energies), np.sort(energies)[-min(MOST, len(energies))])
+        above = own & (self.energies >= min(least, energies.max()))
+        return replace(self, values=self.values[:, above], eigenvalues=self.eigenvalues[above], noisy=self.noisy[above])
+
+
+@dataclass(frozen=True)
+class ModalLaw:
+    """A law with the operator of the label mesh.
+
+    Args:
+        order: 1, diffusion, or 2, waves.
+        lifts: p, the derivative of the remainder that is least; from 1 on every mode has a constant force of its own.
+        entries: logarithms of D, or of kappa, c_0 and c_1, in the least eigenvalue and per pseudo-time.
+        intensity: logarithm of the remainder's intensity, in the energy of each mode.
+        noise: logarithm of the variance of the noise in an amplitude.
+        evidence: logarithm of the evidence.
+    """
+
+    order: int
+    lifts: int = 0
+    entries: tuple[float, ...] = ()
+    intensity: float = 0.0
+    noise: float = -36.0
+    evidence: float = -np.inf
+
+    @property
+    def rate(self) -> float:
+        """D or kappa times the least eigenvalue, per pseudo-time or its square."""
+        return float(np.exp(self.entries[0]))
+
+    def fit(self, known: Amplitudes) -> "ModalLaw":
+        """The most probable law of this kind; the search starts from this one alone, if it has entries.
+
+        Raises:
+            InputError: fewer states than the law has to be held against.
+        """
+        if len(known.times) - self.order - self.lifts < 1:
+            raise InputError(f"a law of order {self.order} needs {self.order + self.lifts + 1} states or more")
+        telling = known.telling
+        starts = [self] if self.entries else self._profile(telling)
+        found = []
+        for start in starts:
+            bounds = [BOUNDS[0]] * len(start.entries) + list(BOUNDS[1:])
+            vector = (*start.entries, start.intensity, start.noise)
+            options = {"maxiter": STEPS[bool(self.entries)]}
+            least = minimize(
+                self._sloped, vector, args=(telling,), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+            )
+            found.append(replace(self._of(least.x), evidence=-float(least.fun)))
+        return max(found, key=lambda law: law.evidence)
+
+    def at(self, known: Amplitudes, times: Array, derivative: int = 0) -> tuple[Array, Array]:
+        """Amplitudes (T, M) at pseudo-times (T,), or a derivative of less than m + p, and their variances (T, M)."""
+        every = np.unique(np.concatenate([known.times, times]))
+        rows, asked = np.searchsorted(every, known.times), np.searchsorted(every, times)
+        noise = np.exp(self.noise) * known.noisy
+        # What is no more than noise has no motion.
+        energies = np.maximum(known.energies - 2.0 * noise, LEAST * known.energies)
+        led, spread = response(self._systems(np.array([self.entries]), known.relative)[0], 1, every)
+        prior = self._prior(np.array([self.entries]), known, energies)[0]
+        # (M, T, d, T, d) covariance of the amplitudes and their derivatives.
+        states = np.einsum("mtid,md,msjd->mtisj", led, prior, led)
+        states += np.exp(self.intensity) * energies[:, None, None, None, None] * spread
+        covariance = states[:, rows, 0][:, :, rows, 0]
+        jitter = JITTER * np.trace(covariance, axis1=1, axis2=2) / len(rows)
+        covariance = covariance + (noise + jitter)[:, None, None] * np.eye(len(rows))
+        cross = states[:, asked, derivative][:, :, rows, 0]
+        weights = np.swapaxes(np.linalg.solve(covariance, np.swapaxes(cross, 1, 2)), 1, 2)
+        values = np.einsum("mtk,km->tm", weights, known.scaled) * known.scale
+        own = states[:, asked, derivative, asked, derivative].T
+        variance = np.maximum(own - np.einsum("mtk,mtk->tm", weights, cross), 0.0) * known.scale**2
+        return values, variance
+
+    def _systems(self, entries: Array, relative: Array) -> Array:
+        """(B, M, d, d) first-order systems of laws with entries (B, e)."""
+        told = np.exp(entries)[:, :, None]
+        rate = told[:, 0] * relative
+        if self.order == 2:
+            damping = told[:, 1] + told[:, 2] * relative
+            return companion([-rate[:, :, None, None], -damping[:, :, None, None]], self.lifts)
+        if not self.lifts:
+            return -rate[:, :, None, None]
+        # A mode goes to a rest of its own, and that may drift.
+        found = np.zeros((*rate.shape, 2, 2))
+        found[..., 0, 0], found[..., 0, 1] = -rate, np.maximum(rate, SLOWEST)
+        return found
+
+    def _response(self, entries: Array, known: Amplitudes, times: Array) -> tuple[Array, Array]:
+        """(B, M, T, d) states that unit starts lead to, and (B, M, T, T) their covariance under the noise."""
+        led, spread = response(self._systems(entries, known.relative), 1, times)
+        return led[..., 0, :], spread[..., 0, :, 0]
+
+    def _prior(self, entries: Array, known: Amplitudes, energies: Array) -> Array:
+        """(B, M, d) variances of the start: its energy, and with each derivative its rate as far as states tell it."""
+        told = np.exp(entries[:, :1]) * known.relative
+        fastest = np.pi / float(np.diff(known.times).min())
+        rates = np.maximum(SLOWEST, np.minimum(np.sqrt(told), fastest))
+        # The rest that a mode goes to is as large as the mode.
+        powers = np.zeros(1 + self.lifts) if self.order == 1 else 2.0 * np.arange(2 + self.lifts)
+        return np.asarray(START * energies[:, None] * rates[..., None] ** powers)
+
+    def _sloped(self, vector: Array, known: Amplitudes) -> tuple[float, Array]:
+        """Less the logarithm of the evidence, and its slope by differences: of all entries at once."""
+        entries, told = vector[:-2], vector[-2:]
+        moved = np.vstack([entries, entries + DIFFERENCE * np.eye(len(entries))])
+        starts, spread = self._parts(moved, known)
+        costs = self._costs((starts, spread), known, *told)
+        beside = [
+            self._costs((starts[:1], spread[:1]), known, *(told + DIFFERENCE * one))[0] for one in np.eye(len(told))
+        ]
+        return float(costs[0]), (np.append(costs[1:], beside) - costs[0]) / DIFFERENCE
+
+    def _parts(self, entries: Array, known: Amplitudes) -> tuple[Array, Array]:
+        """(B, M, K, K) covariances of the starts, and of the remainder of unit intensity."""
+        with np.errstate(all="ignore"):
+            led, spread = self._response(entries, known, known.times)
+            prior = self._prior(entries, known, known.energies)
+            starts = (led * prior[:, :, None, :]) @ np.swapaxes(led, -1, -2)
+            return starts, spread * known.energies[:, None, None]
+
+    def _costs(self, parts: tuple[Array, Array], known: Amplitudes, intensity: float, noise: float) -> Array:
+        """(B,) less the logarithms of the evidence."""
+        covariance = parts[0] + np.exp(intensity) * parts[1]
+        count = len(known.times)
+        sound = np.all(np.isfinite(covariance), axis=(1, 2, 3))
+        found = np.full(len(covariance), IMPOSSIBLE)
+        jitter = JITTER * np.trace(covariance[sound], axis1=2, axis2=3)
+        covariance = covariance[sound] + (np.exp(noise) + jitter)[:, :, None, None] * np.eye(count)
+        try:
+            factor = np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError:
+            return found
+        white = np.linalg.solve(factor, known.scaled.T[:, :, None])[..., 0]
+        costs = np.log(np.diagonal(factor, axis1=2, axis2=3)).sum(axis=(1, 2)) + 0.5 * np.sum(white**2, axis=(1, 2))
+        found[sound] = np.where(np.isfinite(costs), costs, IMPOSSIBLE)
+        return found
+
+    def _profile(self, known: Amplitudes) -> list["ModalLaw"]:
+        """The best two starts along the rate."""
+        beside = [()] if self.order == 1 else [(np.log(damping), RELATIVE) for damping in DAMPINGS]
+        entries = np.array([(np.log(rate), *rest) for rate in RATES for rest in beside])
+        found: list[tuple[float, ModalLaw]] = []
+        for some in np.array_split(entries, max(len(entries) // CHUNK, 1)):
+            parts = self._parts(some, known)
+            for intensity in INTENSITIES:
+                for noise in NOISES:
+                    costs = self._costs(parts, known, intensity, noise)
+                    row = int(np.argmin(costs))
+                    found.append((float(costs[row]), self._of(np.array([*some[row], intensity, noise]))))
+        found.sort(key=lambda one: one[0])
+        best = found[0][1]
+        apart = [law for _, law in found if abs(law.entries[0] - best.entries[0]) > 0.3]
+        return [best, *apart[:1]]
+
+    def _of(self, vector: Array) -> "ModalLaw":
+        *entries, intensity, noise = (float(part) for part in vector)
+        return replace(self, entries=tuple(entries), intensity=intensity, noise=noise)
