@@ -12,9 +12,10 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
+from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.hardening import LinearHardening
 from cmgai_fem.mechanics.materials import Material, TemperaturePolynomial, austenitic_steel
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather, compile_form
+from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather, compile_form
 from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
@@ -67,11 +68,13 @@ class ThermalStressPlastic(ThermalStress):
         gather = {count: _gather(body, count) for count in (1, 6)}
         units = {"stress": "Pa", "equivalent_plastic_strain": "", "temperature": "degC", "displacement": "m"}
         found: dict[str, list[Array | None]] = {name: [] for name in units}
-        problem.heat_to(heat.solve("cold", {"hot": self.ambient}), material)
+        heat.inputs.begin(self.ambient)
+        problem.heat_to(heat.solve("cold"), material)
         problem.solve(f"tip load at {self.ambient:g} degC")
         for value in heating_path(self.ambient, values, self.heating_step):
             state = HOT_FACE.label(value)
-            temperature = heat.solve(state, {"hot": value})
+            heat.inputs.begin(value)
+            temperature = heat.solve(state)
             check_temperature(comm, temperature, material, state)
             problem.heat_to(temperature, material)
             iterations = problem.solve(state)
@@ -175,7 +178,8 @@ class YieldCondition:
     def yield_stress(self, value: float, plastic_strain: Array) -> Array:
         """(L,) yield stress [Pa] at hot-face temperature `value` [degC] after equivalent plastic strain (L,)."""
         if value not in self._initial:
-            temperature = self._heat.solve(HOT_FACE.label(value), {"hot": value})
+            self._heat.inputs.begin(value)
+            temperature = self._heat.solve(HOT_FACE.label(value))
             self._problem.heat_to(temperature, self._material)
             nodal = self._gather(self._problem.recover(YIELD_STRESS(self._problem.temperature)[:, None]).ravel())
             assert nodal is not None
@@ -194,18 +198,18 @@ class HeatedPlasticity(QuasiStaticPlasticity):
 
     def __init__(self, body: Body, material: Material, model: ThermalStressPlastic) -> None:
         space = fem.functionspace(body.mesh, ("Lagrange", model.degree, (3,)))
-        ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
+        ds = body.ds
         traction = ufl.as_vector(list(model.traction(body)))
         law = LinearHardening(YIELD_STRESS, model.hardening_modulus)
         options: dict[str, Any] = {"ksp_type": "cg", "ksp_rtol": 1e-5, "ksp_max_it": 300, "snes_lag_preconditioner": 10}
         super().__init__(
-            space, [], lambda test: ufl.inner(traction, test) * ds(body.tag("tip")), material.poisson, law,
+            space, [], lambda test: ufl.inner(traction, test) * ds("tip"), material.poisson, law,
             quadrature_degree=2 * model.degree - 2, options=options,
         )  # fmt: skip
         trial, test = ufl.TrialFunction(space), ufl.TestFunction(space)
         # With the pattern of the whole stiffness, so that adding it to the tangent moves no memory.
         volume = 0.0 * ufl.inner(ufl.grad(trial), ufl.grad(test)) * ufl.dx(body.mesh)
-        springs = model.foundation * ufl.inner(trial, test) * ds(body.tag("clamp"))
+        springs = model.foundation * ufl.inner(trial, test) * ds("clamp")
         self._foundation = fem_petsc.assemble_matrix(compile_form(volume + springs))
         self._foundation.assemble()
         set_two_level(self._snes.getKSP(), self._snes.getJacobian()[0], space)

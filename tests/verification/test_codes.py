@@ -32,6 +32,10 @@ def found(name, folder):
         "nafems-le1",
         "uniaxial-hardening",
         "elastic-bar",
+        "nafems-t4",
+        "cooks-membrane",
+        "heated-cylinder",
+        pytest.param("nafems-le10", marks=pytest.mark.slow),
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("hill-cylinder", "plane-wave", "taylor-bar")),
     ],
 )
