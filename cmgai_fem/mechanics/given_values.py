@@ -88,8 +88,12 @@ class GivenValues:
         total, count = self._comm.allreduce(local)
         return float(total / max(count, 1.0))
 
-    def unsupported(self, foundations: Sequence[Foundation], body: Body, axisymmetric: bool) -> str | None:
-        """The rigid motion that nothing holds, in words; None if the body is supported."""
+    def refuse_loose(self, foundations: Sequence[Foundation], body: Body, axisymmetric: bool) -> None:
+        """Refuse a body that may move without strain.
+
+        Raises:
+            InputError: the text names the motion.
+        """
         dimension = body.mesh.geometry.dim
         held: list[tuple[int, Any, IntArray]] = [
             (component, function, dofs)
@@ -112,9 +116,9 @@ class GivenValues:
             energy += moved @ moved.T
         energy = body.mesh.comm.allreduce(energy)
         sizes, shapes = np.linalg.eigh(energy)
-        if sizes[0] > 1e-9 * max(sizes[-1], 1.0):
-            return None
-        return names[int(np.argmax(np.abs(shapes[:, 0])))]
+        if not sizes[0] > 1e-9 * max(sizes[-1], 1.0):
+            free = names[int(np.argmax(np.abs(shapes[:, 0])))]
+            raise InputError(f"nothing holds the body against {free}: add [[fixed]], [[symmetry]] or [[foundation]]")
 
 
 def _values(value: Any, space: fem.FunctionSpace) -> Array:

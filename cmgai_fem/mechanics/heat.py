@@ -64,15 +64,14 @@ class Conduction:
         self.temperature = temperature = fem.Function(space, name="temperature")
         for condition in conditions:
             condition.check(body)
-        self._comm, self._range = mesh.comm, 0.0
+        self._comm, self._extremes = mesh.comm, (0.0, 0.0)
         self._given = GivenValues(body, space, conditions, self.inputs)
         # k is a low polynomial of T: two degrees more than the constant-k form keep its quadrature error below the
         # discretisation error.
         weak = WeakForm(body, self.inputs, temperature, axisymmetric, 2 * degree + 2)
-        exchanged = [form for condition in conditions if (form := condition.residual(weak)) is not None]
         if capacity is None and not any(c.table in ("temperature", "convection") for c in conditions):
             raise InputError("nothing fixes the level of the temperature: add [[temperature]] or [[convection]]")
-        balance = sum(exchanged)
+        balance = weak.residual(conditions)
         for group, k in conductivity.items():
             flow = ufl.inner(k(temperature) * ufl.grad(temperature), ufl.grad(weak.test))
             balance += weak.integral(flow, group)
@@ -90,7 +89,8 @@ class Conduction:
                 "snes_rtol": 1e-11,
                 # [W]: rounding of the heat flow at a node; all that is left where the temperature is uniform.
                 "snes_atol": 1e-12,
-                "snes_stol": 0.0,
+                # A Newton step as small as the rounding of the temperature: fluxes may round above the tolerance.
+                "snes_stol": 1e-14,
                 "snes_max_it": 25,
                 "ksp_type": "preonly",
                 "pc_type": "lu",
@@ -119,7 +119,7 @@ class Conduction:
 
     def begin(self, initial: float) -> None:
         """Start a transient from a uniform temperature."""
-        self._range = 0.0
+        self._extremes = (initial, initial)
         self.temperature.x.array[:] = initial
 
     def save(self) -> Array:
@@ -140,11 +140,12 @@ class Conduction:
         self._stage(time + size, label)
 
     def difference(self, one: Array, other: Array) -> float:
-        """See `stepping.Steppable`; the largest difference over the widest range of the temperature so far."""
+        """See `stepping.Steppable`; the largest difference over the range of the temperature so far."""
         local = [np.abs(one - other).max(initial=0.0), other.max(initial=-np.inf), -other.min(initial=np.inf)]
         apart, high, low = largest(self._comm, np.array(local))
-        self._range = max(self._range, high + low, 1e-12 * max(abs(high), abs(low)), 1e-300)
-        return float(apart / self._range)
+        self._extremes = (min(self._extremes[0], -low), max(self._extremes[1], high))
+        size = max(map(abs, self._extremes))
+        return float(apart / max(self._extremes[1] - self._extremes[0], 1e-12 * size, 1e-300))
 
     def _stage(self, time: float, label: str) -> None:
         self.inputs.move(time, label)

@@ -103,6 +103,11 @@ class StateInputs:
         """Hold a state over the times to come; or, given the time that a unit of it takes, let it run with them."""
         self.state.value, self._time_per_state = state, time_per_state
 
+    def kinks(self, start: float, end: float) -> list[float]:
+        """Times strictly between two others at which a table has a kink, and the end."""
+        times = {float(time) for _, table, _ in self._tables for time in table[:, 0] if start < time < end}
+        return [*sorted(times), end]
+
     def move(self, time: float, label: str) -> None:
         """Move on to a time.
 

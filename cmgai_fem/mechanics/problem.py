@@ -5,28 +5,29 @@ from typing import Any, Literal, Self
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
-from dolfinx import fem
 from pydantic import BaseModel, ConfigDict, Field
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.mechanics.analyses import ANALYSES
 from cmgai_fem.mechanics.body import Body, jacobians
 from cmgai_fem.mechanics.conditions import Condition, Fixed, Pressure
-from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.mechanics.inputs import StateInputs
-from cmgai_fem.mechanics.material_card import MaterialCard, MaterialPoints, Materials
+from cmgai_fem.mechanics.material_card import MaterialCard, Materials
 from cmgai_fem.mechanics.probes import Place, Probe, told
 from cmgai_fem.mechanics.recording import Recorder
-from cmgai_fem.mechanics.stepping import Stepper
-from cmgai_fem.mechanics.thermoelastic import Setting, ThermoElasticity, elastic_stress, quadrature_degree
+from cmgai_fem.mechanics.thermoelastic import Setting
 from cmgai_fem.states.states import Coordinate, States
 
-Analysis = Literal["static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic"]
+Analysis = Literal[
+    "static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic", "plastic", "thermo-plastic"
+]
 NEEDED: dict[str, tuple[str, ...]] = {
     "static": ("young", "poisson"),
     "heat": ("conductivity",),
     "transient heat": ("conductivity", "density", "specific_heat"),
     "thermo-elastic": ("young", "poisson", "conductivity", "expansion", "reference_temperature"),
 }
+NEEDED |= {"plastic": NEEDED["static"], "thermo-plastic": NEEDED["thermo-elastic"]}
 NEEDED["transient thermo-elastic"] = (*NEEDED["thermo-elastic"], "density", "specific_heat")
 
 
@@ -59,7 +60,8 @@ class BodyProblem:
         body: the meshed body.
         material: of the whole body, or by group of cells.
         setting: "solid", "plane strain", "plane stress" or "axisymmetric" (x the radius, y the axis).
-        analysis: "static", "heat", "transient heat", "thermo-elastic" or "transient thermo-elastic".
+        analysis: "static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic", "plastic" or
+            "thermo-plastic" (steady conduction along the path of loads).
         steps: how time runs, where it does.
         degree: polynomial degree of the displacement; the temperature's is one lower where both are solved for.
 
@@ -89,7 +91,7 @@ class BodyProblem:
         for name, card in self.materials.cards.items():
             if card.expansion is not None and card.reference_temperature is None:
                 raise InputError(f"material.{name}.reference_temperature: missing; expansion needs it")
-        if self._transient and self.steps.initial_temperature is None:
+        if self.transient and self.steps.initial_temperature is None:
             raise InputError(f"steps.initial_temperature: missing; the analysis {analysis!r} needs it")
         check_cells(body)
         self.inputs = StateInputs(body.mesh)
@@ -100,9 +102,9 @@ class BodyProblem:
         """Add loads and supports; the same problem, so that calls can be chained."""
         for condition in conditions:
             condition.check(self.body)
-            if condition.physics == "mechanics" and not self._elastic:
+            if condition.physics == "mechanics" and not self.deforms:
                 raise InputError(f"{condition.name}: has no place in the analysis {self.analysis!r}")
-            if condition.physics == "heat" and not self._conducts and not self._prescribes(condition):
+            if condition.physics == "heat" and not self.conducts and not self.prescribes(condition):
                 raise InputError(f"{condition.name}: the analysis {self.analysis!r} conducts no heat")
         self.conditions += conditions
         return self
@@ -139,136 +141,44 @@ class BodyProblem:
             ConvergenceError: a solve that failed; the text names the state.
         """
         coordinate = coordinate or Coordinate("state")
-        heat = self._conduction() if self._conducts else None
-        points = MaterialPoints(self.body, self.materials, self._quadrature) if self._elastic else None
-        elastic = self._elasticity(points) if points is not None else None
+        solver = ANALYSES[self.analysis](self)
         places = [Place(self.body, probe.at, probe.name) for probe in probes]
-        temperature = self._prescribed() if heat is None else heat.temperature
-        recorder = Recorder(self.body, temperature, elastic, self._quadrature, self.setting == "axisymmetric")
-        stepper, self.told = Stepper(self.steps.tolerance, self.steps.count), []
+        recorder = Recorder(self.body, solver.functions, solver.recovered, self.axisymmetric)
+        self.told = []
         for number, value in enumerate(values):
             label = coordinate.label(value)
-            if heat is not None and self._transient:
-                self._march(heat, stepper, values, number, label)
-            else:
-                self.inputs.begin(value)
-                self.inputs.move(0.0, label)
-            if heat is None:
-                self._prescribe(temperature)
-            elif not self._transient:
-                heat.solve(label)
-            if elastic is not None and points is not None:
-                points.temperature[:] = points.at(temperature)
-                points.update(label)
-                elastic.solve(label)
+            note = solver.reach(values, number, label)
             recorder.record(label)
             self.told += [
-                told(probe, self._probe(probe, place, temperature, elastic), value)
-                for probe, place in zip(probes, places, strict=True)
+                told(probe, solver.probe(probe, place), value) for probe, place in zip(probes, places, strict=True)
             ]
             if self.body.mesh.comm.rank == 0:
-                report(f"reference {number + 1}/{len(values)}: {label}" + self._steps_said(stepper))
+                report(f"reference {number + 1}/{len(values)}: {label}{note}")
         return recorder.states(coordinate, values)
 
     @property
-    def _elastic(self) -> bool:
+    def deforms(self) -> bool:
+        """Whether there is a displacement."""
         return self.analysis not in ("heat", "transient heat")
 
     @property
-    def _conducts(self) -> bool:
-        return self.analysis != "static"
+    def conducts(self) -> bool:
+        """Whether heat is conducted."""
+        return self.analysis not in ("static", "plastic")
 
     @property
-    def _transient(self) -> bool:
+    def transient(self) -> bool:
+        """Whether heat is stored."""
         return self.analysis.startswith("transient")
 
     @property
-    def _quadrature(self) -> int:
-        return quadrature_degree(self.body.mesh, self.degree)
+    def axisymmetric(self) -> bool:
+        """Whether x is a radius."""
+        return self.setting == "axisymmetric"
 
-    def _prescribes(self, condition: Condition) -> bool:
+    def prescribes(self, condition: Condition) -> bool:
         """Whether a condition gives the temperature of whole cells, without conduction."""
         return condition.table == "temperature" and self.body.group(condition.on).dimension == self.body.dimension
-
-    def _conduction(self) -> Conduction:
-        return Conduction(
-            self.body,
-            self.materials.conductivity(self.inputs),
-            [condition for condition in self.conditions if condition.physics == "heat"],
-            self.inputs,
-            self.materials.capacity(self.inputs) if self._transient else None,
-            self.setting == "axisymmetric",
-            max(1, self.degree - 1) if self._elastic else self.degree,
-        )
-
-    def _elasticity(self, points: MaterialPoints) -> ThermoElasticity:
-        return ThermoElasticity(
-            self.body,
-            points.young,
-            points.poisson,
-            points.thermal_strain,
-            setting=self.setting,
-            degree=self.degree,
-            conditions=[condition for condition in self.conditions if condition.physics == "mechanics"],
-            inputs=self.inputs,
-            density=lambda group: self.inputs.number(self.materials.density(group)),
-        )
-
-    def _march(self, heat: Conduction, stepper: Stepper, values: Sequence[float], number: int, label: str) -> None:
-        steps, initial = self.steps, self.steps.initial_temperature
-        assert initial is not None
-        if steps.end is not None:
-            self.inputs.begin(values[number])
-            heat.begin(initial)
-            stepper.size = 0.0
-            stepper.advance(heat, 0.0, steps.end, label)
-            return
-        if number == 0:
-            if values[0] < steps.start:
-                raise InputError(f"state {label}: lies before steps.start = {steps.start:g}")
-            heat.begin(initial)
-        self.inputs.begin(values[number], steps.time_per_state)
-        before = values[number - 1] if number else steps.start
-        stepper.advance(heat, before * steps.time_per_state, values[number] * steps.time_per_state, label)
-        self.inputs.move(values[number] * steps.time_per_state, label)
-
-    def _prescribed(self) -> fem.Function:
-        """The temperature without conduction: given in some groups of cells, the materials' own in the others."""
-        function = fem.Function(fem.functionspace(self.body.mesh, ("DG", max(1, self.degree - 1))))
-        dofs = function.function_space.dofmap.list
-        for name, card in self.materials.cards.items():
-            function.x.array[dofs[self.body.groups[name].entities]] = card.reference_temperature or 0.0
-        return function
-
-    def _prescribe(self, temperature: fem.Function) -> None:
-        for condition in self.conditions:
-            if self._prescribes(condition):
-                ((_, value),) = condition.given(self.body)
-                points = temperature.function_space.element.interpolation_points
-                expression = fem.Expression(self.inputs.scalar(value, condition.name), points)
-                temperature.interpolate(expression, cells0=self.body.group(condition.on).entities)
-
-    def _probe(self, probe: Probe, place: Place, temperature: fem.Function, elastic: ThermoElasticity | None) -> float:
-        axes = ["xyz".find(letter) for letter in probe.component]
-        if probe.field == "temperature" and not axes:
-            return float(place.mean(place.values(temperature)[0])[0])
-        if elastic is not None and axes and min(axes) >= 0:
-            moved, gradient = place.values(elastic.displacement)
-            if probe.field == "displacement" and len(axes) == 1 and axes[0] < moved.shape[1]:
-                return float(place.mean(moved)[axes[0]])
-            if probe.field == "stress" and len(axes) == 2:
-                warmth = place.values(temperature)[0][:, 0]
-                young, poisson, thermal = self.materials.at(place.cells, warmth)
-                radius = place.point[0] if self.setting == "axisymmetric" else None
-                stress = elastic_stress(moved, gradient, radius, thermal, young, poisson, self.setting)
-                return float(place.mean(stress)[axes[0], axes[1]])
-        raise InputError(f"probe {probe.name}: the analysis {self.analysis!r} has no such value")
-
-    def _steps_said(self, stepper: Stepper) -> str:
-        if not self._transient:
-            return ""
-        error = "" if stepper.error is None else f", largest error of a step {stepper.error:.1e}"
-        return f", {stepper.steps} steps{error}"
 
 
 def check_cells(body: Body) -> None:

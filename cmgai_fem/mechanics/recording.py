@@ -1,6 +1,6 @@
 """Nodal fields of each solved state, gathered on rank 0."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
@@ -9,47 +9,32 @@ from dolfinx import fem, la
 
 from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.meshing import NodeGather, compile_form, labels_of
-from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
-from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 
+Recovered = Callable[[str], Array | None]
+"""From a state's name to nodal values on rank 0."""
+
 
 class Recorder:
-    """Takes nodal temperature, displacement and stress of one state after another. Collective.
-
-    Displacement and temperature are the solution at the corners of the cells, the stress its projection on continuous
-    linear elements (see `recovery`).
+    """Takes nodal fields of one state after another. Collective.
 
     Args:
         body: the meshed body.
-        temperature: the function that is solved for or prescribed.
-        elastic: the displacement and stress, if there are any.
-        quadrature: degree of the points at which the stress is known.
+        functions: temperature and displacement, taken at the corners of the cells.
+        recovered: what is known at quadrature points alone, e.g. the stress (see `recovery`).
         axisymmetric: volumes are then those of the ring.
     """
 
     def __init__(
-        self,
-        body: Body,
-        temperature: fem.Function,
-        elastic: ThermoElasticity | None,
-        quadrature: int,
-        axisymmetric: bool,
+        self, body: Body, functions: Mapping[str, fem.Function], recovered: Mapping[str, Recovered], axisymmetric: bool
     ) -> None:
-        self._body, mesh = body, body.mesh
+        self._body, self._recovered, self._axisymmetric = body, recovered, axisymmetric
         self._functions: dict[str, tuple[fem.Function, fem.Function, NodeGather]] = {}
-        sources = {"temperature": temperature} | ({} if elastic is None else {"displacement": elastic.displacement})
-        for name, source in sources.items():
+        for name, source in functions.items():
             size = source.function_space.dofmap.bs
-            shape = () if name == "temperature" else (size,)
-            nodal = fem.Function(fem.functionspace(mesh, ("Lagrange", 1, shape)))
-            self._functions[name] = (source, nodal, NodeGather(nodal.function_space))
-        weight = ufl.SpatialCoordinate(mesh)[0] if axisymmetric else 1.0
-        self._stress = None
-        if elastic is not None:
-            self._stress = NodalProjection(mesh, symmetric_components(elastic.stress), quadrature, weight)
-        self._axisymmetric = axisymmetric
+            space = fem.functionspace(body.mesh, ("Lagrange", 1, () if name == "temperature" else (size,)))
+            self._functions[name] = (source, fem.Function(space), NodeGather(space))
         self._found: dict[str, list[Array]] = {}
 
     def record(self, label: str) -> None:
@@ -57,8 +42,8 @@ class Recorder:
         for name, (source, nodal, gather) in self._functions.items():
             nodal.interpolate(source)
             self._keep(name, gather(nodal.x.array))
-        if self._stress is not None:
-            self._keep("stress", self._stress(label))
+        for name, recover in self._recovered.items():
+            self._keep(name, recover(label))
 
     def states(self, coordinate: Coordinate, values: Sequence[float]) -> States | None:
         """All that was taken, on rank 0; None on the others."""
@@ -68,10 +53,10 @@ class Recorder:
             return None
         if volumes is not None:
             labels = Labels(labels.points, volumes, labels.cells, labels.location)
-        units = {"temperature": "", "displacement": "m", "stress": "Pa"}
-        components = {"temperature": ("",), "displacement": ("x", "y", "z")[: labels.points.shape[1]]}
+        units = {"displacement": "m", "stress": "Pa"}
+        components = {"displacement": ("x", "y", "z")[: labels.points.shape[1]], "stress": SYMMETRIC_TENSOR}
         fields = {
-            name: Field(np.stack(arrays), units[name], components.get(name, SYMMETRIC_TENSOR))
+            name: Field(np.stack(arrays), units.get(name, ""), components.get(name, ("",)))
             for name, arrays in self._found.items()
         }
         return States.of(labels, coordinate, np.asarray(values, dtype=float), fields)

@@ -11,7 +11,6 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
-from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.conditions import Condition, Foundation, WeakForm
 from cmgai_fem.mechanics.given_values import GivenValues
@@ -131,8 +130,7 @@ class ThermoElasticity:
             condition.check(body)
         self._given = GivenValues(body, self.space, conditions, inputs)
         foundations = [condition for condition in conditions if isinstance(condition, Foundation)]
-        if free := self._given.unsupported(foundations, body, axisymmetric):
-            raise InputError(f"nothing holds the body against {free}: add [[fixed]], [[symmetry]] or [[foundation]]")
+        self._given.refuse_loose(foundations, body, axisymmetric)
 
         def stress(displacement: Any) -> Any:
             return thermoelastic_stress(strain(displacement, setting), thermal, young, poisson, setting)
@@ -143,7 +141,7 @@ class ThermoElasticity:
         # The load form must not be empty where nothing but given displacements moves the body.
         nothing = ufl.inner(fem.Constant(mesh, np.zeros(mesh.geometry.dim)), weak.test)
         residual = weak.integral(ufl.inner(stress(trial), strain(weak.test, setting)) - nothing, "")
-        residual += sum(form for condition in conditions if (form := condition.residual(weak)) is not None)
+        residual += weak.residual(conditions)
         self._stiffness, self._load = (compile_form(form) for form in ufl.system(residual))
         self._matrix = fem_petsc.create_matrix(self._stiffness)
         self._vector = fem_petsc.create_vector(self.space)

@@ -20,14 +20,18 @@ from cmgai_fem.mechanics.conditions import (
     Foundation,
     Gravity,
     HeatSource,
+    MovingSource,
     Pressure,
     Symmetry,
     Temperature,
     Traction,
 )  # fmt: skip
 from cmgai_fem.mechanics.material_card import MaterialCard
+from cmgai_fem.mechanics.materials import JohnsonCookTable, LinearTable
 from cmgai_fem.mechanics.probes import Probe
 from cmgai_fem.mechanics.problem import BodyProblem, Steps
+from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 
 STEEL = MaterialCard(young=200e9, poisson=0.3, density=7800.0)
 LENGTH, WIDTH = 2.0, 0.5
@@ -273,3 +277,103 @@ def test_a_new_modulus_compiles_nothing(bar: Body, monkeypatch: pytest.MonkeyPat
 def test_steps_are_strict() -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         Steps(end=-1.0)
+
+
+def t3(count: int | None, tolerance: float = 1e-4) -> float:
+    """NAFEMS T3 on a fine line of cells: T at 0.08 m after 32 s."""
+    body = marked(dolfinx.mesh.create_rectangle(MPI.COMM_SELF, [[0.0, 0.0], [0.1, 0.01]], [60, 1]), 0.1)
+    card = MaterialCard(conductivity=35.0, density=7200.0, specific_heat=440.5)
+    steps = Steps(initial_temperature=0.0, count=count, tolerance=tolerance)
+    problem = BodyProblem(body, card, "plane stress", "transient heat", steps)
+    problem.add(Temperature(on="left", value=0.0), Temperature(on="right", value="100*sin(pi*t/40)"))
+    return float(told(problem, [32.0], ("temperature", "", [0.08, 0.0]))[0, 0])
+
+
+def test_transient_conduction_is_of_second_order_in_time() -> None:
+    exact = t3(256)
+    errors = [abs(t3(count) - exact) for count in (8, 16, 32)]
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert np.all(orders > 1.8), orders
+    assert exact == pytest.approx(36.6031, abs=2e-3)
+
+
+def test_steps_by_tolerance_keep_their_word() -> None:
+    assert t3(None, 1e-3) == pytest.approx(36.6031, abs=0.1)
+    assert t3(None, 1e-5) == pytest.approx(36.6031, abs=2e-3)
+
+
+def test_each_state_may_be_a_run_of_its_own(plate: Body) -> None:
+    """Lumped heating: rho c dT/dt = q, the state is q."""
+    card = MaterialCard(conductivity=1e3, density=2.0, specific_heat=3.0)
+    steps = Steps(end=4.0, initial_temperature=10.0)
+    problem = BodyProblem(plate, card, "plane stress", "transient heat", steps).add(HeatSource(on="body", value="s"))
+    found = told(problem, [6.0, 12.0], ("temperature", "", [1.0, 0.2]))
+    np.testing.assert_allclose(found[:, 0], [10.0 + 4.0, 10.0 + 8.0], rtol=1e-10)
+
+
+def test_the_heat_of_a_moving_source_is_all_in_the_body(plate: Body) -> None:
+    card = MaterialCard(conductivity=50.0, density=10.0, specific_heat=10.0)
+    spot = MovingSource(on="body", path=[[0.0, 0.6, 0.25], [2.0, 1.4, 0.25]], power=300.0, radius=0.06)
+    steps = Steps(initial_temperature=20.0, count=20)
+    problem = BodyProblem(plate, card, "plane stress", "transient heat", steps).add(spot)
+    states = problem.solve([2.0])
+    assert states is not None
+    heat = 100.0 * states.labels.weights @ (states.field("temperature").values[0, :, 0] - 20.0)
+    assert heat == pytest.approx(600.0, rel=5e-3)
+
+
+def test_a_plastic_bar_follows_its_bilinear_curve(bar: Body) -> None:
+    young, tangent, start = 100e9, 10e9, 100e6
+    hardening = LinearTable(law="linear", yield_stress=start, modulus=young * tangent / (young - tangent))
+    card = MaterialCard(young=young, poisson=0.3, hardening=hardening)
+    problem = BodyProblem(bar, card, analysis="plastic").add(*ROLLERS, Fixed(on="right", x=f"{LENGTH}*s"))
+    asked = (("stress", "xx", [1.0, 0.2, 0.2]), ("equivalent_plastic_strain", "", [1.0, 0.2, 0.2]))
+    found = told(problem, [5e-4, 5e-3, 1e-2], *asked)
+    stress = np.array([5e-4 * young, start + tangent * 4e-3, start + tangent * 9e-3])
+    np.testing.assert_allclose(found[:, 0], stress, rtol=1e-6)
+    np.testing.assert_allclose(found[:, 1], np.array([5e-4, 5e-3, 1e-2]) - stress / young, atol=1e-8)
+
+
+def test_an_axisymmetric_ring_yields_as_hill_says() -> None:
+    """Outer displacement of a perfectly plastic ring at 0.14 GPa (lengths in mm, stresses in GPa)."""
+    corners = [[100.0, 0.0], [200.0, 10.0]]
+    mesh = dolfinx.mesh.create_rectangle(MPI.COMM_SELF, corners, [24, 1], dolfinx.mesh.CellType.quadrilateral)
+    places = {
+        "bore": lambda x: np.isclose(x[0], 100.0),
+        "bottom": lambda x: np.isclose(x[1], 0.0),
+        "top": lambda x: np.isclose(x[1], 10.0),
+    }
+    card = MaterialCard(young=210.0, poisson=0.3, hardening=LinearTable(law="linear", yield_stress=0.24))
+    problem = BodyProblem(mark_boundaries(mesh, places), card, "axisymmetric", "plastic", Steps(count=4))
+    problem.add(Symmetry(on="bottom"), Symmetry(on="top")).press("bore", "state")
+    exact = study_module(studies_folder() / "codes", "hill_cylinder").exact_displacement
+    found = told(problem, [0.08, 0.14], ("displacement", "x", [200.0, 5.0]))
+    np.testing.assert_allclose(found[:, 0], [exact(0.08), exact(0.14)], rtol=2e-3)
+
+
+def test_two_metals_yield_each_at_its_own_stress(plate: Body) -> None:
+    def metal(start: float) -> MaterialCard:
+        return MaterialCard(young=100e9, poisson=0.0, hardening=LinearTable(law="linear", yield_stress=start))
+
+    cards = {"one": metal(50e6), "other": metal(1e9)}
+    problem = BodyProblem(halves(plate), cards, "plane strain", "plastic")
+    problem.add(Fixed(on="all", y=0.0), Symmetry(on="left"), Fixed(on="right", x="s"))
+    found = told(problem, [4e-3], ("equivalent_plastic_strain", "", [0.2, 0.2]), ("stress", "xx", [1.8, 0.2]))
+    assert found[0, 0] > 1e-4
+    assert problem.told[1]["value"] > 0.0 and told(problem, [4e-3], ("equivalent_plastic_strain", "", [1.8, 0.2]))[
+        0, 0
+    ] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_law_that_depends_on_the_rate_is_refused(bar: Body) -> None:
+    card = MaterialCard(young=1e9, poisson=0.3, hardening=JohnsonCookTable())
+    with pytest.raises(InputError, match=r"material.body.hardening.rate_factor: quasi-static plasticity knows no rate"):
+        BodyProblem(bar, card, analysis="plastic").add(*ROLLERS).solve([0.0, 1.0])
+
+
+def test_large_strain_is_said(bar: Body) -> None:
+    card = MaterialCard(young=1e9, poisson=0.3, hardening=LinearTable(law="linear", yield_stress=1e6, modulus=1e7))
+    problem = BodyProblem(bar, card, analysis="plastic", steps=Steps(count=3))
+    lines: list[str] = []
+    problem.add(*ROLLERS, Fixed(on="right", x="s")).solve([0.02, 0.2], report=lines.append)
+    assert "PLASTIC STRAIN" not in lines[0] and "PLASTIC STRAIN 9.8%" in lines[1]

@@ -35,7 +35,8 @@ def found(name, folder):
         "nafems-t4",
         "cooks-membrane",
         "heated-cylinder",
-        pytest.param("nafems-le10", marks=pytest.mark.slow),
+        "nafems-t3",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nafems-le10", "nafems-r0049")),
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("hill-cylinder", "plane-wave", "taylor-bar")),
     ],
 )

@@ -30,6 +30,8 @@ CHECKS = (
     "nafems-t4",
     "heated-cylinder",
     "cooks-membrane",
+    "nafems-t3",
+    "nafems-r0049",
 )
 # Files in `cases`, each solved as it stands by `cmgai-fem solve`, and the state that it is solved at.
 CASES = {
@@ -37,6 +39,8 @@ CASES = {
     "nafems-t4": ("t4", 100.0),
     "heated-cylinder": ("cylinder", 100.0),
     "cooks-membrane": ("cook", 1.0),
+    "nafems-t3": ("slab", 32.0),
+    "nafems-r0049": ("r0049", 8.0),
 }
 TAKES = frozenset({"quick"})
 TEXT = "Each check solves a problem whose answer is exact or published, by the classes that the studies solve with."

@@ -53,6 +53,11 @@ class WeakForm:
         surface = max(self.degree, 2 * self.test.ufl_function_space().ufl_element().embedded_superdegree)
         return integrand * self.weight * (body.dx(on, self.degree) if inside else body.ds(on, surface))
 
+    def residual(self, conditions: Sequence["Condition"], test: Any = None) -> Any:
+        """What conditions add up to (0 for nothing), for a test function of the caller's if one is given."""
+        self.test = self.test if test is None else test
+        return sum(form for condition in conditions if (form := condition.residual(self)) is not None)
+
     def density(self, group: str) -> Any:
         """Mass density [kg/m^3] in a group of cells."""
         if self._density is None:
