@@ -219,7 +219,7 @@ class Plastic(Thermal):
         """See `Thermal.reach`."""
         note = self._march(self._load, lambda: self._load.restore(self._start), values, number, label)
         solver = self._load.solver
-        stress = solver.stress.x.array.reshape(len(solver.equivalent_plastic_strain), -1)
+        stress = solver.stress.x.array.reshape(solver.plastic_strain.shape)
         recovered = solver.recover(stress)
         nodal = self._nodal["stress"].x.array.reshape(-1, 6)
         nodal[:, : recovered.shape[1]] = recovered

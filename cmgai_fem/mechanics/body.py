@@ -171,4 +171,4 @@ def jacobians(body: Body) -> tuple[Array, Array]:
     places = np.concatenate([inside, corners])
     found = fem.Expression(ufl.JacobianDeterminant(mesh), places).eval(mesh, cells)
     middles = mesh.geometry.x[mesh.geometry.dofmaps[0][cells]].mean(axis=1)
-    return np.asarray(found).reshape(len(cells), -1), middles
+    return np.asarray(found).reshape(len(cells), len(places)), middles

@@ -140,7 +140,7 @@ class MaterialPoints:
     def at(self, expression: Any) -> Array:
         """Values (cells, points) of a scalar UFL expression."""
         compiled = fem.Expression(expression, self.points)
-        return np.asarray(compiled.eval(self._body.mesh, self.cells)).reshape(len(self.cells), -1)
+        return np.asarray(compiled.eval(self._body.mesh, self.cells)).reshape(len(self.cells), len(self.points))
 
     def update(self, label: str) -> None:
         """Fill the functions from `temperature` (cells, points).
@@ -158,7 +158,7 @@ class MaterialPoints:
                 self._check(getattr(card, key), temperature, f"{key} of material {name!r}", label)
             targets = (self.young, self.poisson, self.thermal_strain)
             for function, values in zip(targets, card.elastic(temperature), strict=True):
-                function.x.array.reshape(len(self.cells), -1)[own] = values
+                function.x.array.reshape(len(self.cells), len(self.points))[own] = values
 
     def _check(self, value: Any, temperature: Array, what: str, label: str) -> None:
         low, high = span(value)
