@@ -69,6 +69,42 @@ def verify(
 
 
 @app.command
+def solve(
+    file: Path,
+    /,
+    *,
+    at: Annotated[list[float], States],
+    out: Path | None = None,
+    ranks: Annotated[int | None, Positive] = None,
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)] = None,
+    force: bool = False,
+) -> int:
+    """Solve the reference physics that a file says: your own mesh, materials, loads and supports (docs/mechanics.md).
+
+    Exit code 0: done, and every probe with a target met it; 1: some did not, or a solver failed; 2: bad input.
+
+    Parameters
+    ----------
+    file
+        A TOML file with kind = "mechanics", or of a reference model of your own (kind = "file.py:Class").
+    at
+        State to solve at; may be repeated.
+    out
+        File to write (.vtu, .xdmf, ...); with several states its name holds {value}.
+    ranks
+        MPI processes; the cores there are (four at most) by default.
+    set_
+        Override of a key, e.g. --set material.body.young=70e9; may be repeated.
+    force
+        Replace files that this program did not write.
+    """
+    from cmgai_fem.commands.solve import solve as run
+    from cmgai_fem.study.run import default_ranks
+
+    return run(file, at, out, ranks or default_ranks(), set_ or (), force=force)
+
+
+@app.command
 def generate(
     inputs: Annotated[list[Path], Parameter(negative="")],
     /,

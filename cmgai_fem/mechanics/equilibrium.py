@@ -12,7 +12,8 @@ from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.mechanics.meshing import Body, NodeGather
+from cmgai_fem.mechanics.body import Body
+from cmgai_fem.mechanics.meshing import NodeGather
 from cmgai_fem.mechanics.thermoelastic import strain, thermoelastic_stress
 from cmgai_fem.states.labels import Array
 
@@ -44,10 +45,10 @@ class EquilibriumCheck:
             raise InputError("the equilibrium check works on one process")
         space = fem.functionspace(mesh, ("Lagrange", 1, (3,)))
         trial, test = ufl.TrialFunction(space), ufl.TestFunction(space)
-        dx, ds = ufl.dx(mesh), ufl.Measure("ds", mesh, subdomain_data=body.facets)
+        dx = ufl.dx(mesh)
         energy = thermoelastic_stress(strain(trial, "solid"), 0.0, young, poisson, "solid")
         load: Any = sum(
-            ufl.inner(ufl.as_vector(list(traction)), test) * ds(body.tag(name)) for name, traction in tractions.items()
+            ufl.inner(ufl.as_vector(list(traction)), test) * body.ds(name) for name, traction in tractions.items()
         )
         held = fem.locate_dofs_topological(space, mesh.topology.dim - 1, body.facets_of(clamp))
         free = np.ones((space.dofmap.index_map.size_local, 3), dtype=bool)

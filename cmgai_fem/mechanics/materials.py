@@ -1,13 +1,15 @@
 """Material cards: properties as polynomials in temperature, with the range that they hold over."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.hardening import HardeningLaw, JohnsonCookHardening, LinearHardening, VoceHardening
 from cmgai_fem.mechanics.plasticity import Metal
+from cmgai_fem.mechanics.properties import Property, at_temperatures
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class JohnsonCookTable(BaseModel):
     rate_factor: float = Field(default=0.025, ge=0.0)
     thermal_exponent: float = Field(default=1.09, gt=0.0)
     melting_temperature: float = Field(default=1356.0, gt=0.0)
-    room_temperature: float = Field(default=293.0, gt=0.0)
+    room_temperature: float = 293.0
+    reference_rate: float = Field(default=1.0, gt=0.0)
 
     def build(self) -> HardeningLaw:
         """The hardening law."""
@@ -118,16 +121,24 @@ class JohnsonCookTable(BaseModel):
 
 
 class LinearTable(BaseModel):
-    """Linear hardening (stresses in Pa)."""
+    """Linear hardening (stresses in Pa); the yield stress may depend on the temperature."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     law: Literal["linear"]
-    yield_stress: float = Field(gt=0.0)
+    yield_stress: Property
     modulus: float = Field(default=0.0, ge=0.0)
 
     def build(self) -> HardeningLaw:
         """The hardening law."""
-        return LinearHardening(self.yield_stress, self.modulus)
+        start = self.yield_stress
+        return LinearHardening(start if isinstance(start, float) else partial(at_temperatures, start), self.modulus)
+
+    @field_validator("yield_stress")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        if value is None or (isinstance(value, float) and value <= 0.0):
+            raise ValueError("Input should be greater than 0")
+        return value
 
 
 class VoceTable(BaseModel):

@@ -4,33 +4,36 @@ Whatever the number of ranks, results gathered on rank 0 stand in gmsh's order o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import dolfinx
 import gmsh
 import numpy as np
 from dolfinx import fem
+from dolfinx.io import distribute_entity_data
 from dolfinx.io import gmsh as gmshio
 from mpi4py import MPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.mechanics.body import Body, Group
+from cmgai_fem.mechanics.physical_groups import physical_groups
 from cmgai_fem.states.labels import Array, IntArray, Labels, labels_on_mesh
 
-# gmsh's element types of first order -> meshio's cell names.
-CELL_NAMES = {1: "line", 2: "triangle", 3: "quad", 4: "tetra", 5: "hexahedron"}
+# Dimension and number of corners -> meshio's cell names.
+CELL_NAMES = {(1, 2): "line", (2, 3): "triangle", (2, 4): "quad", (3, 4): "tetra", (3, 8): "hexahedron"}
 
 
 class MeshParameters(BaseModel):
-    """The `mesh` table of a reference model: which .geo file, and its parameters.
+    """The `mesh` table of a reference model: which file, and its parameters.
 
     Args:
-        file: name of a .geo file that the package ships, or a path.
+        file: name of a .geo file that the package ships, or the path of a .geo or .msh file.
         size: cell size away from refinements [m]; None keeps the file's own.
         numbers: any other `DefineConstant` parameters of the file, in the file's own units.
+        order: of the cells' geometry, 2 for curved sides; None keeps the file's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -38,44 +41,12 @@ class MeshParameters(BaseModel):
     file: str
     size: float | None = Field(default=None, gt=0.0)
     numbers: dict[str, float] = Field(default_factory=dict)
+    order: Literal[1, 2] | None = None
 
-    def read(self, comm: MPI.Comm, dimension: int = 3) -> "Body":
+    def read(self, comm: MPI.Comm, dimension: int | None = None) -> Body:
         """Mesh the file and distribute it. Collective."""
         numbers = dict(self.numbers) | ({} if self.size is None else {"size": self.size})
-        return read_geo(mesh_file(self.file), numbers, comm, dimension)
-
-
-@dataclass(frozen=True)
-class Body:
-    """A meshed body, distributed over the ranks.
-
-    Args:
-        mesh: the DOLFINx mesh.
-        facets: tags of the facets in physical groups.
-        groups: tag of each named physical group of facets.
-        labels: the mesh's nodes and cells in gmsh's order, on rank 0 alone (None elsewhere, and where gmsh did not make
-            the mesh or its cells are curved).
-    """
-
-    mesh: dolfinx.mesh.Mesh
-    facets: dolfinx.mesh.MeshTags
-    groups: Mapping[str, int]
-    labels: Labels | None = None
-
-    def tag(self, name: str) -> int:
-        """Tag of the facets called `name`.
-
-        Raises:
-            InputError: no such group; the message lists those there are.
-        """
-        if name not in self.groups:
-            raise InputError(f"the mesh has no boundary {name!r}; it has: {', '.join(sorted(self.groups))}")
-        return self.groups[name]
-
-    def facets_of(self, name: str) -> IntArray:
-        """Facets (this rank's indices) of the boundary called `name`."""
-        found: IntArray = self.facets.find(self.tag(name))
-        return found
+        return read_mesh(mesh_file(self.file), numbers, comm, dimension, self.order)
 
 
 def mesh_file(name: str) -> Path:
@@ -93,14 +64,17 @@ def mesh_file(name: str) -> Path:
     raise InputError(f"no mesh file {name!r}; the package ships: {', '.join(shipped)}")
 
 
-def read_geo(path: Path, numbers: Mapping[str, float], comm: MPI.Comm, dimension: int = 3) -> Body:
-    """Mesh a .geo file with gmsh on rank 0 and distribute it. Collective.
+def read_mesh(
+    path: Path, numbers: Mapping[str, float], comm: MPI.Comm, dimension: int | None = None, order: int | None = None
+) -> Body:
+    """Read a .msh file, or mesh a .geo file, with gmsh on rank 0 and distribute it. Collective.
 
     Args:
-        path: the .geo file; cells and boundaries must be in named physical groups.
-        numbers: values of the file's `DefineConstant` parameters.
+        path: the file; cells and boundaries must be in named physical groups.
+        numbers: values of the .geo file's `DefineConstant` parameters.
         comm: the communicator to distribute over.
-        dimension: geometric dimension of the mesh, 2 or 3.
+        dimension: of the cells; that of the geometry by default.
+        order: of the cells' geometry; the file's own by default.
 
     Raises:
         InputError: gmsh refuses the file, or a parameter is not one of the file's.
@@ -119,48 +93,70 @@ def read_geo(path: Path, numbers: Mapping[str, float], comm: MPI.Comm, dimension
                 gmsh.onelab.setNumber(name, [value])
             gmsh.clear()
             gmsh.open(str(path))
-        gmsh.model.mesh.generate(dimension)
+        if path.suffix == ".geo":
+            gmsh.model.mesh.generate(dimension or gmsh.model.getDimension())
+        if order is not None:
+            gmsh.model.mesh.setOrder(order)
 
     return mesh_with_gmsh(build, path.name, comm, dimension)
 
 
-def mesh_with_gmsh(build: Callable[[], None], name: str, comm: MPI.Comm, dimension: int) -> Body:
+def mesh_with_gmsh(build: Callable[[], None], name: str, comm: MPI.Comm, dimension: int | None = None) -> Body:
     """Run `build`, which makes and meshes a gmsh model, on rank 0; distribute the mesh. Collective.
 
     Args:
         build: makes gmsh's current model, meshed, with named physical groups.
         name: what to call the mesh in messages.
         comm: the communicator to distribute over.
-        dimension: geometric dimension of the mesh, 2 or 3.
+        dimension: of the cells; that of the geometry by default.
     """
-    failure, labels = None, None
+    failure: str | None = None
+    found: tuple[int, dict[str, tuple[int, IntArray]]] = (0, {})
+    labels = None
     if comm.rank == 0:
         gmsh.initialize(interruptible=False)
         gmsh.option.setNumber("General.Terminal", 0)
         try:
             build()
-            labels = _labels(dimension)
+            cells = dimension or gmsh.model.getDimension()
+            found, labels = (cells, physical_groups(name, cells)), _labels(cells)
         except InputError as error:
             failure = str(error)
         except Exception as error:  # gmsh raises bare Exception
             failure = f"gmsh could not mesh {name}: {error}"
-    failure = comm.bcast(failure, root=0)
+    failure, cells = comm.bcast((failure, found[0]), root=0)
     try:
         if failure is not None:
             raise InputError(failure)
-        data = gmshio.model_to_mesh(gmsh.model, comm, 0, gdim=dimension)
+        mesh = gmshio.model_to_mesh(gmsh.model, comm, 0, gdim=cells).mesh
     finally:
         if comm.rank == 0:
             gmsh.finalize()
-    groups = {key: group.tag for key, group in data.physical_groups.items() if group.dim == data.mesh.topology.dim - 1}
-    return Body(data.mesh, data.facet_tags, groups, labels)
+    return Body(mesh, _distributed(mesh, found[1]), labels)
+
+
+def _distributed(mesh: dolfinx.mesh.Mesh, found: Mapping[str, tuple[int, IntArray]]) -> dict[str, Group]:
+    """Each group's entities on this rank, from those that rank 0 read. Collective."""
+    heads = mesh.comm.bcast({name: (kind, nodes.shape[1]) for name, (kind, nodes) in found.items()}, root=0)
+    groups = {}
+    for name, (kind, width) in heads.items():
+        nodes = found[name][1] if mesh.comm.rank == 0 else np.empty((0, width), dtype=np.int64)
+        mesh.topology.create_entities(kind)
+        corners, _ = distribute_entity_data(mesh, kind, nodes, np.zeros(len(nodes), dtype=np.int32))
+        mesh.topology.create_connectivity(kind, mesh.topology.dim)
+        mesh.topology.create_connectivity(kind, 0)
+        tags = dolfinx.mesh.meshtags_from_entities(
+            mesh, kind, dolfinx.graph.adjacencylist(corners), np.zeros(len(corners), dtype=np.int32)
+        )
+        groups[name] = Group(kind, np.unique(np.asarray(tags.indices, dtype=np.int32)))
+    return groups
 
 
 class NodeGather:
     """Collects nodal values on rank 0, in gmsh's order of nodes.
 
     Args:
-        space: a P1 (or Q1) space, scalar or blocked, on a mesh with straight cells.
+        space: a P1 (or Q1) space, scalar or blocked.
     """
 
     def __init__(self, space: dolfinx.fem.FunctionSpace) -> None:
@@ -169,7 +165,8 @@ class NodeGather:
         self._block = space.dofmap.bs
         self._owned = index_map.size_local
         node = np.empty(index_map.size_local + index_map.num_ghosts, dtype=np.int64)
-        node[space.dofmap.list.ravel()] = mesh.geometry.dofmaps[0].ravel()
+        # The corners of a cell with curved sides stand first.
+        node[space.dofmap.list] = mesh.geometry.dofmaps[0][:, : space.dofmap.list.shape[1]]
         original = mesh.geometry.input_global_indices[node[: self._owned]]
         gathered = self._comm.gather(original, root=0)
         # gmsh may number nodes that belong to no cell: the rank among those used is the label's number.
@@ -195,39 +192,46 @@ class NodeGather:
         return None if gathered is None else np.concatenate(gathered)[self._order]
 
 
-def mark_boundaries(mesh: dolfinx.mesh.Mesh, places: Mapping[str, Callable[[Array], Any]]) -> Body:
-    """A body on a mesh of DOLFINx's own, its boundaries named by where they are.
-
-    Args:
-        mesh: the mesh.
-        places: for each boundary, a function of coordinates (3, n) that is true on it.
-    """
-    dimension = mesh.topology.dim - 1
-    groups = {name: number for number, name in enumerate(places, start=1)}
-    found = {name: dolfinx.mesh.locate_entities_boundary(mesh, dimension, place) for name, place in places.items()}
-    facets = np.concatenate(list(found.values()))
-    tags = np.concatenate([np.full(len(found[name]), tag, dtype=np.int32) for name, tag in groups.items()])
-    facets, first = np.unique(facets, return_index=True)
-    return Body(mesh, dolfinx.mesh.meshtags(mesh, dimension, facets, tags[first]), groups)
-
-
-def _labels(dimension: int) -> Labels | None:
-    """Nodes and cells of gmsh's current model as labels; None where a cell is curved."""
+def _labels(dimension: int) -> Labels:
+    """Corner nodes and cells of gmsh's current model as labels."""
     points = gmshio.extract_geometry(gmsh.model)[:, :dimension]
     topology, _ = gmshio.extract_topology_and_markers(gmsh.model)
-    kinds = [kind for kind in topology if gmsh.model.mesh.getElementProperties(kind)[1] == dimension]
-    if not set(kinds) <= set(CELL_NAMES):
-        return None
-    blocks: dict[str, Any] = {
-        CELL_NAMES[kind]: np.asarray(topology[kind]["topology"], dtype=np.int64) for kind in kinds
-    }
+    blocks: dict[str, Any] = {}
+    for kind, found in topology.items():
+        _, own, _, _, _, corners = gmsh.model.mesh.getElementProperties(kind)
+        if own == dimension:
+            blocks[CELL_NAMES[own, corners]] = np.asarray(found["topology"][:, :corners], dtype=np.int64)
     used, numbered = np.unique(np.concatenate([block.ravel() for block in blocks.values()]), return_inverse=True)
     cells, start = {}, 0
-    for kind, block in blocks.items():
-        cells[kind] = numbered[start : start + block.size].reshape(block.shape)
+    for name, block in blocks.items():
+        cells[name] = numbered[start : start + block.size].reshape(block.shape)
         start += block.size
     return labels_on_mesh(points[used], cells)
 
+
+def labels_of(body: Body) -> Labels | None:
+    """The body's labels on rank 0, those of a mesh of DOLFINx's own in its order of input. Collective."""
+    mesh = body.mesh
+    if mesh.comm.bcast(body.labels is not None, root=0):
+        return body.labels
+    position = fem.Function(fem.functionspace(mesh, ("Lagrange", 1, (mesh.geometry.dim,))))
+    position.interpolate(lambda x: x[: mesh.geometry.dim])
+    points = NodeGather(position.function_space)(position.x.array)
+    owned = mesh.topology.index_map(mesh.topology.dim).size_local
+    corners = position.function_space.dofmap.list.shape[1]
+    nodes = mesh.geometry.input_global_indices[mesh.geometry.dofmaps[0][:owned, :corners]]
+    found = mesh.comm.gather((np.asarray(mesh.topology.original_cell_index[:owned]), nodes), root=0)
+    if found is None or points is None:
+        return None
+    order = np.argsort(np.concatenate([cells for cells, _ in found]))
+    cells = np.concatenate([rows for _, rows in found])[order]
+    kind = CELL_NAMES[mesh.topology.dim, corners]
+    numbered = np.unique(cells, return_inverse=True)[1].reshape(cells.shape)
+    return labels_on_mesh(points, {kind: numbered[:, TENSOR_ORDER.get(kind, slice(None))]})
+
+
+# DOLFINx numbers the corners of these cells row by row, meshio around them.
+TENSOR_ORDER: dict[str, Any] = {"quad": [0, 1, 3, 2], "hexahedron": [0, 1, 3, 2, 4, 5, 7, 6]}
 
 # Assembly of quadratic tetrahedra took 0.80 s instead of 1.24 s with these. `-march=native` would save another tenth
 # and is left out: the cache of compiled forms may be shared by machines with different processors.

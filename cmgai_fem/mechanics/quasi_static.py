@@ -20,8 +20,9 @@ from petsc4py import PETSc
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics.hardening import HardeningLaw
 from cmgai_fem.mechanics.meshing import compile_form
+from cmgai_fem.mechanics.ranks import largest
 from cmgai_fem.mechanics.small_strain import return_stress
-from cmgai_fem.states.labels import Array
+from cmgai_fem.states.labels import Array, IntArray
 
 DIRECT = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 # From the test function to the linear form of the loads.
@@ -29,18 +30,22 @@ Loads = Callable[[Any], Any]
 
 
 class QuasiStaticPlasticity:
-    """A body in plane strain (2-D mesh) or a solid (3-D mesh). Collective over the mesh's communicator.
+    """A body in plane strain or axial symmetry (2-D mesh) or a solid (3-D mesh). Collective over its communicator.
 
     Set `young`, `thermal_strain` and `temperature`, then call `solve` for each load step.
 
     Args:
         space: blocked Lagrange displacement space.
         conditions: Dirichlet conditions.
-        loads: gives the linear form of the loads from the test function; its constants may change between steps.
-        poissons_ratio: nu.
-        law: a rate-independent hardening law, None is elastic; its temperature is `temperature`.
+        loads: gives the form of the loads from the test function; its constants may change between steps, and it may
+            depend on `displacement` (springs).
+        poissons_ratio: nu, a number or (P,) values.
+        law: a rate-independent hardening law, None is elastic; its temperature is `temperature`. Where points have
+            different laws, each with the indices of its points.
         quadrature_degree: degree of the points that hold the state.
         options: PETSc options of the linear solver.
+        axisymmetric: whether x is a radius.
+        displacement: function of the space to solve for, where the loads were made with it.
 
     Attributes:
         displacement: the displacement [m].
@@ -57,14 +62,17 @@ class QuasiStaticPlasticity:
         space: fem.FunctionSpace,
         conditions: Sequence[fem.DirichletBC],
         loads: Loads,
-        poissons_ratio: float,
-        law: HardeningLaw | None,
+        poissons_ratio: float | Array,
+        law: HardeningLaw | Sequence[tuple[HardeningLaw | None, IntArray]] | None,
         quadrature_degree: int = 2,
         options: dict[str, Any] | None = None,
+        axisymmetric: bool = False,
+        displacement: fem.Function | None = None,
     ) -> None:
         domain = space.mesh
-        self.displacement = fem.Function(space)
-        self.poissons_ratio, self.law = poissons_ratio, law
+        self.displacement = displacement or fem.Function(space)
+        self.poissons_ratio = poissons_ratio
+        self._laws = [(law, slice(None))] if law is None or isinstance(law, HardeningLaw) else list(law)
         self.quadrature_degree = quadrature_degree
         self._domain, self._conditions = domain, list(conditions)
         self._components = 4 if domain.geometry.dim == 2 else 6
@@ -80,11 +88,18 @@ class QuasiStaticPlasticity:
         self.plastic_strain, self.equivalent_plastic_strain = np.zeros((count, size)), np.zeros(count)
         self._new_plastic, self._new_equivalent = self.plastic_strain, self.equivalent_plastic_strain
         test, trial = ufl.TestFunction(space), ufl.TrialFunction(space)
-        self._strain = fem.Expression(engineering_strain(self.displacement), self.points)
+        self._strain = fem.Expression(engineering_strain(self.displacement, axisymmetric), self.points)
         dx = ufl.dx(domain, metadata={"quadrature_degree": quadrature_degree, "quadrature_scheme": "default"})
-        residual = ufl.dot(self.stress, engineering_strain(test)) * dx - loads(test)
-        jacobian = ufl.dot(self._tangent * engineering_strain(trial), engineering_strain(test)) * dx
+        weight = ufl.SpatialCoordinate(domain)[0] if axisymmetric else 1.0
+        virtual, change = (engineering_strain(moved, axisymmetric) for moved in (test, trial))
+        loads_here = loads(test)
+        residual = ufl.dot(self.stress, virtual) * weight * dx - loads_here
+        jacobian = ufl.dot(self._tangent * change, virtual) * weight * dx
+        if isinstance(loads_here, ufl.Form):
+            springs = ufl.algorithms.expand_derivatives(ufl.derivative(-loads_here, self.displacement, trial))
+            jacobian = jacobian if springs.empty() else jacobian + springs
         self._residual, self._jacobian = compile_form(residual), compile_form(jacobian)
+        self._stiffness = 1.0
         self._set_up_solver(options or DIRECT)
 
     def at_points(self, expression: Any) -> Array:
@@ -105,6 +120,9 @@ class QuasiStaticPlasticity:
             ConvergenceError: Newton's method did not converge; nothing of the step is kept.
         """
         before = self.displacement.x.array.copy()
+        # A given displacement that is missed counts as the force that it takes, so that the tolerances mean forces.
+        local_stiffness = np.array([self.young.max(initial=0.0)])
+        self._stiffness = float(largest(self._domain.comm, local_stiffness)[0])
         with self._unknown.localForm() as local:
             local[:] = before
         try:
@@ -124,25 +142,33 @@ class QuasiStaticPlasticity:
         self.plastic_strain, self.equivalent_plastic_strain = self._new_plastic, self._new_equivalent
         return int(self._snes.getIterationNumber())
 
+    def precondition(self, make: Callable[[PETSc.KSP, PETSc.Mat, fem.FunctionSpace], None]) -> None:
+        """Give the linear solver a preconditioner, e.g. `multigrid.set_two_level`."""
+        make(self._snes.getKSP(), self._snes.getJacobian()[0], self.displacement.function_space)
+
     def update_stress(self) -> None:
         """Fill stress and tangent from the displacement and the state at the start of the step; keeps no state."""
         size = self._components
         strain = np.asarray(self._strain.eval(self._domain, self._cells)).reshape(-1, size).T.copy()
         strain[3:] *= 0.5
         strain[:3] -= self.thermal_strain
-        plastic = np.ascontiguousarray(self.plastic_strain.T)
-        returned = return_stress(
-            strain - plastic,
-            plastic,
-            self.equivalent_plastic_strain,
-            0.5 * self.young / (1.0 + self.poissons_ratio),
-            self.young / (3.0 - 6.0 * self.poissons_ratio),
-            self.law,
-            self.temperature,
-        )
-        self.stress.x.array[:] = returned.stress.T.ravel()
-        self._tangent.x.array[:] = returned.tangent.transpose(2, 0, 1).ravel()
-        self._new_plastic, self._new_equivalent = returned.plastic.T.copy(), returned.equivalent
+        nu = np.broadcast_to(self.poissons_ratio, self.young.shape)
+        stress, tangent = self.stress.x.array.reshape(-1, size), self._tangent.x.array.reshape(-1, size, size)
+        self._new_plastic = np.empty_like(self.plastic_strain)
+        self._new_equivalent = np.empty_like(self.equivalent_plastic_strain)
+        for law, own in self._laws:
+            plastic = np.ascontiguousarray(self.plastic_strain[own].T)
+            returned = return_stress(
+                strain[:, own] - plastic,
+                plastic,
+                self.equivalent_plastic_strain[own],
+                0.5 * self.young[own] / (1.0 + nu[own]),
+                self.young[own] / (3.0 - 6.0 * nu[own]),
+                law,
+                self.temperature[own],
+            )
+            stress[own], tangent[own] = returned.stress.T, returned.tangent.transpose(2, 0, 1)
+            self._new_plastic[own], self._new_equivalent[own] = returned.plastic.T, returned.equivalent
 
     def recover(self, values: Array) -> Array:
         """Nodal values of point values by lumped projection on linear elements: volume-weighted means, collective.
@@ -206,19 +232,22 @@ class QuasiStaticPlasticity:
         fem_petsc.assemble_vector(b, self._residual)
         fem_petsc.apply_lifting(b, [self._jacobian], [self._conditions], [x], -1.0)
         b.ghostUpdate(PETSc.InsertMode.ADD, PETSc.ScatterMode.REVERSE)
-        fem_petsc.set_bc(b, self._conditions, x, -1.0)
+        fem_petsc.set_bc(b, self._conditions, x, -self._stiffness)
 
     def _assemble_jacobian(self, snes: PETSc.SNES, x: PETSc.Vec, J: PETSc.Mat, P: PETSc.Mat) -> None:
         P.zeroEntries()
-        fem_petsc.assemble_matrix(P, self._jacobian, self._conditions)
+        fem_petsc.assemble_matrix(P, self._jacobian, self._conditions, diag=self._stiffness)
         P.assemble()
 
 
-def engineering_strain(displacement: Any) -> Any:
-    """UFL strain, Voigt's order with engineering shears: 4 components in plane strain, 6 in a solid."""
+def engineering_strain(displacement: Any, axisymmetric: bool = False) -> Any:
+    """UFL strain, Voigt's order with engineering shears: 4 components in the plane (zz the hoop), 6 in a solid."""
     strain = ufl.sym(ufl.grad(displacement))
     if displacement.ufl_shape[0] == 2:
-        return ufl.as_vector([strain[0, 0], strain[1, 1], 0.0 * strain[0, 0], 2.0 * strain[0, 1]])
+        hoop = 0.0 * strain[0, 0]
+        if axisymmetric:
+            hoop = displacement[0] / ufl.SpatialCoordinate(ufl.domain.extract_unique_domain(displacement))[0]
+        return ufl.as_vector([strain[0, 0], strain[1, 1], hoop, 2.0 * strain[0, 1]])
     return ufl.as_vector(
         [strain[0, 0], strain[1, 1], strain[2, 2], 2.0 * strain[0, 1], 2.0 * strain[1, 2], 2.0 * strain[0, 2]]
     )

@@ -6,6 +6,7 @@ process of its own under `mpiexec` (`solve_reference`): the caller needs no MPI 
 
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -39,6 +40,7 @@ MODELS: dict[str, str] = {
     "thermal-stress-plastic": "cmgai_fem.mechanics.thermal_stress_plastic:ThermalStressPlastic",
     "taylor-rod": "cmgai_fem.mechanics.taylor_rod:TaylorRod",
     "taylor-rod-time": "cmgai_fem.mechanics.taylor_rod:TaylorRodTime",
+    "mechanics": "cmgai_fem.mechanics.mechanics_model:Mechanics",
 }
 
 PROGRESS = "progress: "
@@ -84,6 +86,10 @@ class ReferenceModel(BaseModel, ABC):
             (0 is perfect), e.g. {"equilibrium_residual": 0.01}.
         """
 
+    def facts(self) -> dict[str, Any]:
+        """What rank 0 knows of the last `solve` beside its states, as plain data."""
+        return {}
+
     def projection(self) -> Projection:
         """The generated fields of one state, by name and each (L, n), moved to the nearest that the physics admits.
 
@@ -93,24 +99,61 @@ class ReferenceModel(BaseModel, ABC):
         return lambda value, fields: dict(fields)
 
 
-def load_model(kind: str, parameters: Mapping[str, Any]) -> ReferenceModel:
+def model_class(kind: str, folder: Path = Path()) -> type[ReferenceModel]:
+    """The class of reference models called `kind`.
+
+    Args:
+        kind: a key of `MODELS`, or "file.py:Class", a subclass of `ReferenceModel` in a file of the user's.
+        folder: where such a file lies.
+
+    Raises:
+        InputError: there is none.
+    """
+    module, separator, name = MODELS.get(kind, kind).rpartition(":")
+    if kind in MODELS:
+        found: type[ReferenceModel] = getattr(importlib.import_module(module), name)
+        return found
+    if not separator or not module.endswith(".py"):
+        raise InputError(f"no reference model {kind!r}; there are: {', '.join(MODELS)}, and file.py:Class of your own")
+    path = folder / module
+    if not path.is_file():
+        raise InputError(f"kind {kind!r}: {path} is no file")
+    spec = importlib.util.spec_from_file_location(f"reference_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    # Pydantic looks names of annotations up there.
+    sys.modules[spec.name] = loaded
+    try:
+        spec.loader.exec_module(loaded)
+    except Exception as error:
+        raise InputError(f"kind {kind!r}: {path.name} cannot be imported: {type(error).__name__}: {error}") from error
+    own = getattr(loaded, name, None)
+    if not (isinstance(own, type) and issubclass(own, ReferenceModel)):
+        raise InputError(f"kind {kind!r}: {path.name} has no subclass {name!r} of ReferenceModel")
+    own.kind = f"{path.absolute()}:{name}"
+    return own
+
+
+def load_model(kind: str, parameters: Mapping[str, Any], folder: Path = Path()) -> ReferenceModel:
     """The reference model called `kind` with its parameters.
 
     Args:
-        kind: a key of `MODELS`.
+        kind: a key of `MODELS`, or "file.py:Class".
         parameters: the model's parameters; those left out keep their defaults.
+        folder: of the study's file: a model's or mesh's file beside it is found.
 
     Raises:
         InputError: unknown kind, unknown key or wrong type, in one line.
     """
-    if kind not in MODELS:
-        raise InputError(f"no reference model {kind!r}; there are: {', '.join(MODELS)}")
-    module, name = MODELS[kind].split(":")
-    model: type[ReferenceModel] = getattr(importlib.import_module(module), name)
+    model = model_class(kind, folder)
+    mesh = parameters.get("mesh")
+    if isinstance(mesh, Mapping) and isinstance(mesh.get("file"), str) and (folder / mesh["file"]).is_file():
+        parameters = {**parameters, "mesh": {**mesh, "file": str((folder / mesh["file"]).absolute())}}
     try:
         return model(**parameters)
     except ValidationError as error:
-        raise InputError(f"reference {kind!r}: {_one_line(error)}") from None
+        named = kind if kind in MODELS else model.__name__
+        raise InputError(f"reference {named!r}: {_one_line(error)}") from None
 
 
 def solve_reference(
@@ -132,7 +175,8 @@ def solve_reference(
         report: takes the progress lines of the solve.
 
     Returns:
-        The states, and what is known of the run: seconds, peak_memory_mb (sum over ranks), ranks, versions.
+        The states, and what is known of the run: seconds, peak_memory_mb (sum over ranks), ranks, versions, and the
+        model's own facts.
 
     Raises:
         InputError: the model refused a value or parameter, or there is no `mpiexec`.

@@ -38,6 +38,7 @@ def solve_request(request: Path, comm: MPI.Comm) -> None:
             "ranks": comm.size,
             "dolfinx": dolfinx.__version__,
             "petsc": ".".join(str(number) for number in PETSc.Sys.getVersion()),
+            **model.facts(),
         }
         write_json(request.with_name(SUMMARY_FILE), summary)
 

@@ -77,6 +77,39 @@ def return_stress(
     return Returned(stress, plastic + flow, equivalent + increment, tangent)
 
 
+def turning_error(start: Array, end: Array, returned: Array) -> Array:
+    """Error of the radial return where the strain turns the stress along the yield surface.
+
+    The return against the exact solution for a straight strain path and a yield surface of the radius at the end, from
+    where the elastic path meets that surface on.
+
+    Args:
+        start: (m, P) stress before the step [Pa], Voigt's order.
+        end: (m, P) stress after it.
+        returned: (m, P) stress that the return took off, 2 G times the plastic strain increment.
+
+    Returns:
+        (P,) length of the error of the deviator [Pa]; 0 where nothing yielded.
+
+    Source: Krieg and Krieg, Accuracies of numerical solution methods for the elastic-perfectly plastic model, J. Press.
+    Vessel Technol. 99 (1977).
+    """
+    old, new = start.copy(), end.copy()
+    for tensor in (old, new):
+        tensor[:3] -= tensor[:3].mean(axis=0)
+    step = new + returned - old
+    length, radius = np.sqrt(np.maximum(square(step), TINY)), np.sqrt(np.maximum(square(new), TINY))
+    along = (square(old + step) - square(old) - square(step)) / (2.0 * length)
+    inside = np.maximum(radius**2 - square(old) + along**2, 0.0)
+    # How far along the step the surface is met, as a length of stress; 0 where the point is on it already.
+    met = np.where(square(old) < (1.0 - 1e-9) * radius**2, np.clip(np.sqrt(inside) - along, 0.0, length), 0.0)
+    cosine = np.clip((along + met) / radius, -1.0, 1.0)
+    angle, reach = np.arccos(cosine), (length - met) / radius
+    exact = 2.0 * np.arctan2(np.sin(0.5 * angle) * np.exp(-reach), np.cos(0.5 * angle))
+    error = radius * np.abs(np.arctan2(np.sin(angle), cosine + reach) - exact)
+    return np.where(square(returned) > 0.0, error, 0.0)
+
+
 def square(tensor: Array) -> Array:
     """Squared norms (P,) of symmetric tensors (m, P), Voigt's order."""
     return np.asarray((tensor[:3] ** 2).sum(axis=0) + 2.0 * (tensor[3:] ** 2).sum(axis=0))

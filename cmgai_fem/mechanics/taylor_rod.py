@@ -14,12 +14,13 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.checkpoint import MarchCheckpoint
 from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.materials import RodMaterial
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.metrics import plastic_strain_violation
 from cmgai_fem.states.labels import Array, Labels

@@ -9,10 +9,12 @@ from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
 from dolfinx import fem
 
+from cmgai_fem.mechanics.body import Body
+from cmgai_fem.mechanics.conditions import Convection, Foundation, Temperature, Traction
 from cmgai_fem.mechanics.equilibrium import EquilibriumCheck
-from cmgai_fem.mechanics.heat import Convection, SteadyConduction
+from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.mechanics.materials import Material, austenitic_steel
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather
+from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
 from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
@@ -66,7 +68,8 @@ class ThermalStress(ReferenceModel):
         found: dict[str, list[Array | None]] = {"temperature": [], "displacement": [], "stress": []}
         for number, value in enumerate(values, start=1):
             state = HOT_FACE.label(value)
-            temperature = heat.solve(state, {"hot": value})
+            heat.inputs.begin(value)
+            temperature = heat.solve(state)
             check_temperature(comm, temperature, material, state)
             iterations = elastic.solve(state)
             nodal.interpolate(elastic.displacement)
@@ -102,13 +105,15 @@ class ThermalStress(ReferenceModel):
         young = float(material.young(material.reference_temperature))
         return EquilibriumCheck(body, young, material.poisson, "clamp", {"tip": self.traction(body)})
 
-    def conduction(self, body: Body, material: Material) -> SteadyConduction:
-        """Heat conduction from the hot face, whose temperature is given at each solve, to the air at the cold one."""
-        return SteadyConduction(
+    def conduction(self, body: Body, material: Material) -> Conduction:
+        """Heat conduction from the hot face, whose temperature is the state, to the air at the cold one."""
+        return Conduction(
             body,
-            material.conductivity,
-            fixed={"hot": self.ambient},
-            convection={"cold": Convection(self.heat_transfer, self.ambient)},
+            {"": material.conductivity},
+            [
+                Temperature(on="hot", value="state"),
+                Convection(on="cold", coefficient=self.heat_transfer, ambient=self.ambient),
+            ],
             degree=self.degree - 1,
         )
 
@@ -119,8 +124,10 @@ class ThermalStress(ReferenceModel):
             material.poisson,
             material.expansion(temperature) * (temperature - material.reference_temperature),
             degree=self.degree,
-            foundations={"clamp": self.foundation},
-            tractions={"tip": self.traction(body)},
+            conditions=[
+                Foundation(on="clamp", stiffness=self.foundation),
+                Traction(on="tip", y=self.traction(body)[1]),
+            ],
         )
 
     def traction(self, body: Body) -> tuple[float, float, float]:
@@ -130,12 +137,10 @@ class ThermalStress(ReferenceModel):
 
 def boundary_area(body: Body, name: str) -> float:
     """Area of a boundary [m^2]. Collective."""
-    import ufl
     from mpi4py import MPI
 
-    ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
     one = fem.Constant(body.mesh, 1.0)
-    return float(body.mesh.comm.allreduce(fem.assemble_scalar(fem.form(one * ds(body.tag(name)))), op=MPI.SUM))
+    return float(body.mesh.comm.allreduce(fem.assemble_scalar(fem.form(one * body.ds(name))), op=MPI.SUM))
 
 
 def check_temperature(comm: "MPI.Comm", temperature: fem.Function, material: Material, state: str) -> None:

@@ -1,21 +1,22 @@
 """Reference model "thermal-stress-plastic": the heated cantilever yields, at its clamp first and then at its hole."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Parameter
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
-import ufl
 from dolfinx import fem
-from dolfinx.fem import petsc as fem_petsc
-from petsc4py import PETSc
 
+from cmgai_fem.mechanics.body import Body
+from cmgai_fem.mechanics.conditions import Foundation, Traction, WeakForm
 from cmgai_fem.mechanics.hardening import LinearHardening
+from cmgai_fem.mechanics.inputs import StateInputs
 from cmgai_fem.mechanics.materials import Material, TemperaturePolynomial, austenitic_steel
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather, compile_form
+from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
 from cmgai_fem.mechanics.multigrid import set_two_level
+from cmgai_fem.mechanics.plastic_load import ITERATIVE
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
 from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
@@ -67,11 +68,13 @@ class ThermalStressPlastic(ThermalStress):
         gather = {count: _gather(body, count) for count in (1, 6)}
         units = {"stress": "Pa", "equivalent_plastic_strain": "", "temperature": "degC", "displacement": "m"}
         found: dict[str, list[Array | None]] = {name: [] for name in units}
-        problem.heat_to(heat.solve("cold", {"hot": self.ambient}), material)
+        heat.inputs.begin(self.ambient)
+        problem.heat_to(heat.solve("cold"), material)
         problem.solve(f"tip load at {self.ambient:g} degC")
         for value in heating_path(self.ambient, values, self.heating_step):
             state = HOT_FACE.label(value)
-            temperature = heat.solve(state, {"hot": value})
+            heat.inputs.begin(value)
+            temperature = heat.solve(state)
             check_temperature(comm, temperature, material, state)
             problem.heat_to(temperature, material)
             iterations = problem.solve(state)
@@ -175,7 +178,8 @@ class YieldCondition:
     def yield_stress(self, value: float, plastic_strain: Array) -> Array:
         """(L,) yield stress [Pa] at hot-face temperature `value` [degC] after equivalent plastic strain (L,)."""
         if value not in self._initial:
-            temperature = self._heat.solve(HOT_FACE.label(value), {"hot": value})
+            self._heat.inputs.begin(value)
+            temperature = self._heat.solve(HOT_FACE.label(value))
             self._problem.heat_to(temperature, self._material)
             nodal = self._gather(self._problem.recover(YIELD_STRESS(self._problem.temperature)[:, None]).ravel())
             assert nodal is not None
@@ -194,35 +198,22 @@ class HeatedPlasticity(QuasiStaticPlasticity):
 
     def __init__(self, body: Body, material: Material, model: ThermalStressPlastic) -> None:
         space = fem.functionspace(body.mesh, ("Lagrange", model.degree, (3,)))
-        ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
-        traction = ufl.as_vector(list(model.traction(body)))
+        displacement = fem.Function(space)
+        weak = WeakForm(body, StateInputs(body.mesh), displacement, False, 2 * model.degree)
+        springs = Foundation(on="clamp", stiffness=model.foundation)
+        force = Traction(on="tip", y=model.traction(body)[1])
         law = LinearHardening(YIELD_STRESS, model.hardening_modulus)
-        options: dict[str, Any] = {"ksp_type": "cg", "ksp_rtol": 1e-5, "ksp_max_it": 300, "snes_lag_preconditioner": 10}
         super().__init__(
-            space, [], lambda test: ufl.inner(traction, test) * ds(body.tag("tip")), material.poisson, law,
-            quadrature_degree=2 * model.degree - 2, options=options,
+            space, [], lambda test: -weak.residual([springs, force], test), material.poisson, law,
+            quadrature_degree=2 * model.degree - 2, options=ITERATIVE, displacement=displacement,
         )  # fmt: skip
-        trial, test = ufl.TrialFunction(space), ufl.TestFunction(space)
-        # With the pattern of the whole stiffness, so that adding it to the tangent moves no memory.
-        volume = 0.0 * ufl.inner(ufl.grad(trial), ufl.grad(test)) * ufl.dx(body.mesh)
-        springs = model.foundation * ufl.inner(trial, test) * ds(body.tag("clamp"))
-        self._foundation = fem_petsc.assemble_matrix(compile_form(volume + springs))
-        self._foundation.assemble()
-        set_two_level(self._snes.getKSP(), self._snes.getJacobian()[0], space)
+        self.precondition(set_two_level)
 
     def heat_to(self, temperature: fem.Function, material: Material) -> None:
         """Give every point its temperature [degC], thermal strain and Young's modulus."""
         self.temperature = self.at_points(temperature)
         self.thermal_strain = material.expansion(self.temperature) * (self.temperature - material.reference_temperature)
         self.young = material.young(self.temperature)
-
-    def _assemble_residual(self, snes: PETSc.SNES, x: PETSc.Vec, b: PETSc.Vec) -> None:
-        super()._assemble_residual(snes, x, b)
-        self._foundation.multAdd(x, b, b)
-
-    def _assemble_jacobian(self, snes: PETSc.SNES, x: PETSc.Vec, J: PETSc.Mat, P: PETSc.Mat) -> None:
-        super()._assemble_jacobian(snes, x, J, P)
-        P.axpy(1.0, self._foundation)
 
 
 def heating_path(start: float, states: Sequence[float], step: float) -> list[float]:

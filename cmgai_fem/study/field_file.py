@@ -4,6 +4,8 @@ A state is a point, one number a coordinate; where there is one coordinate, the 
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,10 +14,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
+from cmgai_fem.mechanics.reference import ReferenceModel, load_model
 from cmgai_fem.states.axes import NAMED_KINDS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
-from cmgai_fem.study.file import Split, StudyFile, Table
+from cmgai_fem.study.file import Split, StudyFile, Table, read_study, validated
 from cmgai_fem.transport.laws import Membrane
 
 
@@ -45,7 +48,8 @@ class AxisTable(CoordinateTable):
     """`[[coordinates]]`: one of several state coordinates.
 
     Args:
-        parameter: key of the reference model that it sets; empty for the model's own coordinate, the first.
+        parameter: key of the reference model that it sets, e.g. "material.body.young"; empty for the model's
+            own coordinate, the first.
         scale: the parameter's value for one unit of the coordinate.
     """
 
@@ -174,6 +178,37 @@ class ToleranceTable(Table):
     mean: bool = False
 
 
+def gather_reference(data: dict[str, Any]) -> dict[str, Any]:
+    """What a file says, with the tables of its reference model in `reference`.
+
+    The model "mechanics" and a user's own are said at the top of the file: what is no key of a study is theirs.
+    """
+    kind = data.get("kind")
+    if not isinstance(kind, str) or (kind != "mechanics" and ":" not in kind):
+        return data
+    own = {key: value for key, value in data.items() if key in FieldStudy.model_fields}
+    rest = {key: value for key, value in data.items() if key not in FieldStudy.model_fields}
+    return own | {"reference": own.get("reference", {}) | rest}
+
+
+def model_of_file(path: Path, overrides: Sequence[str] = ()) -> tuple[ReferenceModel, Coordinate]:
+    """The reference model that a file says, be it a study or the model alone, and its state coordinate.
+
+    Raises:
+        InputError: no TOML, or no model; one line that names the file and the key.
+    """
+    said = read_study(path, overrides)
+    if not isinstance(kind := said.get("kind"), str):
+        raise InputError(f'{path}: kind: missing; say kind = "mechanics", or a model of your own, file.py:Class')
+    data = gather_reference(said)
+    coordinate = Coordinate("state")
+    if "coordinate" in data:
+        table = validated(CoordinateTable, path, data["coordinate"])
+        coordinate = Coordinate(table.name, table.unit)
+    parameters = data.get("reference", {}) | ({"mesh": data["mesh"]} if "mesh" in data else {})
+    return load_model(kind, parameters, path.parent), coordinate
+
+
 class FieldStudy(StudyFile):
     """A whole study file.
 
@@ -202,6 +237,11 @@ class FieldStudy(StudyFile):
     pinn: PinnTable = PinnTable()
     tolerances: list[ToleranceTable] = Field(default_factory=list)
     deformed: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, data: Any) -> Any:
+        return gather_reference(data) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _consistent(self) -> "FieldStudy":
@@ -309,9 +349,15 @@ class FieldStudy(StudyFile):
 
     def parameters(self, point: Sequence[float]) -> dict[str, Any]:
         """Parameters of the reference model at a state, its mesh among them."""
-        set_here = {table.parameter: table.scale * part for table, part in zip(self.coordinates, point, strict=False)}
-        set_here.pop("", None)
-        return self.reference | ({"mesh": self.mesh} if self.mesh else {}) | set_here
+        parameters = deepcopy(self.reference) | ({"mesh": deepcopy(self.mesh)} if self.mesh else {})
+        for table, part in zip(self.coordinates, point, strict=False):
+            *path, key = table.parameter.split(".")
+            place = parameters
+            for step in path:
+                place = place.setdefault(step, {})
+            if key:
+                place[key] = table.scale * part
+        return parameters
 
     def said(self) -> dict[str, Any]:
         """What the file says, as plain data; keys of `[pinn]` count where they are given."""

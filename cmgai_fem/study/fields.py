@@ -91,7 +91,7 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
     for point in sorted(points):
         groups.setdefault(point[1:], []).append(point)
     # All parameters are checked before the first run.
-    models = {rest: load_model(study.kind, study.parameters(group[0])) for rest, group in groups.items()}
+    models = {rest: load_model(study.kind, study.parameters(group[0]), study.folder) for rest, group in groups.items()}
     runs = sorted(groups.items())
 
     def solve(number: int) -> tuple[States, dict[str, Any]]:
@@ -126,7 +126,7 @@ def by_model[F](study: FieldStudy, prepare: Callable[[ReferenceModel], F]) -> Ca
 
     def at(point: Point) -> F:
         if point[1:] not in made:
-            made[point[1:]] = prepare(load_model(study.kind, study.parameters(point)))
+            made[point[1:]] = prepare(load_model(study.kind, study.parameters(point), study.folder))
         return made[point[1:]]
 
     return at

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from cmgai_fem.errors import InputError
 
@@ -32,6 +32,12 @@ class StudyFile(Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     title: str
     description: str = ""
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self._folder
 
     @property
     def hash(self) -> str:
@@ -114,9 +120,12 @@ def _merge(data: dict[str, Any], other: dict[str, Any]) -> None:
 def validated[S: Table](kind: type[S], path: Path, data: dict[str, Any]) -> S:
     """The study of a kind that a file's data are."""
     try:
-        return kind(**data)
+        study = kind(**data)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from None
+    if isinstance(study, StudyFile):
+        study._folder = path.parent
+    return study
 
 
 def first_problem(error: ValidationError) -> str:

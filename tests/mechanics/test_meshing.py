@@ -7,8 +7,9 @@ from dolfinx import fem
 from mpi4py import MPI
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.equilibrium import EquilibriumCheck
-from cmgai_fem.mechanics.meshing import Body, MeshParameters, NodeGather, mesh_file
+from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather, mesh_file
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
 
 VOLUME = 0.2 * 0.04 * 0.02 - np.pi * 0.008**2 * 0.02
@@ -20,15 +21,15 @@ def cantilever() -> Body:
 
 
 def test_cantilever_has_its_boundaries_and_its_volume(cantilever: Body) -> None:
-    assert set(cantilever.groups) == {"clamp", "tip", "hot", "cold", "hole"}
+    assert set(cantilever.groups) == {"body", "clamp", "tip", "hot", "cold", "hole"}
     assert cantilever.labels is not None
     # The hole's chords keep a little more than the circle.
     assert VOLUME < cantilever.labels.weights.sum() < 1.01 * VOLUME
-    ds = ufl.Measure("ds", cantilever.mesh, subdomain_data=cantilever.facets)
+    ds = cantilever.ds
     areas = {"clamp": 0.04 * 0.02, "tip": 0.04 * 0.02, "hot": 0.2 * 0.02, "cold": 0.2 * 0.02}
     for name, area in areas.items():
         one = fem.Constant(cantilever.mesh, 1.0)
-        assert fem.assemble_scalar(fem.form(one * ds(cantilever.tag(name)))) == pytest.approx(area, rel=1e-12)
+        assert fem.assemble_scalar(fem.form(one * ds(name))) == pytest.approx(area, rel=1e-12)
 
 
 def test_nodes_are_gathered_in_the_order_of_the_labels(cantilever: Body) -> None:
@@ -69,8 +70,8 @@ def test_wrong_names_are_said_plainly(cantilever: Body) -> None:
         mesh_file("beam.geo")
     with pytest.raises(InputError, match=r"cantilever.geo has no parameter 'radius'; it has: .*hole_diameter"):
         MeshParameters(file="cantilever.geo", numbers={"radius": 1.0}).read(MPI.COMM_SELF)
-    with pytest.raises(InputError, match="no boundary 'left'; it has: clamp, cold"):
-        cantilever.tag("left")
+    with pytest.raises(InputError, match="no group 'left'; it has: body, clamp, cold"):
+        cantilever.ds("left")
 
 
 def test_default_mesh_is_large_enough_for_the_study() -> None:

@@ -9,7 +9,8 @@ from dolfinx import fem
 from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
-from cmgai_fem.mechanics.meshing import Body, mark_boundaries
+from cmgai_fem.mechanics.body import Body, mark_boundaries
+from cmgai_fem.mechanics.conditions import Fixed, Foundation, Symmetry, Traction
 from cmgai_fem.mechanics.thermoelastic import Setting, ThermoElasticity
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
@@ -17,7 +18,7 @@ from cmgai_fem.study.pipelines import study_module
 evaluate = study_module(studies_folder() / "codes", "probes").evaluate
 
 YOUNG, POISSON = 200e9, 0.3
-SLIDING = {("left", 0): 0.0, ("front", 1): 0.0, ("bottom", 2): 0.0}
+SLIDING = [Symmetry(on=name) for name in ("left", "front", "bottom")]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,12 @@ def test_free_expansion_is_free_of_stress(block: Body) -> None:
     # Compatible without stress: a thermal strain that is linear in the coordinates.
     thermal = 1e-3 * (1.0 + 2.0 * x[0] - x[1] + 0.5 * x[2])
     solid = ThermoElasticity(
-        block, YOUNG * (1.0 - 0.3 * x[0]), POISSON, thermal, foundations={"left": 1e3}, tolerance=1e-13
+        block,
+        YOUNG * (1.0 - 0.3 * x[0]),
+        POISSON,
+        thermal,
+        conditions=[Foundation(on="left", stiffness=1e3)],
+        tolerance=1e-13,
     )
     solid.solve("free")
     for i in range(3):
@@ -56,7 +62,11 @@ def test_free_expansion_is_free_of_stress(block: Body) -> None:
 
 def test_elastic_foundation_carries_the_traction(block: Body) -> None:
     solid = ThermoElasticity(
-        block, YOUNG, 0.0, foundations={"left": 1e12}, tractions={"right": (3e6, 0.0, 0.0)}, tolerance=1e-13
+        block,
+        YOUNG,
+        0.0,
+        tolerance=1e-13,
+        conditions=[Foundation(on="left", stiffness=1e12), Traction(on="right", x=3e6)],
     )
     solid.solve("pulled")
     # The foundation gives t/k everywhere, the bar stretches by t L/E.
@@ -77,7 +87,7 @@ def test_elastic_foundation_carries_the_traction(block: Body) -> None:
 def test_plate_held_all_round(setting: Setting, in_plane: float, through: float) -> None:
     mesh = dolfinx.mesh.create_unit_square(MPI.COMM_SELF, 2, 2)
     body = mark_boundaries(mesh, {"all": lambda x: np.full(x.shape[1], True)})
-    plate = ThermoElasticity(body, YOUNG, POISSON, 1e-3, setting=setting, fixed={("all", 0): 0.0, ("all", 1): 0.0})
+    plate = ThermoElasticity(body, YOUNG, POISSON, 1e-3, setting=setting, conditions=[Fixed(on="all")])
     plate.solve("held")
     for component, value in (
         (plate.stress[0, 0], in_plane),
@@ -92,7 +102,7 @@ def test_sweep_equals_single_solves(block: Body) -> None:
 
     def problem() -> ThermoElasticity:
         return ThermoElasticity(
-            block, YOUNG * (1.0 - 4e-4 * temperature), POISSON, 1e-5 * temperature**2 / 100.0, fixed=SLIDING
+            block, YOUNG * (1.0 - 4e-4 * temperature), POISSON, 1e-5 * temperature**2 / 100.0, conditions=SLIDING
         )
 
     sweep = problem()
@@ -107,6 +117,6 @@ def test_sweep_equals_single_solves(block: Body) -> None:
 
 def test_failure_names_the_state(block: Body) -> None:
     young = fem.Constant(block.mesh, np.nan)
-    broken = ThermoElasticity(block, young, POISSON, fixed=SLIDING, tractions={"right": (1.0, 0.0, 0.0)})
+    broken = ThermoElasticity(block, young, POISSON, conditions=[*SLIDING, Traction(on="right", x=1.0)])
     with pytest.raises(ConvergenceError, match="state T = 55 degC: the elasticity solve"):
         broken.solve("T = 55 degC")

@@ -168,7 +168,7 @@ def write_results(folder: Path, on: Labels, text: str = STUDY, **options: Any) -
     path = folder.parent / "study.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "load_model", lambda kind, parameters: AnyBody())
+        patch.setattr(pipeline, "load_model", lambda kind, parameters, folder: AnyBody())
         patch.setattr(
             pipeline, "solve_reference", lambda model, axis, values, *_: (truth(on, values), {"seconds": 61.25})
         )

@@ -62,7 +62,7 @@ def small(monkeypatch):
     monkeypatch.setattr(
         pipeline, "solve_states", lambda study, ranks, folder, report: (exact_states(study), {"ranks": ranks})
     )
-    monkeypatch.setattr(pipeline, "load_model", lambda kind, parameters: AnyBody())
+    monkeypatch.setattr(pipeline, "load_model", lambda kind, parameters, folder: AnyBody())
     search = Search(ratios=(1.0,), tensions=(0.0,))
     monkeypatch.setattr(generation, "search_of", lambda study, name: search)
     for module in (pipeline, generation):

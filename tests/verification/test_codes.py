@@ -32,6 +32,11 @@ def found(name, folder):
         "nafems-le1",
         "uniaxial-hardening",
         "elastic-bar",
+        "nafems-t4",
+        "cooks-membrane",
+        "heated-cylinder",
+        "nafems-t3",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nafems-le10", "nafems-r0049")),
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("hill-cylinder", "plane-wave", "taylor-bar")),
     ],
 )

@@ -6,8 +6,9 @@ import numpy as np
 from dolfinx import fem
 from mpi4py import MPI
 
+from cmgai_fem.mechanics.body import mark_boundaries
+from cmgai_fem.mechanics.conditions import Symmetry
 from cmgai_fem.mechanics.materials import TemperaturePolynomial
-from cmgai_fem.mechanics.meshing import mark_boundaries
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
 from cmgai_fem.study.findings import Figure
 
@@ -32,7 +33,7 @@ def run() -> list[Figure]:
     temperature = fem.Function(fem.functionspace(mesh, ("Lagrange", 1)))
     bar = ThermoElasticity(
         body, YOUNG(temperature), 0.0, EXPANSION(temperature) * (temperature - 20.0),
-        fixed={("left", 0): 0.0, ("right", 0): 0.0, ("front", 1): 0.0, ("bottom", 2): 0.0},
+        conditions=[Symmetry(on=name) for name in ("left", "right", "front", "bottom")],
     )  # fmt: skip
     rows = []
     for value, target in ((260.0, -540e6), (500.0, -960e6)):

@@ -7,8 +7,8 @@ from dolfinx import fem, mesh
 from mpi4py import MPI
 from scipy.optimize import brentq
 
+from cmgai_fem.mechanics.body import mark_boundaries
 from cmgai_fem.mechanics.hardening import LinearHardening
-from cmgai_fem.mechanics.meshing import mark_boundaries
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
 from cmgai_fem.study.findings import Figure
 
@@ -44,13 +44,12 @@ def cylinder(radial: int, around: int, pressures: list[float]) -> list[float]:
         facets = mesh.locate_entities_boundary(domain, 1, lambda x, i=component: np.isclose(x[i], 0.0))
         conditions.append(fem.dirichletbc(zero, fem.locate_dofs_topological(part, 1, facets), part))
     body = mark_boundaries(domain, {"inside": lambda x: np.hypot(x[0], x[1]) < 1.001 * INNER})
-    ds = ufl.Measure("ds", domain, subdomain_data=body.facets)
     normal = ufl.FacetNormal(domain)
     # The full rule: nine-node cells with four points have modes without energy.
     problem = QuasiStaticPlasticity(
         space,
         conditions,
-        lambda test: -pressure * ufl.dot(normal, test) * ds(body.tag("inside")),
+        lambda test: -pressure * ufl.dot(normal, test) * body.ds("inside"),
         POISSON,
         LinearHardening(YIELD),
         quadrature_degree=5,

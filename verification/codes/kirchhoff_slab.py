@@ -5,8 +5,9 @@ import dolfinx
 import numpy as np
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.heat import Convection, SteadyConduction
-from cmgai_fem.mechanics.meshing import mark_boundaries
+from cmgai_fem.mechanics.body import mark_boundaries
+from cmgai_fem.mechanics.conditions import Convection, Temperature
+from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.study.findings import Figure
 
 from .probes import evaluate
@@ -18,13 +19,15 @@ def run() -> list[Figure]:
     """k = 1 + 0.01 T between 0 and 100 degC, linear elements; and a slab of constant k cooled by convection."""
     mesh = dolfinx.mesh.create_interval(MPI.COMM_SELF, CELLS, [0.0, 1.0])
     body = mark_boundaries(mesh, {"left": lambda x: np.isclose(x[0], 0.0), "right": lambda x: np.isclose(x[0], 1.0)})
-    slab = SteadyConduction(body, lambda temperature: 1.0 + 0.01 * temperature, {"left": 0.0, "right": 100.0})
+    hot = Temperature(on="right", value=100.0)
+    slab = Conduction(
+        body, {"": lambda temperature: 1.0 + 0.01 * temperature}, [Temperature(on="left", value=0.0), hot]
+    )
     middle = evaluate(slab.solve("slab"), mesh, [0.5])
     # Kirchhoff: theta = T + b T^2/2 is linear in x, so T = (sqrt(1 + 2 b theta) - 1)/b.
     exact = (np.sqrt(1.0 + 0.02 * 0.5 * (100.0 + 0.005 * 100.0**2)) - 1.0) / 0.01
-    cooled = SteadyConduction(
-        body, lambda temperature: 2.0 + 0.0 * temperature, {"right": 100.0}, {"left": Convection(3.0, 20.0)}
-    )
+    air = Convection(on="left", coefficient=3.0, ambient=20.0)
+    cooled = Conduction(body, {"": lambda temperature: 2.0 + 0.0 * temperature}, [hot, air])
     # k (100 - T0) = h (T0 - 20) a unit length.
     surface = (2.0 * 100.0 + 3.0 * 20.0) / 5.0
     cold = evaluate(cooled.solve("cooled slab"), mesh, [0.0])

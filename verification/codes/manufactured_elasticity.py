@@ -9,7 +9,8 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.meshing import mark_boundaries
+from cmgai_fem.mechanics.body import mark_boundaries
+from cmgai_fem.mechanics.conditions import BodyForce, Fixed
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity, strain, thermoelastic_stress
 from cmgai_fem.study.findings import Figure
 
@@ -43,9 +44,10 @@ def _errors(shape: dolfinx.mesh.CellType, degree: int, cells: int) -> tuple[floa
     young, thermal = 1.0 + 0.5 * x * y, 0.1 * ufl.sin(x + 2 * y)
     stress = thermoelastic_stress(strain(exact, "plane strain"), thermal, young, POISSON, "plane strain")
     in_plane = ufl.as_tensor([[stress[0, 0], stress[0, 1]], [stress[1, 0], stress[1, 1]]])
+    force = -ufl.div(in_plane)
     problem = ThermoElasticity(
-        body, young, POISSON, thermal, setting="plane strain", degree=degree, body_force=-ufl.div(in_plane),
-        fixed={("all", 0): 0.0, ("all", 1): 0.0},
+        body, young, POISSON, thermal, setting="plane strain", degree=degree,
+        conditions=[Fixed(on="all"), BodyForce(on="body", x=force[0], y=force[1])],
     )  # fmt: skip
     problem.solve("manufactured solution")
     error = problem.displacement - exact

@@ -2,9 +2,9 @@
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import gmsh
-import ufl
 from mpi4py import MPI
 
+from cmgai_fem.mechanics.conditions import Pressure, Symmetry
 from cmgai_fem.mechanics.meshing import mesh_with_gmsh
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
 from cmgai_fem.study.findings import Figure
@@ -17,11 +17,9 @@ YOUNG, POISSON, PRESSURE = 210e9, 0.3, 10e6
 def run() -> list[Figure]:
     """Stress yy at the inner ellipse's end, point D (2, 0), in plane stress."""
     body = mesh_with_gmsh(_quarter_membrane, "NAFEMS LE1", MPI.COMM_SELF, 2)
-    normal = ufl.FacetNormal(body.mesh)
     membrane = ThermoElasticity(
         body, YOUNG, POISSON, setting="plane stress",
-        tractions={"outer": (PRESSURE * normal[0], PRESSURE * normal[1])},
-        fixed={("bottom", 1): 0.0, ("left", 0): 0.0},
+        conditions=[Pressure(on="outer", value=-PRESSURE), Symmetry(on="bottom"), Symmetry(on="left")],
     )  # fmt: skip
     membrane.solve("NAFEMS LE1")
     value = evaluate(membrane.stress[1, 1], body.mesh, (2.0, 0.0))

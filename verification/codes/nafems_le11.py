@@ -5,6 +5,7 @@ import gmsh
 import ufl
 from mpi4py import MPI
 
+from cmgai_fem.mechanics.conditions import Fixed
 from cmgai_fem.mechanics.meshing import mesh_with_gmsh
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
 from cmgai_fem.study.findings import Figure
@@ -30,7 +31,7 @@ def run() -> list[Figure]:
     radius, height = ufl.SpatialCoordinate(body.mesh)
     solid = ThermoElasticity(
         body, YOUNG, POISSON, EXPANSION * (radius + height), setting="axisymmetric",
-        fixed={("bottom", 1): 0.0, ("top", 1): 0.0},
+        conditions=[Fixed(on="bottom", y=0.0), Fixed(on="top", y=0.0)],
     )  # fmt: skip
     solid.solve("NAFEMS LE11")
     value = evaluate(solid.stress[1, 1], body.mesh, CORNERS["A"])

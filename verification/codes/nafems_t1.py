@@ -5,6 +5,7 @@ import gmsh
 import ufl
 from mpi4py import MPI
 
+from cmgai_fem.mechanics.conditions import Symmetry
 from cmgai_fem.mechanics.meshing import mesh_with_gmsh
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
 from cmgai_fem.study.findings import Figure
@@ -29,9 +30,8 @@ def hoop_stress(half_width: float) -> float:
     body = mesh_with_gmsh(lambda: _quarter_plate(half_width), "NAFEMS T1", MPI.COMM_SELF, 2)
     x, y = ufl.SpatialCoordinate(body.mesh)
     hot = ufl.conditional(ufl.lt(x**2 + y**2, SPOT**2), FREE_STRAIN, 0.0)
-    plate = ThermoElasticity(
-        body, YOUNG, POISSON, hot, setting="plane stress", fixed={("bottom", 1): 0.0, ("left", 0): 0.0}
-    )
+    held = [Symmetry(on="bottom"), Symmetry(on="left")]
+    plate = ThermoElasticity(body, YOUNG, POISSON, hot, setting="plane stress", conditions=held)
     plate.solve("NAFEMS T1")
     return evaluate(plate.stress[1, 1], body.mesh, (SPOT * (1.0 + 1e-6), 0.0))
 

@@ -2,9 +2,13 @@
 
 import importlib
 import time
+from pathlib import Path
 
+import numpy as np
 from pydantic import Field, field_validator
 
+from cmgai_fem.mechanics.reference import solve_reference
+from cmgai_fem.study.field_file import model_of_file
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, judged
 from cmgai_fem.study.pipelines import Tools
@@ -22,7 +26,22 @@ CHECKS = (
     "elastic-bar",
     "plane-wave",
     "taylor-bar",
+    "nafems-le10",
+    "nafems-t4",
+    "heated-cylinder",
+    "cooks-membrane",
+    "nafems-t3",
+    "nafems-r0049",
 )
+# Files in `cases`, each solved as it stands by `cmgai-fem solve`, and the state that it is solved at.
+CASES = {
+    "nafems-le10": ("le10", 1e6),
+    "nafems-t4": ("t4", 100.0),
+    "heated-cylinder": ("cylinder", 100.0),
+    "cooks-membrane": ("cook", 1.0),
+    "nafems-t3": ("slab", 32.0),
+    "nafems-r0049": ("r0049", 8.0),
+}
 TAKES = frozenset({"quick"})
 TEXT = "Each check solves a problem whose answer is exact or published, by the classes that the studies solve with."
 
@@ -50,9 +69,37 @@ def run(study: Study, tools: Tools) -> Findings:
     figures: list[Figure] = []
     for number, name in enumerate(study.checks, start=1):
         start = time.perf_counter()
-        found: list[Figure] = importlib.import_module(f".{name.replace('-', '_')}", __package__).run()
+        if name in CASES:
+            found = case(name, tools.folder / "cases" / name)
+        else:
+            found = importlib.import_module(f".{name.replace('-', '_')}", __package__).run()
         failed = sum(not figure.passed for figure in found)
         seconds = time.perf_counter() - start
         tools.say(f"check {number}/{len(study.checks)}: {name}, {len(found)} figures, {failed} failed, {seconds:.1f} s")
         figures += found
     return judged(figures, "Reference physics against exact and published values", [TEXT])
+
+
+def case(name: str, folder: Path) -> list[Figure]:
+    """What the probes of a file tell on one rank, and how far its fields on two ranks are from those on one."""
+    stem, state = CASES[name]
+    path = Path(__file__).parent / "cases" / f"{stem}.toml"
+    model, coordinate = model_of_file(path)
+    (one, facts), (two, _) = (
+        solve_reference(model, coordinate, [state], ranks, folder / f"ranks_{ranks}", lambda line: None)
+        for ranks in (1, 2)
+    )
+    figures = [
+        Figure.equals(
+            name, row["probe"], "", row["value"], row["target"], row["tolerance"] / abs(row["target"]), row["source"]
+        )
+        for row in facts["probes"]
+    ]
+    apart = max(
+        float(np.abs(field.values - two.field(key).values).max() / np.abs(field.values).max())
+        for key, field in one.fields.items()
+    )
+    return [
+        *figures,
+        Figure.at_most(name, "2 ranks against 1, share of the largest value", "", apart, 1e-8, "the solver itself"),
+    ]

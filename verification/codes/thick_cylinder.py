@@ -8,8 +8,9 @@ import numpy as np
 import ufl
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.heat import SteadyConduction
-from cmgai_fem.mechanics.meshing import Body, mark_boundaries
+from cmgai_fem.mechanics.body import Body, mark_boundaries
+from cmgai_fem.mechanics.conditions import Symmetry, Temperature
+from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
 from cmgai_fem.study.findings import Figure
 
@@ -70,10 +71,11 @@ def _quarter(radial: int, around: int) -> Body:
 
 
 def _solve_plane(body: Body) -> tuple[Any, Any]:
-    heat = SteadyConduction(body, lambda temperature: 1.0 + 0.0 * temperature, {"inner": HOT, "outer": 0.0})
+    given = [Temperature(on="inner", value=HOT), Temperature(on="outer", value=0.0)]
+    heat = Conduction(body, {"": lambda temperature: 1.0 + 0.0 * temperature}, given)
     elastic = ThermoElasticity(
         body, YOUNG, POISSON, EXPANSION * heat.temperature, setting="plane strain",
-        fixed={("bottom", 1): 0.0, ("side", 0): 0.0},
+        conditions=[Symmetry(on="bottom"), Symmetry(on="side")],
     )  # fmt: skip
     temperature = heat.solve("thick cylinder")
     elastic.solve("thick cylinder")
@@ -88,7 +90,7 @@ def _solve_strip() -> tuple[Body, Any]:
     temperature = HOT * ufl.ln(OUTER / ufl.SpatialCoordinate(mesh)[0]) / np.log(OUTER / INNER)
     elastic = ThermoElasticity(
         body, YOUNG, POISSON, EXPANSION * temperature, setting="axisymmetric",
-        fixed={("bottom", 1): 0.0, ("top", 1): 0.0},
+        conditions=[Symmetry(on="bottom"), Symmetry(on="top")],
     )  # fmt: skip
     elastic.solve("thick cylinder")
     return body, elastic.stress

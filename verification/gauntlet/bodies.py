@@ -2,7 +2,9 @@
 
 from functools import cache
 
-from cmgai_fem.mechanics.meshing import Body, mesh_with_gmsh  # isort: skip
+from cmgai_fem.mechanics.body import Body
+
+from cmgai_fem.mechanics.meshing import mesh_with_gmsh  # isort: skip
 import gmsh
 import numpy as np
 from mpi4py import MPI

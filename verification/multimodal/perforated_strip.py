@@ -70,9 +70,9 @@ class PerforatedStrip:
             part = space.sub(component)
             dofs = fem.locate_dofs_topological(part, 1, body.facets_of(name))
             conditions.append(fem.dirichletbc(zero, dofs, part))
-        ds = ufl.Measure("ds", body.mesh, subdomain_data=body.facets)
+        ds = body.ds
         self._problem = QuasiStaticPlasticity(
-            space, conditions, lambda test: self._pull * test[0] * ds(body.tag("end")), poisson, None, QUADRATURE
+            space, conditions, lambda test: self._pull * test[0] * ds("end"), poisson, None, QUADRATURE
         )
         self._problem.young[:] = young
         self._increment = increment
