@@ -228,8 +228,16 @@ def compare(
     *,
     field: str,
     at: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+    tolerance: float | None = None,
+    json: bool = False,
 ) -> int:
-    """Measure a generated field against a reference, volume-weighted.
+    """Measure a generated field against a reference, volume-weighted, in the field's unit and in per cent.
+
+    For example:
+
+    `cmgai-fem compare run_325.vtu reference_325.vtu --field stress --tolerance 0.01`
+
+    Exit code 0; with a tolerance 1 if it is exceeded; 2: bad input.
 
     Parameters
     ----------
@@ -241,39 +249,88 @@ def compare(
         Name of the field in both.
     at
         Time of the states to compare, in files that hold several.
+    tolerance
+        Largest NRMSE that passes, a fraction: 0.01 for 1 % of the reference's range.
+    json
+        Print JSON.
     """
     from cmgai_fem.commands.compare import compare as compare_files
-    from cmgai_fem.commands.terminal import show_error
+    from cmgai_fem.commands.terminal import show_comparison, show_json
 
-    show_error(compare_files(generated, reference, field, at))
-    return 0
+    found = compare_files(generated, reference, field, at, tolerance)
+    if json:
+        show_json(found.describe())
+    else:
+        show_comparison(found)
+    return 0 if found.passed else 1
 
 
 @app.command
-def info(paths: Annotated[list[Path], Parameter(negative="")], /) -> int:
+def info(paths: Annotated[list[Path], Parameter(negative="")], /, *, json: bool = False) -> int:
     """List what snapshot files hold.
+
+    For example:
+
+    `cmgai-fem info run_*.vtu`
 
     Parameters
     ----------
     paths
         The files.
+    json
+        Print JSON.
     """
-    from cmgai_fem.commands.info import info as inventory
-    from cmgai_fem.commands.terminal import show
+    from cmgai_fem.commands.info import describe, tabulate
+    from cmgai_fem.commands.terminal import show, show_json
 
-    for table in inventory(paths):
-        show(table)
+    found = [describe(path) for path in paths]
+    if json:
+        show_json(found)
+        return 0
+    for one in found:
+        show(tabulate(one))
     return 0
 
 
 @app.command
-def doctor() -> int:
-    """Look at everything that cmgai-fem leans on, and say what is missing and how to install it."""
+def example(folder: Path = Path("example"), /) -> int:
+    """Write a small case with an exact solution, and say the three commands to try on it.
+
+    For example:
+
+    `cmgai-fem example`
+
+    Parameters
+    ----------
+    folder
+        Where to write; nothing that is there is replaced.
+    """
+    from cmgai_fem.commands.example import example as write
+
+    for line in write(folder):
+        _say(line)
+    return 0
+
+
+@app.command
+def doctor(*, json: bool = False) -> int:
+    """Look at everything that cmgai-fem leans on, and say what is missing and how to install it.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    """
+    from dataclasses import asdict
+
     from cmgai_fem.commands.doctor import doctor as examine
-    from cmgai_fem.commands.terminal import show_findings
+    from cmgai_fem.commands.terminal import show_findings, show_json
 
     findings = examine()
-    show_findings(findings)
+    if json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        show_findings(findings)
     return 1 if any(finding.works is False for finding in findings) else 0
 
 

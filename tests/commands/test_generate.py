@@ -8,7 +8,7 @@ from bodies import VALUES, block, stress_at, write_state, write_states
 from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.commands.generate import generate
-from cmgai_fem.commands.info import info
+from cmgai_fem.commands.info import describe, tabulate
 from cmgai_fem.commands.inputs import Inputs, load_states_file
 from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.errors import InputError
@@ -130,10 +130,10 @@ def test_states_file(tmp_path):
 
 def test_compare(tmp_path):
     one, other = write_state(tmp_path / "a.vtu", 325.0), write_state(tmp_path / "b.vtu", 325.0)
-    assert compare(one, other, "stress").nrmse == 0.0
+    assert compare(one, other, "stress").error.nrmse == 0.0
     other = write_state(tmp_path / "b.vtu", 400.0)
     difference = stress_at(block().points, 325.0) - stress_at(block().points, 400.0)
-    assert compare(one, other, "stress").max_error == pytest.approx(
+    assert compare(one, other, "stress").error.max_error == pytest.approx(
         np.abs(difference).max() / np.ptp(stress_at(block().points, 400.0))
     )
 
@@ -242,7 +242,7 @@ def test_info_shows_names_as_plain_text(tmp_path):
     grid = block(1)
     grid.point_data["[red]evil[/red]\x1b[2J"] = np.ones(grid.n_points)
     write_grid(tmp_path / "a.npz", grid, {})
-    (table,) = info([tmp_path / "a.npz"])
+    table = tabulate(describe(tmp_path / "a.npz"))
     from rich.console import Console
 
     console = Console(width=120)
@@ -255,11 +255,11 @@ def test_a_series_is_compared_at_a_time_and_listed_in_one_table(tmp_path):
     files = write_states(tmp_path)
     rows = [f'<DataSet timestep="{v}" part="0" file="{file.name}"/>' for v, file in zip(VALUES, files, strict=True)]
     (tmp_path / "all.pvd").write_text(f"<VTKFile><Collection>{''.join(rows)}</Collection></VTKFile>")
-    assert compare(files[2], tmp_path / "all.pvd", "stress", VALUES[2]).nrmse == 0.0
+    assert compare(files[2], tmp_path / "all.pvd", "stress", VALUES[2]).error.nrmse == 0.0
     for at, match in ((None, "say which to compare: --at TIME"), (5.0, "0 states have this time; there are: 100, 250")):
         with pytest.raises(InputError, match=match):
             compare(files[2], tmp_path / "all.pvd", "stress", at)
-    (table,) = info([tmp_path / "all.pvd"])
+    table = tabulate(describe(tmp_path / "all.pvd"))
     assert "5 states, time 100 to 700" in str(table.caption)
     (least,) = [
         cell
