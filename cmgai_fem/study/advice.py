@@ -38,15 +38,15 @@ def advise(where: str, what: str, own: Error, rivals: Mapping[str, Error], unit:
     best, rival = finite[name], method_in_words(name)
     # Below round-off nothing is better than anything else.
     ours, theirs = max(own[0], ROUND_OFF), max(best[0], ROUND_OFF)
-    errors = f"{what} {_size(own, unit)} by the transport, {_size(best, unit)} by {rival}"
+    errors = f"{what[:1].upper()}{what[1:]} {_size(own, unit)} by the transport, {_size(best, unit)} by {rival}"
     if ours * EQUAL < theirs:
         text = f"use the transport: its error is that of the best rival over {_factor(theirs / ours)}"
     elif ours <= theirs * EQUAL:
         text = f"{rival} is as good: use it, the transport adds nothing here"
     else:
         text = f"use {rival}: the transport's error is {_factor(ours / theirs)} times as large"
-    useless = "; of neither is much to be believed" if min(ours, theirs) > USELESS else ""
-    return f"{where}: {text} ({errors}){useless}"
+    useless = "; neither is much to be believed" if min(ours, theirs) > USELESS else ""
+    return f"{where}: {text}{useless}. {errors}"
 
 
 def advise_on(made: Generated) -> dict[bool, str]:
@@ -99,19 +99,19 @@ def _advise_side(study: FieldStudy, reference: States, rows: Sequence[Row], riva
     ours, own = by_method["fem"], means.pop("fem")
     best = by_method[min(means, key=lambda method: means[method][0])]
     line = advise(f"{words(field)} {side}", "mean NRMSE", own, means, unit)
-    won = sum(row["nrmse"] < other["nrmse"] for row, other in zip(ours, best, strict=True))
+    won = sum(row["nrmse"] * EQUAL < other["nrmse"] for row, other in zip(ours, best, strict=True))
     worst = max(ours, key=lambda row: row["largest"])
-    where = f"({worst['place'].replace(' ', ', ')}), {study.axes.label(point_of(worst['state']))}"
+    place = ", ".join(f"{float(part):.3g}" for part in worst["place"].split())
     return (
-        f"{line}; the transport is better at {won} of {len(ours)} states; its largest error is "
-        f"{in_unit(worst['largest'], unit)}, at {where}"
+        f"{line}; the transport is clearly better at {won} of {len(ours)} states; its largest error is "
+        f"{in_unit(worst['largest'], unit)}, at ({place}) m, {study.axes.label(point_of(worst['state']))}"
     )
 
 
 def in_unit(value: float, unit: str) -> str:
-    """A number with its unit, stresses in MPa; of unknown unit it is in that of the files."""
+    """A number with its unit, stresses in Pa, kPa or MPa; of unknown unit it is in that of the files."""
     if unit == "Pa" and abs(value) >= 1e3:
-        return f"{number(value / 1e6)} MPa"
+        return f"{number(value / 1e6)} MPa" if abs(value) >= 1e6 else f"{number(value / 1e3)} kPa"
     return f"{number(value)} {unit}" if unit else number(value)
 
 

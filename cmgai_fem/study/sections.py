@@ -237,7 +237,7 @@ def _draw_state(study: FieldStudy, name: str, worst: Row, rows: Sequence[Row], s
             title = f"error of {method_name(method)}\nNRMSE {percent(own['nrmse'])} %"
             fields.append(Panel(method_name(method), values, method_colour(method), shift))
             errors.append(Panel(title, values - truth, method_colour(method), shift))
-    return draw_fields(shown["reference"].labels, fields, errors, unit)
+    return draw_fields(shown["reference"].labels, fields, errors, unit, words(name))
 
 
 def _shift(study: FieldStudy, states: States, point: Sequence[float]) -> Array | None:

@@ -11,7 +11,8 @@ from cmgai_fem.states.states import SYMMETRIC_TENSOR, States
 from cmgai_fem.study.field_file import FieldStudy, ToleranceTable, state_text
 from cmgai_fem.study.findings import Row, Verdict
 from cmgai_fem.study.generation import Generation, measured
-from cmgai_fem.study.page import percent
+from cmgai_fem.study.names import method_name
+from cmgai_fem.study.page import percent, words
 
 COLUMNS = (
     "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "rmse",
@@ -157,7 +158,8 @@ def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str
     limits = [_limit(tolerance, row, rows, rivals) for row in checked]
     ratios = [row["nrmse"] / limit for row, limit in zip(checked, limits, strict=True)]
     texts = [
-        f"{row['method']} {row['field']} at {row_text(row)}: {percent(row['nrmse'])} % (limit {percent(limit)} %)"
+        f"{method_name(row['method'])}, {words(row['field'])} at {row_text(row)}: {percent(row['nrmse'])} % "
+        f"(limit {percent(limit)} %)"
         for row, limit in zip(checked, limits, strict=True)
     ]
     failures = tuple(text for text, ratio in zip(texts, ratios, strict=True) if not ratio <= 1.0)

@@ -32,11 +32,12 @@ def test_below_round_off_nobody_wins():
 
 def test_without_rivals_and_without_use():
     assert "no rival can answer there" in advise("a", "b", (0.1, 1.0), {"pchip": (math.nan, math.nan)})
-    assert advise("a", "b", (0.3, 1.0), {"linear": (0.5, 1.0)}).endswith("of neither is much to be believed")
+    assert advise("a", "b", (0.3, 1.0), {"linear": (0.5, 1.0)}).count("neither is much to be believed") == 1
 
 
 def test_units_as_engineers_read_them():
     assert in_unit(3.2e6, "Pa") == "3.2 MPa"
+    assert in_unit(-3.2e4, "Pa") == "-32 kPa"
     assert in_unit(3.2, "Pa") == "3.2 Pa"
     assert in_unit(0.25, "") == "0.25"
 
