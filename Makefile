@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3; do \
 # Tests run side by side, one a core: threads of the linear algebra would only fight for the same cores.
 test test-all: export OMP_NUM_THREADS := 1
 
-.PHONY: setup verify test test-all lint benchmark clean
+.PHONY: setup verify test test-all lint docs benchmark clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -48,6 +48,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Pages into site/; asks the network for mkdocs-material once, and for nothing when it is there.
+docs: $(STAMP)
+	@$(BIN)/python -c 'import material' >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet 'mkdocs-material>=9.5,<10'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 benchmark: $(STAMP)
 	$(BIN)/python verification/benchmarks/run.py $(ARGS)
 	$(BIN)/python verification/benchmarks/transport_scaling.py
@@ -55,5 +60,5 @@ benchmark: $(STAMP)
 	else echo "training against DeepXDE left out: $(BIN)/python -m pip install 'cmgai-fem[deepxde]'"; fi
 
 clean:
-	rm -rf $(VENV) build dist results .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site results .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -41,6 +41,16 @@ def verify(
 ) -> int:
     """Run a verification study and hold its figures against the tolerances that it states.
 
+    The shipped studies: codes, digits, dynamic-plasticity, dynamic-plasticity-time, gauntlet, moving-fields,
+    multimodal, optimal-transport, stress-strain, thermal-stress, thermal-stress-plastic, transport-laws,
+    two-coordinates.
+
+    For example:
+
+    `cmgai-fem verify thermal-stress --ranks 2`
+
+    `cmgai-fem verify my/study.toml --quick --set mesh.size=0.004`
+
     Exit code 0: all tolerances held; 1: some did not, or a solver failed; 2: bad input.
 
     Parameters
@@ -145,8 +155,19 @@ def generate(
     resume: bool = False,
     force: bool = False,
     hardening: Annotated[bool | None, Parameter(negative="--no-hardening")] = None,
+    json: bool = False,
 ) -> int:
     """Generate a field, or a stress-strain curve, at states that were never solved.
+
+    For example:
+
+    `cmgai-fem generate run_*.vtu --coordinate temperature --values 1,2,4,5 --field stress --at 3 --out at_3.vtu`
+
+    `cmgai-fem generate T=*.vtu --values-from 'T=([0-9.]+)' --field stress --at 325 --at 475 --out 'at_{value}.vtu'`
+
+    `cmgai-fem generate states.toml --at 325:4 --out at_325_4.vtu`
+
+    `cmgai-fem generate tests.csv --coordinate temperature --at 620 --out curve_620K.csv`
 
     Parameters
     ----------
@@ -215,6 +236,8 @@ def generate(
         Replace files that this program did not write; inputs are never replaced.
     hardening
         Generated stress-strain curves never fall (or may, --no-hardening); by default as the known curves do.
+    json
+        Print where each file comes from and how far it is to be trusted as JSON; all else goes to standard error.
     """
     of_states: dict[str, object] = {
         "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
@@ -227,6 +250,7 @@ def generate(
     of_networks: dict[str, object] = {"seed": seed, "device": device}
     from cmgai_fem.commands.inputs import asked_points, given_inputs, refuse, single_file
 
+    say, done = (_say_aside, _show_provenance) if json else (_say, _done)
     networked = {} if method == "fem" else {"seed": seed or 0}
 
     if model:
@@ -234,8 +258,7 @@ def generate(
 
         given = {"coordinate": coordinate, "hardening": hardening, "method": method != "fem", "sensors": sensors}
         refuse(of_states | of_runs | of_networks | given, "a model is solved already")
-        generate_from_model(single_file(inputs, "--model"), at or [], out, force=force, report=_say)
-        return 0
+        return done(generate_from_model(single_file(inputs, "--model"), at or [], out, force=force, report=say))
     if method == "fem":
         refuse(of_networks, "finite elements have no networks; --method pinn has")
     if inputs[0].suffix.lower() == ".csv":
@@ -246,8 +269,9 @@ def generate(
         because = f"{table} is a table of stress-strain tests, which holds all that this would say"
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
         solver = Solver(method, networked)
-        generate_from_table(table, coordinate or ["state"], at or [], out, _say, hardening, solver, force=force)
-        return 0
+        return done(
+            [generate_from_table(table, coordinate or ["state"], at or [], out, say, hardening, solver, force=force)]
+        )
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
     from cmgai_fem.commands.sensors import complete_state
@@ -258,13 +282,14 @@ def generate(
     networks = Networks(seed or 0, device or "cpu")
     if sensors is not None:
         refuse(of_runs, "sensors complete one state, which is generated anew")
-        complete_state(asked, points, out, sensors, method=method, networks=networks, force=force, report=_say)
-        return 0
-    generate_fields(
+        return done(
+            [complete_state(asked, points, out, sensors, method=method, networks=networks, force=force, report=say)]
+        )
+    made = generate_fields(
         asked, points, out, method=method, networks=networks, rivals=rivals, save_model=save_model, resume=resume,
-        force=force, report=_say,
+        force=force, report=say,
     )  # fmt: skip
-    return 0
+    return done(made)
 
 
 @app.command
@@ -384,8 +409,16 @@ def compare(
     *,
     field: str,
     at: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
+    tolerance: float | None = None,
+    json: bool = False,
 ) -> int:
-    """Measure a generated field against a reference, volume-weighted.
+    """Measure a generated field against a reference, volume-weighted, in the field's unit and in per cent.
+
+    For example:
+
+    `cmgai-fem compare run_325.vtu reference_325.vtu --field stress --tolerance 0.01`
+
+    Exit code 0; with a tolerance 1 if it is exceeded; 2: bad input.
 
     Parameters
     ----------
@@ -397,44 +430,110 @@ def compare(
         Name of the field in both.
     at
         Time of the states to compare, in files that hold several.
+    tolerance
+        Largest NRMSE that passes, a fraction: 0.01 for 1 % of the reference's range.
+    json
+        Print JSON.
     """
     from cmgai_fem.commands.compare import compare as compare_files
-    from cmgai_fem.commands.terminal import show_error
+    from cmgai_fem.commands.terminal import show_comparison, show_json
 
-    show_error(compare_files(generated, reference, field, at))
-    return 0
+    found = compare_files(generated, reference, field, at, tolerance)
+    if json:
+        show_json(found.describe())
+    else:
+        show_comparison(found)
+    return 0 if found.passed else 1
 
 
 @app.command
-def info(paths: Annotated[list[Path], Parameter(negative="")], /) -> int:
+def info(paths: Annotated[list[Path], Parameter(negative="")], /, *, json: bool = False) -> int:
     """List what snapshot files hold.
+
+    For example:
+
+    `cmgai-fem info run_*.vtu`
 
     Parameters
     ----------
     paths
         The files.
+    json
+        Print JSON.
     """
-    from cmgai_fem.commands.info import info as inventory
-    from cmgai_fem.commands.terminal import show
+    from cmgai_fem.commands.info import describe, tabulate
+    from cmgai_fem.commands.terminal import show, show_json
 
-    for table in inventory(paths):
-        show(table)
+    found = [describe(path) for path in paths]
+    if json:
+        show_json(found)
+        return 0
+    for one in found:
+        show(tabulate(one))
     return 0
 
 
 @app.command
-def doctor() -> int:
-    """Look at everything that cmgai-fem leans on, and say what is missing and how to install it."""
+def example(folder: Path = Path("example"), /) -> int:
+    """Write a small case with an exact solution, and say the three commands to try on it.
+
+    For example:
+
+    `cmgai-fem example`
+
+    Parameters
+    ----------
+    folder
+        Where to write; nothing that is there is replaced.
+    """
+    from cmgai_fem.commands.example import example as write
+
+    for line in write(folder):
+        _say(line)
+    return 0
+
+
+@app.command
+def doctor(*, json: bool = False) -> int:
+    """Look at everything that cmgai-fem leans on, and say what is missing and how to install it.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    """
+    from dataclasses import asdict
+
     from cmgai_fem.commands.doctor import doctor as examine
-    from cmgai_fem.commands.terminal import show_findings
+    from cmgai_fem.commands.terminal import show_findings, show_json
 
     findings = examine()
-    show_findings(findings)
+    if json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        show_findings(findings)
     return 1 if any(finding.works is False for finding in findings) else 0
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _say_aside(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _done(paths: Sequence[Path]) -> int:
+    return 0
+
+
+def _show_provenance(paths: Sequence[Path]) -> int:
+    """Where generated files come from, as JSON."""
+    from cmgai_fem.commands.provenance import read_provenance
+    from cmgai_fem.commands.terminal import show_json
+
+    show_json([{"file": str(path)} | read_provenance(path) for path in paths])
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -409,5 +409,6 @@ def make_generator(
         start = time.perf_counter()
         solutions[name] = calibration.solve(problem, solver)
         seconds[name] = time.perf_counter() - start
-        report(f"{where}: {name} solved in {seconds[name]:.1f} s")
+        if seconds[name] >= 1.0:
+            report(f"{where}: {name} solved in {seconds[name]:.1f} s")
     return Generator(problem, points, inside, calibration, solutions, seconds, guidance)

@@ -11,19 +11,25 @@ from cmgai_fem.states.labels import Array
 
 @dataclass(frozen=True)
 class FieldError:
-    """Error of one generated field at one state, in the normalisations that papers use. All are dimensionless.
+    """Error of one generated field at one state, in the field's unit and in the normalisations that papers use.
 
     Args:
         nrmse: root mean square error / (max - min of the reference).
         nrmse_rms: root mean square error / root mean square of the reference.
         nrmse_mean: root mean square error / mean absolute value of the reference.
         max_error: largest absolute error / (max - min of the reference).
+        rmse: root mean square error, in the field's unit.
+        largest: largest absolute error, in the field's unit.
+        label: row of the label where it is.
     """
 
     nrmse: float
     nrmse_rms: float
     nrmse_mean: float
     max_error: float
+    rmse: float
+    largest: float
+    label: int
 
 
 def field_error(generated: Array, reference: Array, weights: Array) -> FieldError:
@@ -39,7 +45,7 @@ def field_error(generated: Array, reference: Array, weights: Array) -> FieldErro
         weights: (L,) volume of each label [m^g].
 
     Returns:
-        The error, dimensionless.
+        The error.
 
     Raises:
         InputError: shapes disagree, a value is not finite, or the reference is constant: it then has no range to
@@ -61,12 +67,15 @@ def field_error(generated: Array, reference: Array, weights: Array) -> FieldErro
     unit = 2.0 ** np.floor(np.log2(max(np.abs(generated).max(), np.abs(reference).max())) - 1.0)
     generated, reference, spread = generated / unit, reference / unit, spread / unit
     error = generated - reference
-    rmse = np.sqrt(_volume_mean(error**2, weights))
+    rmse, largest = np.sqrt(_volume_mean(error**2, weights)), np.max(np.abs(error))
     return FieldError(
         nrmse=float(rmse / spread),
         nrmse_rms=float(rmse / np.sqrt(_volume_mean(reference**2, weights))),
         nrmse_mean=float(rmse / _volume_mean(np.abs(reference), weights)),
-        max_error=float(np.max(np.abs(error)) / spread),
+        max_error=float(largest / spread),
+        rmse=float(rmse * unit),
+        largest=float(largest * unit),
+        label=int(np.argmax(np.abs(error.reshape(len(error), -1)).max(axis=1))),
     )
 
 

@@ -18,6 +18,7 @@ def test_field_error_by_hand():
     assert error.nrmse_rms == pytest.approx(rmse / math.sqrt((4.0 + 2.0 * 16.0) / 4.0), rel=1e-15)
     assert error.nrmse_mean == pytest.approx(rmse / ((2.0 + 2.0 * 4.0) / 4.0), rel=1e-15)
     assert error.max_error == pytest.approx(0.5, rel=1e-15)
+    assert (error.rmse, error.largest, error.label) == (pytest.approx(rmse, rel=1e-15), 2.0, 2)
 
 
 def test_components_are_averaged():

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Labels
 from cmgai_fem.states.states import States
-from cmgai_fem.study.charts import METHOD_NAMES, method_colour
+from cmgai_fem.study.charts import method_colour
+from cmgai_fem.study.names import METHOD_NAMES
 from cmgai_fem.study.pictures import (
     ERROR_COLOURS,
     FIELD_COLOURS,

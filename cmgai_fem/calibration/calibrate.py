@@ -35,6 +35,8 @@ FEWEST, MOST_STATES, MOST_SCATTERED = 5, 16, 40
 NOTHING = 0.02
 # Where the wide search is taken, members of the rule with smaller shares are not solved beside it.
 MINOR = 0.15
+# Members of smaller weight would be shown as 0.00, and are not.
+SHOWN = 0.005
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,8 @@ class Calibration:
         return f"Calibration({self}; left-out error {100.0 * self.error:.3g} %, {len(self.table)} candidates)"
 
     def __str__(self) -> str:
-        return " + ".join(
-            f"{weight:.2f} {member}" if len(self.members) > 1 else str(member)
-            for member, weight in zip(self.members, self.weights, strict=True)
-        )
+        shown = [item for item in zip(self.members, self.weights, strict=True) if item[1] >= SHOWN]
+        return " + ".join(f"{weight:.2f} {member}" if len(shown) > 1 else str(member) for member, weight in shown)
 
 
 def calibrate(

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.calibrate import SHOWN, Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
 from cmgai_fem.calibration.estimate import estimate_errors
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
@@ -70,7 +70,7 @@ class MovingCalibration(Calibration):
     def __str__(self) -> str:
         share = float(np.mean(self.mix.plain))
         moved = str(self.members[0])
-        return moved if share < 0.005 else f"{self.weights[0]:.2f} {moved} + {1.0 - self.weights[0]:.2f} ({self.plain})"
+        return moved if share < SHOWN else f"{self.weights[0]:.2f} {moved} + {1.0 - self.weights[0]:.2f} ({self.plain})"
 
     def solve(self, problem: Problem, solve: Solve) -> Moved:  # type: ignore[override]
         """Solve `problem` on the moving labels and label by label, and mix."""

@@ -1,6 +1,9 @@
 """`cmgai-fem compare`: a generated field against a reference."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +17,45 @@ from cmgai_fem.files.trust import printable
 from cmgai_fem.metrics import FieldError, field_error
 
 
-def compare(generated: Path, reference: Path, field: str, at: float | None = None) -> FieldError:
+@dataclass(frozen=True)
+class Comparison:
+    """A generated field against a reference.
+
+    Args:
+        field: its name.
+        error: of all components together.
+        components: of each by itself, by name; None where the reference is constant; empty for a scalar.
+        place: where the largest error of all is, in the files' unit of length.
+        tolerance: largest NRMSE that passes; None where none was given.
+    """
+
+    field: str
+    error: FieldError
+    components: Mapping[str, FieldError | None]
+    place: tuple[float, ...]
+    tolerance: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the NRMSE keeps the tolerance; true where none was given."""
+        return self.tolerance is None or self.error.nrmse <= self.tolerance
+
+    def describe(self) -> dict[str, Any]:
+        """The comparison as plain data."""
+        parts = {name: None if error is None else asdict(error) for name, error in self.components.items()}
+        return {
+            "field": self.field,
+            **asdict(self.error),
+            "place": list(self.place),
+            "components": parts,
+            "tolerance": self.tolerance,
+            "passed": self.passed,
+        }
+
+
+def compare(
+    generated: Path, reference: Path, field: str, at: float | None = None, tolerance: float | None = None
+) -> Comparison:
     """Error of a generated field against a reference, volume-weighted on the reference's mesh.
 
     Args:
@@ -23,10 +64,13 @@ def compare(generated: Path, reference: Path, field: str, at: float | None = Non
             interpolated to it.
         field: name of the field in both.
         at: time of the states to compare, in files that hold several.
+        tolerance: largest NRMSE that passes, a fraction.
 
     Raises:
-        InputError: a file, the field or the geometry does not fit.
+        InputError: a file, the field or the geometry does not fit, or the tolerance is negative.
     """
+    if tolerance is not None and not tolerance >= 0.0:
+        raise InputError(f"--tolerance {tolerance:g}: give the largest NRMSE that passes, e.g. 0.01 for 1 %")
     made, truth = _only_snapshot(generated, at), _only_snapshot(reference, at)
     location = find_location(truth, field)
     values, expected = field_values(made, field, location), field_values(truth, field, location)
@@ -39,7 +83,14 @@ def compare(generated: Path, reference: Path, field: str, at: float | None = Non
     values = aligned(values, names[0], names[1], f"{made.name}: field {printable(field)!r}")
     if not same_labels(made.grid, truth.grid):
         values, _ = map_field(made, truth, values, location)
-    return field_error(values, expected, labels_of(truth, location).weights)
+    labels = labels_of(truth, location)
+    error = field_error(values, expected, labels.weights)
+    each = zip(names[1], values.T, expected.T, strict=True) if len(names[1]) > 1 else ()
+    components = {
+        name: field_error(own, wanted, labels.weights) if np.ptp(wanted) > 0.0 else None for name, own, wanted in each
+    }
+    place = tuple(np.asarray(labels.positions)[error.label].tolist())
+    return Comparison(field, error, components, place, tolerance)
 
 
 def _only_snapshot(path: Path, at: float | None) -> Snapshot:

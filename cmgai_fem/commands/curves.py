@@ -38,7 +38,7 @@ def generate_from_table(
     solver: Solver = EXACT,
     *,
     force: bool = False,
-) -> None:
+) -> Path:
     """Generate curves along one coordinate or over two and write them, and beside them where they come from.
 
     Everything that is reported, above all what was resampled, merged or left out, also stands in
@@ -54,6 +54,9 @@ def generate_from_table(
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved.
         force: the result may replace files that this program did not write.
+
+    Returns:
+        The file written.
 
     Raises:
         InputError: the table or a value cannot be used.
@@ -81,7 +84,8 @@ def generate_from_table(
             say(made.remark)
     write_curves(out, known, generated)
     _write_provenance(out, table, known, generated, solver, lines)
-    report(f"{len(generated)} curves in {out}")
+    report(f"{len(generated)} curve{'s' * (len(generated) > 1)} in {out}")
+    return out
 
 
 @contextmanager

@@ -22,7 +22,10 @@ from cmgai_fem.generate import Generated, Generator, Networks
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.advice import advise_on
 from cmgai_fem.study.field_file import Point, state_text
+from cmgai_fem.study.names import method_name
+from cmgai_fem.study.page import percent
 
 # Rivals that seek what they choose anew for every state that is left out: minutes where all others take a second.
 SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
@@ -94,12 +97,15 @@ def generate(
         cheap=inputs.read_cheap(),
         report=report,
     )
+    advice = advise_on(made)
+    for line in advice.values():
+        report(line)
     for generator in made.generators:
         describe_choice(generator, report)
         for line in error_table(made, generator):
             report(line)
     if not rivals and made.generators[0].calibration is not None:
-        report(f"  ({', '.join(SLOW)}: with --rivals)")
+        report(f"  ({', '.join(map(method_name, SLOW))}: with --rivals)")
     for line in (*(f"warning: {warning}" for warning in made.warnings()), *trust_table(made)):
         report(line)
     if save_model is not None:
@@ -110,7 +116,9 @@ def generate(
         fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-        write_answer(states, value, fields, path, made.facts(value) | {"request": request})
+        inside = made.generator(value).inside
+        told = {"advice": advice[inside]} if inside in advice else {}
+        write_answer(states, value, fields, path, made.facts(value) | told | {"request": request})
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
 
@@ -127,6 +135,9 @@ def generate_from_model(
         force: results may replace files that this program did not write.
         report: takes lines of progress.
 
+    Returns:
+        The files written, in the order of `at`.
+
     Raises:
         InputError: the model is damaged or of another version, or a value lies outside what it answers.
     """
@@ -140,6 +151,7 @@ def generate_from_model(
         facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
         write_answer(loaded.states, value, fields, path, facts)
         report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))} ({trust})")
+    return paths
     return paths
 
 
@@ -211,7 +223,7 @@ def trust_table(made: Generated) -> list[str]:
     lines = []
     for name, point in zip(names, made.points, strict=True):
         size = made.generator(point).size(point)
-        error = "" if size is None else f"{100.0 * size:.2g} %"
+        error = "" if size is None else f"{percent(size)} %"
         lines.append(f"  {name:<{width}}  {error:>8}  {made.trust(point)}")
     return ["estimated errors (1 standard deviation), % of the known range:", *lines]
 
@@ -220,12 +232,12 @@ def error_table(made: Generated, generator: Generator) -> list[str]:
     """What we and the rivals get wrong of known states that are left out, least first, for one side of them."""
     if generator.calibration is None:
         return []
-    rows = {"cmgai-fem": generator.calibration.error}
-    rows |= {name: errors[generator.inside] for name, errors in made.rivalry.errors.items()}
+    rows = {"transport": generator.calibration.error}
+    rows |= {method_name(name): errors[generator.inside] for name, errors in made.rivalry.errors.items()}
     where = "between" if generator.inside else "beyond"
     width = max(map(len, rows))
     return [f"left-out errors {where} the known states, % of the known range:"] + [
-        f"  {name:<{width}}  {100 * error:.3g}" if np.isfinite(error) else f"  {name:<{width}}  -"
+        f"  {name:<{width}}  {percent(error) if np.isfinite(error) else '-'}"
         for name, error in sorted(rows.items(), key=lambda row: row[1])
     ]
 

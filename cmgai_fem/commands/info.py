@@ -1,8 +1,9 @@
 """What a file holds, for `cmgai-fem info`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -11,74 +12,116 @@ from rich.text import Text
 from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.files.curve_table import read_curves
 from cmgai_fem.files.readers import read_snapshots
-from cmgai_fem.files.snapshot import CELL_NAMES, Snapshot, as_unstructured
+from cmgai_fem.files.snapshot import CELL_NAMES, as_unstructured
 from cmgai_fem.files.trust import printable
 
+# Headings of the tables, and the keys of what stands below them.
+TESTS = {
+    "state": "state", "tests": "tests", "points": "points", "largest strain": "strain",
+    "largest stress [Pa]": "stress",
+}  # fmt: skip
+FIELDS = {
+    "field": "field", "at": "at", "components": "components", "least": "least", "greatest": "greatest",
+}  # fmt: skip
 
-def info(paths: Sequence[Path]) -> list[Table]:
-    """One table a file: mesh, size, state values, and the range of every field over all states.
+
+def describe(path: Path) -> dict[str, Any]:
+    """What a file holds, as plain data.
 
     Args:
-        paths: files in any listed format.
+        path: a file in any listed format, or a table of curves.
 
     Returns:
-        Tables for rich; names from the files stand in them as plain text, so that nothing in them is obeyed.
+        `file`, `notes`, and of snapshots `nodes`, `cells` by kind, `size`, `states`, `times`, `fields`; of tests
+        `tests`.
 
     Raises:
-        InputError: a file is not readable.
+        InputError: the file is not readable.
     """
-    return [
-        _curves(path) if path.suffix.lower() == ".csv" else _table(path, read_snapshots(path))
-        for path in map(Path, paths)
-    ]
+    path = Path(path)
+    return _tests(path) if path.suffix.lower() == ".csv" else _snapshots(path)
 
 
-def _curves(path: Path) -> Table:
-    """What a table of tests holds."""
-    tests = read_curves(path)
-    table = Table(title=Text(printable(str(path))), caption=Text("; ".join(map(printable, tests.notes))))
-    for heading in ("state", "tests", "points", "largest strain", "largest stress [Pa]"):
-        table.add_column(heading, justify="right")
-    for state in tests.states:
-        points, stress = sum(len(test.strain) for test in state.tests), max(test.stress.max() for test in state.tests)
-        table.add_row(
-            tests.coordinates.label(state.coordinates), str(len(state.tests)), str(points), f"{state.reach:.6g}",
-            f"{stress:.6g}",
-        )  # fmt: skip
+def tabulate(found: Mapping[str, Any]) -> Table:
+    """What `describe` found as a table for rich; names from the file stand in it as text, so that none is obeyed."""
+    tests = "tests" in found
+    notes = found["notes"] if tests else _caption(found)
+    table = Table(title=Text(printable(found["file"])), caption=Text("; ".join(map(printable, notes))))
+    rows = found["tests" if tests else "fields"]
+    words = 1 if tests else 2
+    for index, heading in enumerate(TESTS if tests else FIELDS):
+        table.add_column(heading, justify="left" if index < words and not tests else "right")
+    for row in rows:
+        table.add_row(*(Text(_text(row[key])) for key in (TESTS if tests else FIELDS).values()))
     return table
 
 
-def _table(path: Path, snapshots: Sequence[Snapshot]) -> Table:
-    snapshot = snapshots[0]
-    grid = as_unstructured(snapshot.grid)
-    kinds = Counter(CELL_NAMES.get(int(number), f"VTK type {number}") for number in grid.celltypes.tolist())
-    cells = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    sizes = " x ".join(f"{size:.4g}" for size in np.ptp(np.asarray(grid.points, dtype=float), axis=0))
-    caption = f"{grid.n_points} nodes; {cells or 'no cells'}; {sizes}"
-    times = [one.time for one in snapshots if one.time is not None]
-    if len(snapshots) > 1:
-        caption += f"; {len(snapshots)} states" + (f", time {min(times):g} to {max(times):g}" if times else "")
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
+
+
+def _caption(found: Mapping[str, Any]) -> list[str]:
+    """Mesh, size, states and origin of a snapshot file in words."""
+    cells = ", ".join(f"{count} {kind}" for kind, count in found["cells"].items())
+    lines = [f"{found['nodes']} nodes", cells or "no cells", " x ".join(f"{size:.4g}" for size in found["size"])]
+    times = found["times"]
+    if found["states"] > 1:
+        between = f", time {min(times):g} to {max(times):g}" if times else ""
+        lines.append(f"{found['states']} states{between}")
     elif times:
-        caption += f"; time {times[0]:g}"
+        lines.append(f"time {times[0]:g}")
+    return [*lines, *found["notes"]]
+
+
+def _tests(path: Path) -> dict[str, Any]:
+    """What a table of tests holds."""
+    tests = read_curves(path)
+    rows = [
+        {
+            "state": tests.coordinates.label(state.coordinates),
+            "tests": len(state.tests),
+            "points": sum(len(test.strain) for test in state.tests),
+            "strain": float(state.reach),
+            "stress": float(max(test.stress.max() for test in state.tests)),
+        }
+        for state in tests.states
+    ]
+    return {"file": str(path), "notes": list(tests.notes), "tests": rows}
+
+
+def _snapshots(path: Path) -> dict[str, Any]:
+    """Mesh, size, state values, and the range of every field over all states."""
+    snapshots = read_snapshots(path)
+    grid = as_unstructured(snapshots[0].grid)
+    kinds = Counter(CELL_NAMES.get(int(number), f"VTK type {number}") for number in grid.celltypes.tolist())
     made = read_provenance(path)
-    if "program" in made:
-        caption += f"; generated by {printable(str(made['program']))}"
-    table = Table(title=Text(printable(str(path))), caption=Text(caption))
-    for heading in ("field", "at", "components", "least", "greatest"):
-        table.add_column(heading, justify="right" if heading in ("components", "least", "greatest") else "left")
+    fields = []
     for word, place in (("nodes", "point_data"), ("cells", "cell_data"), ("file", "field_data")):
         each = [getattr(one.grid, place) for one in snapshots]
         for name in dict.fromkeys(name for data in each for name in data):
             arrays = [np.asarray(data[name]) for data in each if name in data]
-            table.add_row(*(Text(text) for text in _row(printable(name), word, arrays)))
-    return table
+            fields.append({"field": name, "at": word} | _ranges(arrays))
+    return {
+        "file": str(path),
+        "notes": [f"generated by {made['program']}"] if "program" in made else [],
+        "nodes": grid.n_points,
+        "cells": dict(kinds.most_common()),
+        "size": np.ptp(np.asarray(grid.points, dtype=float), axis=0).tolist(),
+        "states": len(snapshots),
+        "times": [float(one.time) for one in snapshots if one.time is not None],
+        "fields": fields,
+    }
 
 
-def _row(name: str, place: str, arrays: Sequence[np.ndarray]) -> tuple[str, ...]:
-    components = str(int(np.prod(arrays[0].shape[1:], dtype=int)))
+def _ranges(arrays: Sequence[np.ndarray]) -> dict[str, Any]:
+    components = int(np.prod(arrays[0].shape[1:], dtype=int))
     numbers = [array[~np.isnan(array.astype(float))] for array in arrays if array.dtype.kind in "fiub"]
     numbers = [array for array in numbers if array.size]
-    if not numbers:
-        return name, place, components, "", ""
-    least, greatest = min(array.min() for array in numbers), max(array.max() for array in numbers)
-    return name, place, components, f"{least:.6g}", f"{greatest:.6g}"
+    least, greatest = (
+        (float(min(array.min() for array in numbers)), float(max(array.max() for array in numbers)))
+        if numbers
+        else (None, None)
+    )
+    return {"components": components, "least": least, "greatest": greatest}

@@ -91,7 +91,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
     """Provenance of a file that `generate` wrote; empty where there is none."""
     if not path.is_file():
         return {}
-    if path.suffix.lower() in WITHOUT_TEXT:
+    if path.suffix.lower() in (*WITHOUT_TEXT, ".csv"):
         beside = path.with_name(f"{path.stem}.provenance.json")
         text = beside.read_text(encoding="utf-8") if beside.is_file() else "{}"
     else:

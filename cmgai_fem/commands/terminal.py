@@ -1,18 +1,23 @@
 """What the terminal shows: lines, tables and verdicts."""
 
+import json
+import math
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+
+from cmgai_fem.files.trust import printable
+from cmgai_fem.study.page import number, percent
 
 # Verdicts that are shown one by one; of more, those that fail.
 MOST_VERDICTS = 12
 
 if TYPE_CHECKING:
+    from cmgai_fem.commands.compare import Comparison
     from cmgai_fem.commands.doctor import Finding
-    from cmgai_fem.metrics import FieldError
     from cmgai_fem.study.findings import TextTable, Verdict
 
 
@@ -51,16 +56,38 @@ def show_verdicts(verdicts: "Sequence[Verdict]") -> None:
         show(f"{sum(item.passed for item in verdicts)} of {len(verdicts)} tolerances hold")
 
 
-def show_error(error: "FieldError") -> None:
-    """The error of one field against another."""
-    table = Table(title="generated against reference")
-    table.add_column("measure")
-    table.add_column("%", justify="right")
-    table.add_row("NRMSE (RMSE / range of the reference)", f"{100 * error.nrmse:.4g}")
-    table.add_row("RMSE / RMS of the reference", f"{100 * error.nrmse_rms:.4g}")
-    table.add_row("RMSE / mean of the reference", f"{100 * error.nrmse_mean:.4g}")
-    table.add_row("largest error / range of the reference", f"{100 * error.max_error:.4g}")
+def show_comparison(found: "Comparison") -> None:
+    """The error of one field against another, in the field's unit and in per cent; then component by component."""
+    error, place = found.error, ", ".join(f"{part:.4g}" for part in found.place)
+    show(
+        f"{printable(found.field)}: NRMSE {percent(error.nrmse)} %; root mean square error {number(error.rmse)}, "
+        f"largest {number(error.largest)} at ({place}), in the files' units"
+    )
+    table = Table()
+    for heading in ("", "RMSE", "largest error", "RMSE / range [%]", "/ RMS [%]", "/ mean [%]", "largest / range [%]"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, one in {"all": error, **found.components}.items():
+        # A reference that is constant has no range to divide by.
+        shares = ("nrmse", "nrmse_rms", "nrmse_mean", "max_error")
+        cells = ["constant"] if one is None else [number(one.rmse), number(one.largest)]
+        table.add_row(printable(name), *cells, *([] if one is None else [percent(getattr(one, key)) for key in shares]))
     show(table)
+    if found.tolerance is not None:
+        show(f"{'holds' if found.passed else 'FAILS'}  NRMSE at most {percent(found.tolerance)} %")
+
+
+def show_json(data: object) -> None:
+    """Print plain data as JSON, for other programs; what is not finite is null."""
+    print(json.dumps(plain(data), indent=1, allow_nan=False), flush=True)
+
+
+def plain(data: Any) -> Any:
+    """Data as JSON holds it."""
+    if isinstance(data, Mapping):
+        return {str(key): plain(item) for key, item in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(item) for item in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def show_findings(findings: "Sequence[Finding]") -> None:

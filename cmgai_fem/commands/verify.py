@@ -1,6 +1,6 @@
 """`cmgai-fem verify`: a study from its file to its verdicts, shown on the terminal."""
 
-from cmgai_fem.commands.terminal import say, show_text_table, show_verdicts
+from cmgai_fem.commands.terminal import say, show, show_text_table, show_verdicts
 from cmgai_fem.errors import InputError
 from cmgai_fem.study.run import Options, run_study
 
@@ -17,6 +17,8 @@ def verify(study: str, options: Options) -> int:
     """
     check_device(options.device)
     found, folder = run_study(study, options, say)
+    for line in found.advice:
+        show(line)
     for section in found.sections:
         for table in section.tables:
             if table.terminal and table.rows:

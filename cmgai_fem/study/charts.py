@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.spatial import ConvexHull
 
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.names import method_name
 
 INK = "#1f2933"
 QUIET = "#9aa5b1"
@@ -32,26 +33,6 @@ STYLES: dict[str, tuple[str, str]] = {
     "convex_stack": ("#52606d", "h"),
 }
 OURS = ("fem", "pinn")
-METHOD_NAMES = {
-    "fem": "FEM transport",
-    "pinn": "PINN transport",
-    "independent": "Independent network",
-    "linear": "Linear",
-    "natural_spline": "Natural cubic spline",
-    "not_a_knot": "Not-a-knot cubic spline",
-    "polynomial": "Interpolating polynomial",
-    "pchip": "PCHIP",
-    "pod_rbf": "POD-RBF",
-    "pod_gpr": "POD-GPR",
-    "fpca_gpr": "FPCA-GPR",
-    "thin_plate_spline": "Thin-plate spline",
-    "response_surface": "Response surface",
-    "grid_spline": "Grid spline",
-    "convex_stack": "Convex stack of rivals",
-    "johnson_cook": "Johnson–Cook",
-    "zerilli_armstrong": "Zerilli–Armstrong",
-    "mechanical_threshold": "Mechanical threshold stress",
-}
 
 
 def method_colour(method: str) -> str:
@@ -72,11 +53,6 @@ class Curve:
     method: str
     states: tuple[float, ...]
     nrmse: tuple[float, ...]
-
-
-def method_name(method: str) -> str:
-    """The name that readers know a method by."""
-    return METHOD_NAMES.get(method, method)
 
 
 def draw_errors(curves: Mapping[str, Sequence[Curve]], known: Sequence[float], axis_label: str) -> Figure:

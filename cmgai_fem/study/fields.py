@@ -16,6 +16,7 @@ from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Field, States
 from cmgai_fem.study.ablation import AblationRow, ablate, check_parts
+from cmgai_fem.study.advice import advise_by_reference
 from cmgai_fem.study.field_file import FieldStudy, Point
 from cmgai_fem.study.findings import Findings, Row
 from cmgai_fem.study.generation import Generation, derive, generate_fields
@@ -76,7 +77,7 @@ def run(study: FieldStudy, tools: Tools) -> Findings:
     }
     sections = make_sections(study, tools, rows, generation, shown, ablated, figures)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return Findings(rows, verdicts, sections, facts, COLUMNS)
+    return Findings(rows, verdicts, sections, facts, COLUMNS, advise_by_reference(study, reference, rows, rivals))
 
 
 def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) -> tuple[States, dict[str, Any]]:

@@ -96,6 +96,7 @@ class Findings:
         sections: of its page.
         facts: what `run.json` holds beside the frame's own; plain data.
         columns: of `metrics.csv`; those of the rows, in the order of their first appearance, if empty.
+        advice: which method to use where, a sentence each; stands first on terminal and page.
     """
 
     rows: Sequence[Row]
@@ -103,6 +104,7 @@ class Findings:
     sections: Sequence[Section]
     facts: Mapping[str, Any] = field(default_factory=dict)
     columns: Sequence[str] = ()
+    advice: Sequence[str] = ()
 
     @property
     def passed(self) -> bool:

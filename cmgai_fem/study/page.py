@@ -12,7 +12,9 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.writing import write_text
 
 MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".gif": "image/gif"}
-NEEDED = ("study", "tolerances", "sections", "provenance")
+# Files of a results folder that the page leads to, where they are.
+BESIDE = ("metrics.csv", "run.json", "generated.csv", "ablation.csv", "paraview/*.pvd", "fields/*.npz")
+NEEDED = ("study", "advice", "tolerances", "sections", "provenance")
 # Errors below this are the round-off of the fields.
 ROUND_OFF = 1e-11
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -40,8 +42,10 @@ def write_page(folder: Path) -> Path:
     )
     environment.filters["data_address"] = lambda file: data_address(folder / file)
     facts = [(words(key), number(value)) for key, value in flatten(run["provenance"]).items()]
-    given = {key: run[key] for key in ("study", "tolerances", "sections")}
-    write_text(folder / "report.html", environment.get_template("page.html.j2").render(provenance=facts, **given))
+    given = {key: run[key] for key in ("study", "advice", "tolerances", "sections")}
+    files = [file.relative_to(folder).as_posix() for pattern in BESIDE for file in sorted(folder.glob(pattern))]
+    page = environment.get_template("page.html.j2").render(provenance=facts, files=files, **given)
+    write_text(folder / "report.html", page)
     return folder / "report.html"
 
 

@@ -70,7 +70,7 @@ def scalar_field(states: States, value: ArrayLike, name: str) -> tuple[Array, st
     raise InputError(f"no field {name!r} to draw; the states have: {', '.join(sorted(states.fields))}")
 
 
-def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: str) -> Figure:
+def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: str, name: str = "field") -> Figure:
     """Fields in the first row on one colour scale, errors in the second on another.
 
     Args:
@@ -78,16 +78,17 @@ def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: 
         fields: the reference and the generated fields.
         errors: signed errors, generated minus reference; each stands below its field, the last ones of `fields`.
         unit: unit of all values.
+        name: of the field, for the scales.
 
     Returns:
         The figure. Labels on a line give curves, all else off-screen renderings.
     """
     fields, errors, unit = in_readable_unit(fields, errors, unit)
     if labels.points.shape[1] == 1:
-        return _draw_curves(labels, fields, errors, unit)
+        return _draw_curves(labels, fields, errors, unit, name)
     low, high = _limits(fields)
     reach = max((float(np.max(np.abs(panel.values))) for panel in errors), default=1.0) or 1.0
-    rows = [(fields, FIELD_COLOURS, (low, high), f"field [{unit}]" if unit else "field")]
+    rows = [(fields, FIELD_COLOURS, (low, high), f"{name} [{unit}]" if unit else name)]
     if errors:
         rows.append((errors, ERROR_COLOURS, (-reach, reach), f"error [{unit}]" if unit else "error"))
     images = [[render(labels, panel, colours, limits) for panel in panels] for panels, colours, limits, _ in rows]
@@ -209,10 +210,10 @@ def _limits(panels: list[Panel]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _draw_curves(labels: Labels, fields: list[Panel], errors: list[Panel], unit: str) -> Figure:
+def _draw_curves(labels: Labels, fields: list[Panel], errors: list[Panel], unit: str, name: str) -> Figure:
     figure = Figure(figsize=(11.0, 4.0), layout="constrained")
     axes = figure.subplots(1, 2 if errors else 1, squeeze=False)[0]
-    for axis, panels, text in zip(axes, (fields, errors), ("field", "error"), strict=False):
+    for axis, panels, text in zip(axes, (fields, errors), (name, "error"), strict=False):
         for index, panel in enumerate(panels):
             # The reference is a broad band; later curves are dashed ever shorter, so that equal ones all show.
             band = panels is fields and index == 0

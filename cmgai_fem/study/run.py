@@ -85,6 +85,7 @@ def run_study(name: str, options: Options, say: Report) -> tuple[Findings, Path]
         folder / "run.json",
         {
             "study": {"name": study.name, "title": study.title, "description": study.description},
+            "advice": list(found.advice),
             "tolerances": [verdict.describe() for verdict in found.verdicts],
             "sections": [asdict(section) | {"tables": _tables(section.tables)} for section in found.sections],
             **facts,

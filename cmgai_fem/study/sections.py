@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from cmgai_fem.calibration.calibrate import Calibration
+from cmgai_fem.calibration.calibrate import SHOWN, Calibration
 from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.errors import InputError
 from cmgai_fem.generate import Generated
@@ -13,11 +13,12 @@ from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.study.ablation import AblationRow
-from cmgai_fem.study.charts import Curve, draw_errors, draw_places, draw_training, method_colour, method_name
+from cmgai_fem.study.charts import Curve, draw_errors, draw_places, draw_training, method_colour
 from cmgai_fem.study.field_file import FieldStudy, state_text
 from cmgai_fem.study.file import Split
 from cmgai_fem.study.findings import Picture, Row, Section, TextTable
 from cmgai_fem.study.generation import Generation
+from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import number, percent, words
 from cmgai_fem.study.pictures import Panel, draw_fields, scalar_field
 from cmgai_fem.study.pipelines import Tools
@@ -236,7 +237,7 @@ def _draw_state(study: FieldStudy, name: str, worst: Row, rows: Sequence[Row], s
             title = f"error of {method_name(method)}\nNRMSE {percent(own['nrmse'])} %"
             fields.append(Panel(method_name(method), values, method_colour(method), shift))
             errors.append(Panel(title, values - truth, method_colour(method), shift))
-    return draw_fields(shown["reference"].labels, fields, errors, unit)
+    return draw_fields(shown["reference"].labels, fields, errors, unit, words(name))
 
 
 def _shift(study: FieldStudy, states: States, point: Sequence[float]) -> Array | None:
@@ -251,6 +252,7 @@ def _calibration(name: str, split: Split, choice: Calibration) -> TextTable:
     """What was superposed, and the best of the other choices."""
     errors = {other: error for other, error in choice.table if np.isfinite(error)}
     own = sorted(zip(choice.members, choice.weights, strict=True), key=lambda item: -item[1])
+    own = [item for item in own if item[1] >= SHOWN]
     rows = [(str(member), f"{weight:.2f}", percent(errors.get(member))) for member, weight in own]
     others = [other for other in errors if other not in choice.members]
     best = others[: max(CANDIDATES_SHOWN - len(rows), 0)]

@@ -11,9 +11,12 @@ from cmgai_fem.states.states import SYMMETRIC_TENSOR, States
 from cmgai_fem.study.field_file import FieldStudy, ToleranceTable, state_text
 from cmgai_fem.study.findings import Row, Verdict
 from cmgai_fem.study.generation import Generation, measured
+from cmgai_fem.study.names import method_name
+from cmgai_fem.study.page import percent, words
 
 COLUMNS = (
-    "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "seconds",
+    "study", "field", "state", "split", "method", "against", "nrmse", "nrmse_rms", "nrmse_mean", "max_error", "rmse",
+    "largest", "unit", "place", "seconds",
 )  # fmt: skip
 
 
@@ -32,6 +35,7 @@ def compare(study: FieldStudy, reference: States, generation: Generation) -> lis
             pairs += [(method, "fem", made["fem"][name]) for method in ("pinn", CHECK) if method in made]
             for method, against, target in pairs:
                 error = field_error(made[method][name], target, weights)
+                place = reference.labels.positions[error.label]
                 rows.append(
                     {
                         "study": study.name,
@@ -44,6 +48,10 @@ def compare(study: FieldStudy, reference: States, generation: Generation) -> lis
                         "nrmse_rms": error.nrmse_rms,
                         "nrmse_mean": error.nrmse_mean,
                         "max_error": error.max_error,
+                        "rmse": error.rmse,
+                        "largest": error.largest,
+                        "unit": reference.field(source_of(study, name)).unit,
+                        "place": " ".join(f"{part:.6g}" for part in place),
                         "seconds": generation.seconds[method, source_of(study, name)],
                     }
                 )
@@ -150,7 +158,8 @@ def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str
     limits = [_limit(tolerance, row, rows, rivals) for row in checked]
     ratios = [row["nrmse"] / limit for row, limit in zip(checked, limits, strict=True)]
     texts = [
-        f"{row['method']} {row['field']} at {row_text(row)}: {100 * row['nrmse']:.4f} % (limit {100 * limit:.4f} %)"
+        f"{method_name(row['method'])}, {words(row['field'])} at {row_text(row)}: {percent(row['nrmse'])} % "
+        f"(limit {percent(limit)} %)"
         for row, limit in zip(checked, limits, strict=True)
     ]
     failures = tuple(text for text, ratio in zip(texts, ratios, strict=True) if not ratio <= 1.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmgai_fem.cli import main
+from cmgai_fem.study.file import studies_folder
 
 SMALL = """
 name = "small"
@@ -115,3 +116,10 @@ def test_help_imports_nothing_heavy():
     code = "import sys, cmgai_fem.cli; print(*[m for m in ('torch', 'dolfinx', 'pyvista', 'gmsh') if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == ""
+
+
+def test_help_of_verify_lists_the_shipped_studies(capsys):
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+    listed = " ".join(capsys.readouterr().out.split()).partition("The shipped studies: ")[2].partition(".")[0]
+    assert listed.split(", ") == sorted(path.parent.name for path in studies_folder().glob("*/study.toml"))

@@ -8,7 +8,7 @@ from bodies import VALUES, block, stress_at, write_state, write_states
 from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.commands.generate import generate
-from cmgai_fem.commands.info import info
+from cmgai_fem.commands.info import describe, tabulate
 from cmgai_fem.commands.inputs import Inputs, load_states_file
 from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.errors import InputError
@@ -130,10 +130,10 @@ def test_states_file(tmp_path):
 
 def test_compare(tmp_path):
     one, other = write_state(tmp_path / "a.vtu", 325.0), write_state(tmp_path / "b.vtu", 325.0)
-    assert compare(one, other, "stress").nrmse == 0.0
+    assert compare(one, other, "stress").error.nrmse == 0.0
     other = write_state(tmp_path / "b.vtu", 400.0)
     difference = stress_at(block().points, 325.0) - stress_at(block().points, 400.0)
-    assert compare(one, other, "stress").max_error == pytest.approx(
+    assert compare(one, other, "stress").error.max_error == pytest.approx(
         np.abs(difference).max() / np.ptp(stress_at(block().points, 400.0))
     )
 
@@ -207,18 +207,20 @@ def test_left_out_errors_stand_beside_those_of_the_rivals(tmp_path, monkeypatch)
     files, lines = write_states(tmp_path), []
     (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", report=lines.append)
     start = lines.index("left-out errors between the known states, % of the known range:")
-    table = dict(line.split() for line in lines[start + 1 : start + 4])
-    assert set(table) == {"cmgai-fem", "polynomial", "linear"}
-    assert float(table["polynomial"]) < 1e-10 < float(table["cmgai-fem"]) < 1.0 < float(table["linear"])
-    assert lines[start + 1 : start + 4] == sorted(lines[start + 1 : start + 4], key=lambda line: float(line.split()[1]))
-    assert "pod_gpr" in lines[start + 4] and "--rivals" in lines[start + 4]
+    names, errors = zip(*(line.strip().rsplit("  ", 1) for line in lines[start + 1 : start + 4]), strict=True)
+    assert [name.strip() for name in names] == ["Interpolating polynomial", "transport", "Linear"]
+    # The states are a polynomial of third degree.
+    assert errors[0].strip() == "< 10⁻⁹"
+    assert 1e-10 < float(errors[1]) < 1.0 < float(errors[2])
+    assert any("use the interpolating polynomial" in line for line in lines[:start])
+    assert "POD-GPR" in lines[start + 4] and "--rivals" in lines[start + 4]
     assert "stress_by_linear" not in read_snapshots(out)[0].grid.point_data
     (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", rivals=True, report=lines.append)
     grid = read_snapshots(out)[0].grid
     straight = 0.5 * (stress_at(grid.points, 250.0) + stress_at(grid.points, 400.0))
     np.testing.assert_allclose(grid["stress_by_linear"], straight, atol=1e-6)
     assert "stress_by_pod_gpr" in grid.point_data
-    assert any(line.split()[:1] == ["pod_gpr"] for line in lines)
+    assert any(line.split()[:1] == ["POD-GPR"] for line in lines)
 
 
 def test_bounds_hold_for_the_rivals_too(tmp_path):
@@ -242,7 +244,7 @@ def test_info_shows_names_as_plain_text(tmp_path):
     grid = block(1)
     grid.point_data["[red]evil[/red]\x1b[2J"] = np.ones(grid.n_points)
     write_grid(tmp_path / "a.npz", grid, {})
-    (table,) = info([tmp_path / "a.npz"])
+    table = tabulate(describe(tmp_path / "a.npz"))
     from rich.console import Console
 
     console = Console(width=120)
@@ -255,11 +257,11 @@ def test_a_series_is_compared_at_a_time_and_listed_in_one_table(tmp_path):
     files = write_states(tmp_path)
     rows = [f'<DataSet timestep="{v}" part="0" file="{file.name}"/>' for v, file in zip(VALUES, files, strict=True)]
     (tmp_path / "all.pvd").write_text(f"<VTKFile><Collection>{''.join(rows)}</Collection></VTKFile>")
-    assert compare(files[2], tmp_path / "all.pvd", "stress", VALUES[2]).nrmse == 0.0
+    assert compare(files[2], tmp_path / "all.pvd", "stress", VALUES[2]).error.nrmse == 0.0
     for at, match in ((None, "say which to compare: --at TIME"), (5.0, "0 states have this time; there are: 100, 250")):
         with pytest.raises(InputError, match=match):
             compare(files[2], tmp_path / "all.pvd", "stress", at)
-    (table,) = info([tmp_path / "all.pvd"])
+    table = tabulate(describe(tmp_path / "all.pvd"))
     assert "5 states, time 100 to 700" in str(table.caption)
     (least,) = [
         cell

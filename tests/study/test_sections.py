@@ -92,7 +92,7 @@ def test_figures_are_those_of_the_table(plate):
         for state in ("50", "175", "775"):
             assert percent(shown[method, state]) in text.split()
     assert "1 of 2 tolerances fail" in text
-    assert "5 % fem temperature at" in text
+    assert "FEM transport, temperature at" in text
     # Five orders times three laws, the best eight of them shown.
     assert "and 7 more with larger left-out errors" in text
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from cmgai_fem.states.labels import Array
-from cmgai_fem.study.charts import INK, QUIET, method_colour, method_name
+from cmgai_fem.study.charts import INK, QUIET, method_colour
+from cmgai_fem.study.names import method_name
 
 from .answers import OURS
 from .cases import BEYOND, INSIDE

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmgai_fem.study.charts import method_name
 from cmgai_fem.study.findings import Section, TextTable
+from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import number, percent
 from cmgai_fem.study.pipelines import Tools
 

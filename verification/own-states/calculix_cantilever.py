@@ -81,7 +81,7 @@ def run(folder: Path, divisions: int = 4) -> float:
     reference = solve(folder, UNSEEN, divisions)
     inputs = Inputs(known, "STRESS", ("temperature",), ("degC",), values_from=r"T=(\d+)")
     (generated,) = generate(inputs, [UNSEEN], folder / "generated.vtu")
-    return compare(generated, reference, "STRESS").nrmse
+    return compare(generated, reference, "STRESS").error.nrmse
 
 
 def _bricks(along: int, up: int, across: int) -> tuple[np.ndarray, np.ndarray]:

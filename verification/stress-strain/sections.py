@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cmgai_fem.study.charts import METHOD_NAMES, method_colour, method_name
+from cmgai_fem.study.charts import method_colour
 from cmgai_fem.study.findings import Row, Section, TextTable
+from cmgai_fem.study.names import METHOD_NAMES, method_name
 from cmgai_fem.study.pipelines import Tools
 
 from .cases import CaseResult
