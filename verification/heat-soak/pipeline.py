@@ -90,12 +90,10 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
         figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in errors.items()]
         figures.append(Figure.shown(case, f"mean NRMSE {side}", "DMD", mean(modes)))
         figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
-        figures.append(
-            Figure.at_most(case, f"mean NRMSE {side} over {best}'s", "fem", ours / errors[best], bounds[side])
-        )
-        figures.append(
-            Figure.at_most(case, f"error of D, {side}", "fem", of_diffusivity(made, name, beyond), bounds["D"])
-        )
+        told = f"mean NRMSE {side} over {best}'s"
+        figures.append(Figure.at_most(case, told, "fem", ours / errors[best], bounds[side]))
+        error = of_diffusivity(made, name, beyond)
+        figures.append(Figure.at_most(case, f"error of D, {side}", "fem", error, bounds["D"]))
     text = "; ".join(generator.finding or "no law found" for generator in made.generators)
     return judged(figures, case, [f"{case}: {text}."])
 

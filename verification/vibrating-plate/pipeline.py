@@ -31,7 +31,8 @@ class Study(StudyFile):
         swings: halves of a period through which the slowest wave swings between two known times, by case.
         noises: standard deviation of the noise in the known states, over their range.
         seed: of the noise.
-        bounds: mean NRMSE over that of the best rival, between and beyond; of the plate, over ours without a state force.
+        bounds: mean NRMSE over that of the best rival, between and beyond; of the plate, over ours without a state
+            force; and the relative error of the speed.
     """
 
     cell: float = Key(gt=0.0, lt=0.5)
