@@ -142,7 +142,7 @@ class Judged:
     def numbers(self) -> int:
         """How much the law may choose."""
         force = self.motion.force
-        return 2 * force.order + force.lifts + bool(force.exchange) + (force.acts == "matrix")
+        return 3 * force.order + force.lifts + bool(force.exchange) + (force.acts == "matrix")
 
     def clear_of(self, limit: float) -> bool:
         """Whether its error over one step, but for the noise of the left-out state itself, is below a limit."""
@@ -309,7 +309,8 @@ def find_law(
         return calibration
     kinds = list(laws.kinds(not inside))
     found = laws.judged([force for force in kinds if force.acts == "operator"], groups)
-    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+    # The damping of waves may stand for an exchange, and badly: where diffusion itself does not hold, one is sought.
+    if not any(judged.clear_of(PLAIN * by_label) and judged.motion.force.order == 1 for judged in found):
         found += laws.exchanging(groups, found)
     for force in (force for force in kinds if force.acts != "operator"):
         if not any(judged.clear_of(PLAIN * by_label) for judged in found):
