@@ -32,8 +32,8 @@ from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.state_motion import MeshOperators, StateMotion, state_motion
 
 # Left-out error, in that of label by label, up to which a law is taken between and beyond the known states; from which
-# on it is said to be found; and from which on no other is sought.
-TAKEN, FOUND, PLAIN = (0.8, 0.5), 0.3, 0.1
+# on it is said to be found; from which on no law without an operator is sought; and from which on no exchange is.
+TAKEN, FOUND, PLAIN, EXACT = (0.8, 0.5), 0.3, 0.1, 0.01
 # Of laws whose left-out errors differ by less, the simplest.
 TIE = 1.25
 # Of the variance of the noise, what a left-out error may have of its own.
@@ -310,7 +310,7 @@ def find_law(
     kinds = list(laws.kinds(not inside))
     found = laws.judged([force for force in kinds if force.acts == "operator"], groups)
     # The damping of waves may stand for an exchange, and badly: where diffusion itself does not hold, one is sought.
-    if not any(judged.clear_of(PLAIN * by_label) and judged.motion.force.order == 1 for judged in found):
+    if not any(judged.clear_of(EXACT * by_label) and judged.motion.force.order == 1 for judged in found):
         found += laws.exchanging(groups, found)
     for force in (force for force in kinds if force.acts != "operator"):
         if not any(judged.clear_of(PLAIN * by_label) for judged in found):
