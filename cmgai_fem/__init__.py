@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cmgai_fem.calibration.calibrate import Calibration, calibrate
     from cmgai_fem.calibration.candidates import Search
+    from cmgai_fem.distributions.clouds import generate_clouds
+    from cmgai_fem.distributions.optimal_transport import label_clouds
     from cmgai_fem.files.file_states import read_states
     from cmgai_fem.files.model import load_model
     from cmgai_fem.generate import Generated, generate
@@ -46,6 +48,8 @@ _LAZY = {
     "Study": "cmgai_fem.study.file:StudyFile",
     "calibrate": "cmgai_fem.calibration.calibrate",
     "generate": "cmgai_fem.generate",
+    "generate_clouds": "cmgai_fem.distributions.clouds",
+    "label_clouds": "cmgai_fem.distributions.optimal_transport",
     "load_model": "cmgai_fem.files.model",
     "nrmse": "cmgai_fem.metrics",
     "read_states": "cmgai_fem.files.file_states",
@@ -55,8 +59,8 @@ _LAZY = {
 
 __all__ = [
     "RIVALS", "Admissible", "Calibration", "Coordinate", "Field", "Generated", "Labels", "Problem", "Search",
-    "Solution", "States", "Study", "__version__", "calibrate", "generate", "load_model", "nrmse", "read_states",
-    "run_study", "solve",
+    "Solution", "States", "Study", "__version__", "calibrate", "generate", "generate_clouds", "label_clouds",
+    "load_model", "nrmse", "read_states", "run_study", "solve",
 ]  # fmt: skip
 
 

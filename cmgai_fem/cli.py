@@ -144,6 +144,7 @@ def generate(
     pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
     no_moving: bool = False,
     no_state_force: bool = False,
+    samples: bool = False,
     method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
@@ -213,6 +214,9 @@ def generate(
         Do not try labels that move over the body.
     no_state_force
         Do not look for a law of motion that all labels share (diffusion, waves, decay, turns), along a time.
+    samples
+        The inputs are clouds of samples (.csv, .npz, .vtp), a row a sample, in any order: who goes where is told by
+        optimal transport.
     method
         Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
@@ -248,7 +252,7 @@ def generate(
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}
-    from cmgai_fem.commands.inputs import asked_points, given_inputs, refuse, single_file
+    from cmgai_fem.commands.inputs import asked_points, given_inputs, point, refuse, single_file
 
     say, done = (_say_aside, _show_provenance) if json else (_say, _done)
     networked = {} if method == "fem" else {"seed": seed or 0}
@@ -261,7 +265,7 @@ def generate(
         return done(generate_from_model(single_file(inputs, "--model"), at or [], out, force=force, report=say))
     if method == "fem":
         refuse(of_networks, "finite elements have no networks; --method pinn has")
-    if inputs[0].suffix.lower() == ".csv":
+    if inputs[0].suffix.lower() == ".csv" and not samples:
         from cmgai_fem.commands.curves import generate_from_table
         from cmgai_fem.solve import Solver
 
@@ -272,6 +276,19 @@ def generate(
         return done(
             [generate_from_table(table, coordinate or ["state"], at or [], out, say, hardening, solver, force=force)]
         )
+    if samples:
+        from cmgai_fem.commands.clouds import generate_from_clouds
+
+        kept = ("values", "values-from")
+        given = {"method": method != "fem", "sensors": sensors, "hardening": hardening, "json": json}
+        others = {name: value for name, value in of_states.items() if name not in kept}
+        refuse(others | of_runs | given, "clouds of samples have no labels, mesh or field, and are told by their files")
+        generate_from_clouds(
+            inputs, [point(one, "--at")[0] for one in at or []], out, coordinate=(coordinate or ["state"])[0],
+            values=None if values is None else [point(one, "--values")[0] for one in values.split(",")],
+            values_from=values_from, force=force, report=say,
+        )  # fmt: skip
+        return 0
     refuse({"hardening": hardening}, "only stress-strain curves harden, from a table (.csv)")
     from cmgai_fem.commands.generate import generate as generate_fields
     from cmgai_fem.commands.sensors import complete_state

@@ -396,6 +396,8 @@ def make_generator(
     calibration = calibrate(problem, points, search=search, local=local)
     if search.state_force and cheap is None and set(solvers) == {"fem"}:
         calibration = find_law(problem, points, calibration, laws or MotionLaws(problem), report)
+    elif search.state_force and states.coordinates.is_time:
+        report(f"{where}: no law of motion is sought, which finite elements alone have ({', '.join(solvers)})")
     if search.moving and not isinstance(calibration, LawCalibration):
         maps = maps or LabelMaps(states.only(problem.field))
         calibration = let_labels_move(problem, points, calibration, search, maps, local, report)

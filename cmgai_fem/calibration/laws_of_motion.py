@@ -31,9 +31,9 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.state_motion import MeshOperators, StateMotion, state_motion
 
-# Left-out error, in that of label by label, up to which a law is taken; from which on it is said to be found; and from
-# which on no exchange with what is around is sought.
-TAKEN, FOUND, PLAIN = 0.8, 0.3, 0.1
+# Left-out error, in that of label by label, up to which a law is taken between and beyond the known states; from which
+# on it is said to be found; from which on no law without an operator is sought; and from which on no exchange is.
+TAKEN, FOUND, PLAIN, EXACT = (0.8, 0.5), 0.3, 0.1, 0.01
 # Of laws whose left-out errors differ by less, the simplest.
 TIE = 1.25
 # Of the variance of the noise, what a left-out error may have of its own.
@@ -142,7 +142,7 @@ class Judged:
     def numbers(self) -> int:
         """How much the law may choose."""
         force = self.motion.force
-        return 2 * force.order + force.lifts + bool(force.exchange) + (force.acts == "matrix")
+        return 3 * force.order + force.lifts + bool(force.exchange) + (force.acts == "matrix")
 
     def clear_of(self, limit: float) -> bool:
         """Whether its error over one step, but for the noise of the left-out state itself, is below a limit."""
@@ -181,9 +181,9 @@ class MotionLaws:
                 yield force
                 if held:
                     yield replace(force, held=True)
-        yield from (force for force in ALIKE if force.order + force.lifts <= most)
         if known.shape[2] in (2, 3):
             yield MATRIX
+        yield from (force for force in ALIKE if force.order + force.lifts <= most)
 
     def judge(
         self, force: StateForce, groups: Sequence[tuple[int, ...]], near: StateMotion | None = None
@@ -309,10 +309,12 @@ def find_law(
         return calibration
     kinds = list(laws.kinds(not inside))
     found = laws.judged([force for force in kinds if force.acts == "operator"], groups)
-    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+    # The damping of waves may stand for an exchange, and badly: where diffusion itself does not hold, one is sought.
+    if not any(judged.clear_of(EXACT * by_label) and judged.motion.force.order == 1 for judged in found):
         found += laws.exchanging(groups, found)
-    if not any(judged.clear_of(PLAIN * by_label) for judged in found):
-        found += laws.judged([force for force in kinds if force.acts != "operator"], groups)
+    for force in (force for force in kinds if force.acts != "operator"):
+        if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+            found += laws.judged([force], groups)
     if not found:
         return calibration
     least = min(judged.score for judged in found)
@@ -320,7 +322,8 @@ def find_law(
         (judged for judged in found if judged.score <= TIE * least), key=lambda judged: (judged.numbers, judged.score)
     )
     where = f"{problem.field}, {'between' if inside else 'beyond'} the known states"
-    if best.near >= TAKEN * by_label or best.far >= TAKEN * laws.label_by_label(ends):
+    most = TAKEN[not inside]
+    if best.near >= most * by_label or best.far >= most * laws.label_by_label(ends):
         report(
             f"{where}: no law of motion (left-out error {100 * best.near:.3g} % by the best, {best.motion.force}; "
             f"{100 * by_label:.3g} % label by label)"

@@ -33,8 +33,9 @@ RELATIVE = -9.0
 CHUNK = 16
 BOUNDS = (-14.0, 10.0), (-28.0, 12.0), (-36.0, -2.0)
 STEPS = 60, 20
-# Variance of a mode's start beside its energy, and the least rate by which it grows with each derivative.
-START, SLOWEST = 100.0, 4.0
+# Variance of a mode's start beside its energy, and the least rate by which it grows with each derivative. No more than
+# that: states that see a swing at its nodes alone would let noise have any size between them.
+START, SLOWEST = 2.0, 4.0
 # Of the energy of a mode, what noise leaves at least.
 LEAST = 1e-3
 JITTER, IMPOSSIBLE = 1e-11, 1e12
@@ -183,10 +184,8 @@ class ModalLaw:
         return led[..., 0, :], spread[..., 0, :, 0]
 
     def _prior(self, entries: Array, known: Amplitudes, energies: Array) -> Array:
-        """(B, M, d) variances of the start: its energy, and with each derivative its rate as far as states tell it."""
-        told = np.exp(entries[:, :1]) * known.relative
-        fastest = np.pi / float(np.diff(known.times).min())
-        rates = np.maximum(SLOWEST, np.minimum(np.sqrt(told), fastest))
+        """(B, M, d) variances of the start: its energy, and its rate squared with each derivative."""
+        rates = np.maximum(SLOWEST, np.sqrt(np.exp(entries[:, :1]) * known.relative))
         # The rest that a mode goes to is as large as the mode.
         powers = np.zeros(1 + self.lifts) if self.order == 1 else 2.0 * np.arange(2 + self.lifts)
         return np.asarray(START * energies[:, None] * rates[..., None] ** powers)

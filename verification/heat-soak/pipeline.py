@@ -1,0 +1,121 @@
+"""Heat that soaks: the law is found in the known states, and goes on beyond them."""
+
+import numpy as np
+from pydantic import Field as Key
+
+from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.laws_of_motion import LawCalibration
+from cmgai_fem.generate import Generated, generate
+from cmgai_fem.metrics import field_error
+from cmgai_fem.rivals import rivals_for
+from cmgai_fem.states.labels import Array, Labels
+from cmgai_fem.states.states import Coordinate, Field, States
+from cmgai_fem.study.file import StudyFile
+from cmgai_fem.study.findings import Figure, Findings, joined, judged
+from cmgai_fem.study.pipelines import Tools
+
+from .bodies import BODIES, box, on
+
+TAKES = frozenset({"quick", "seed"})
+SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
+
+
+class Study(StudyFile):
+    """The sizes, and what is asked.
+
+    Args:
+        cell: side of a triangle or tetrahedron of the labels' mesh [m], by dimension "2" and "3".
+        finer: how much finer the mesh is that is solved on.
+        steps: of time.
+        known: known times [s].
+        unseen: times asked for [s].
+        noises: standard deviation of the noise in the known states, over their range.
+        cases: the bodies.
+        seed: of the noise.
+        bounds: by noise ("clean", "noisy"), mean NRMSE over that of the best rival, between and beyond; and the
+            relative error of the diffusivity.
+    """
+
+    cell: dict[str, float]
+    finer: float = Key(gt=1.0)
+    steps: int = Key(gt=0)
+    known: list[float] = Key(min_length=5)
+    unseen: list[float] = Key(min_length=2)
+    noises: list[float] = Key(min_length=1)
+    cases: list[str] = Key(min_length=1)
+    seed: int = 0
+    bounds: dict[str, dict[str, float]]
+
+
+def run(study: Study, tools: Tools) -> Findings:
+    """Every body without noise and with."""
+    parts = []
+    for name in study.cases:
+        body = BODIES[name]
+        cell = study.cell[str(body.dimension)]
+        labels = box(body.dimension, cell)
+        times = np.array(sorted({*study.known, *study.unseen}))
+        truth = dict(zip(times, on(labels, *body.solve(cell / study.finer, times, study.steps)), strict=True))
+        parts += [compare(study, name, labels, truth, noise, tools) for noise in study.noises]
+    return joined(parts, tools.say)
+
+
+def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], noise: float, tools: Tools) -> Findings:
+    """One body: ours and the rivals', between the known times and beyond."""
+    known = np.stack([truth[time] for time in study.known])
+    generator = np.random.default_rng(study.seed)
+    known = known + noise * float(np.ptp(known)) * generator.standard_normal(known.shape)
+    fields = {"temperature": Field(known[:, :, None], "K", ("",))}
+    states = States.of(labels, Coordinate("time", "s"), np.array(study.known), fields)
+    rivals = [rival for rival in rivals_for(states.values) if rival not in SLOW]
+    search = Search(moving=False)
+    made = generate(states, study.unseen, search=search, rivals=rivals, report=tools.say)
+    case = f"{name.replace('_', ' ')}, {'no noise' if noise == 0.0 else f'{100 * noise:g} % noise'}"
+    bounds = study.bounds["clean" if noise == 0.0 else "noisy"]
+    modes = dynamic_modes(np.array(study.known), known, np.array(study.unseen))
+    figures: list[Figure] = []
+    for side, beyond in (("between", False), ("beyond", True)):
+        rows = [row for row, time in enumerate(study.unseen) if (time > max(study.known)) == beyond]
+
+        def mean(found: "list[Array] | Array", rows: list[int] = rows) -> float:
+            exact = [truth[study.unseen[row]] for row in rows]
+            return float(np.mean([
+                field_error(np.reshape(found[row], (-1, 1)), one[:, None], labels.weights).nrmse
+                for row, one in zip(rows, exact, strict=True)
+            ]))  # fmt: skip
+
+        errors = {rival: mean(found) for rival, found in made.rivalry.fields.items()}
+        best = min(errors, key=lambda rival: errors[rival])
+        ours = mean([made.at(time) for time in study.unseen])
+        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in errors.items()]
+        figures.append(Figure.shown(case, f"mean NRMSE {side}", "DMD", mean(modes)))
+        figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
+        told = f"mean NRMSE {side} over {best}'s"
+        figures.append(Figure.at_most(case, told, "fem", ours / errors[best], bounds[side]))
+        error = of_diffusivity(made, name, beyond)
+        figures.append(Figure.at_most(case, f"error of D, {side}", "fem", error, bounds["D"]))
+    text = "; ".join(generator.finding or "no law found" for generator in made.generators)
+    return judged(figures, case, [f"{case}: {text}."])
+
+
+def of_diffusivity(made: Generated, name: str, beyond: bool) -> float:
+    """Relative error of the diffusivity that was found on one side; infinite where none was."""
+    generator = next(one for one in made.generators if one.inside != beyond)
+    calibration = generator.calibration
+    found = calibration.motion if isinstance(calibration, LawCalibration) else None
+    if found is None or found.force.acts != "operator" or found.diffusivity is None:
+        return float("inf")
+    return abs(found.diffusivity / BODIES[name].diffusivity - 1.0)
+
+
+def dynamic_modes(times: Array, known: Array, asked: Array) -> Array:
+    """Fields (T, L) by the dynamic mode decomposition of equidistant states: x_{k+1} = A x_k, of full rank.
+
+    Source: J. H. Tu et al., J. Comput. Dyn. 1 (2014) 391-421, exact DMD.
+    """
+    left, sizes, right = np.linalg.svd(known[:-1].T, full_matrices=False)
+    small = left.T @ known[1:].T @ right.T / sizes
+    values, vectors = np.linalg.eig(small)
+    start = np.linalg.solve(vectors, left.T @ known[0])
+    powers = values[None, :].astype(complex) ** (((asked - times[0]) / (times[1] - times[0]))[:, None])
+    return np.asarray(((powers * start) @ vectors.T @ left.T).real)
