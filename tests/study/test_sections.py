@@ -66,8 +66,11 @@ def test_page_is_whole_and_self_contained(tmp_path, kind, location):
     assert write_page(folder).read_bytes() == before
     page, text, parser = read(folder / "report.html")
     assert not list(folder.glob(".*"))
-    assert parser.links == parser.pictures
-    assert all(link.startswith("data:image/png;base64,") for link in parser.links)
+    assert all(link.startswith("data:image/png;base64,") for link in parser.pictures)
+    # All else leads to a place of the page or to a file beside it.
+    for link in [link for link in parser.links if link not in parser.pictures]:
+        assert f'id="{link[1:]}"' in page if link.startswith("#") else (folder / link).is_file()
+    assert {"metrics.csv", "run.json"} < set(parser.links)
     assert not re.search(r"https?://|url\(|@import|<script|<link", page)
     # The first field in both splits, the two others in one, the error chart, the training history.
     assert len(parser.pictures) == 6
