@@ -228,3 +228,13 @@ def test_stored_pictures_are_pictures(plate):
     _, _, parser = read(plate / "report.html")
     kinds = [base64.b64decode(picture.split(",", 1)[1])[:8] for picture in parser.pictures]
     assert set(kinds) == {b"\x89PNG\r\n\x1a\n"}
+
+
+@pytest.mark.parametrize(("peak", "said"), [(50.0, "u [K],\npeak 50"), (2.0, "u [K]")])
+def test_a_scale_ends_below_a_peak_and_says_so(peak, said):
+    on = labels("triangle", 20)
+    values = np.linspace(0.0, 1.0, on.count)
+    values[0] = peak
+    bar = draw_fields(on, [Panel("Reference", values)], [], "K", "u").axes[-1]
+    assert bar.get_ylabel() == said
+    assert bar.get_ylim()[1] == pytest.approx(1.0 if peak == 50.0 else peak, rel=0.02)
