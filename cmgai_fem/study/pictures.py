@@ -24,6 +24,9 @@ INK = "#1f2933"
 FIELD_COLOURS = "viridis"
 ERROR_COLOURS = "RdBu_r"
 PIXELS = (1000, 750)
+# Where the uppermost values stand so many times as high as these per cent of all, a scale up to them leaves all else in
+# one colour: it ends below the peak.
+MOST, PEAK = 99.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,11 @@ def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: 
     fields, errors, unit = in_readable_unit(fields, errors, unit)
     if labels.points.shape[1] == 1:
         return _draw_curves(labels, fields, errors, unit, name)
-    low, high = _limits(fields)
-    reach = max((float(np.max(np.abs(panel.values))) for panel in errors), default=1.0) or 1.0
-    rows = [(fields, FIELD_COLOURS, (low, high), f"{name} [{unit}]" if unit else name)]
+    low, high, peak = _limits(fields)
+    rows = [(fields, FIELD_COLOURS, (low, high), (f"{name} [{unit}]" if unit else name) + peak)]
     if errors:
-        rows.append((errors, ERROR_COLOURS, (-reach, reach), f"error [{unit}]" if unit else "error"))
+        _, reach, peak = _limits([Panel("", np.abs(panel.values)) for panel in errors])
+        rows.append((errors, ERROR_COLOURS, (-reach, reach), (f"error [{unit}]" if unit else "error") + peak))
     images = [[render(labels, panel, colours, limits) for panel in panels] for panels, colours, limits, _ in rows]
     count = max(len(fields), len(errors))
     shape = max((image.shape[0] / image.shape[1] for row in images for image in row), default=0.75)
@@ -204,10 +207,13 @@ def _crop(image: NDArray[np.uint8], margin: int = 6) -> NDArray[np.uint8]:
     return image[top : rows[-1] + margin + 1, left : columns[-1] + margin + 1, :3]
 
 
-def _limits(panels: list[Panel]) -> tuple[float, float]:
-    low = min(float(panel.values.min()) for panel in panels)
-    high = max(float(panel.values.max()) for panel in panels)
-    return (low, high) if high > low else (low, low + 1.0)
+def _limits(panels: list[Panel]) -> tuple[float, float, str]:
+    """Ends of a colour scale, and what is to be said of values beyond its upper one."""
+    values = np.concatenate([panel.values for panel in panels])
+    low, high, most = float(values.min()), float(values.max()), float(np.percentile(values, MOST))
+    if low < most and high - low > PEAK * (most - low):
+        return low, most, f",\npeak {high:.3g}"
+    return (low, high, "") if high > low else (low, low + 1.0, "")
 
 
 def _draw_curves(labels: Labels, fields: list[Panel], errors: list[Panel], unit: str, name: str) -> Figure:

@@ -66,8 +66,11 @@ def test_page_is_whole_and_self_contained(tmp_path, kind, location):
     assert write_page(folder).read_bytes() == before
     page, text, parser = read(folder / "report.html")
     assert not list(folder.glob(".*"))
-    assert parser.links == parser.pictures
-    assert all(link.startswith("data:image/png;base64,") for link in parser.links)
+    assert all(link.startswith("data:image/png;base64,") for link in parser.pictures)
+    # All else leads to a place of the page or to a file beside it.
+    for link in [link for link in parser.links if link not in parser.pictures]:
+        assert f'id="{link[1:]}"' in page if link.startswith("#") else (folder / link).is_file()
+    assert {"metrics.csv", "run.json"} < set(parser.links)
     assert not re.search(r"https?://|url\(|@import|<script|<link", page)
     # The first field in both splits, the two others in one, the error chart, the training history.
     assert len(parser.pictures) == 6
@@ -225,3 +228,13 @@ def test_stored_pictures_are_pictures(plate):
     _, _, parser = read(plate / "report.html")
     kinds = [base64.b64decode(picture.split(",", 1)[1])[:8] for picture in parser.pictures]
     assert set(kinds) == {b"\x89PNG\r\n\x1a\n"}
+
+
+@pytest.mark.parametrize(("peak", "said"), [(50.0, "u [K],\npeak 50"), (2.0, "u [K]")])
+def test_a_scale_ends_below_a_peak_and_says_so(peak, said):
+    on = labels("triangle", 20)
+    values = np.linspace(0.0, 1.0, on.count)
+    values[0] = peak
+    bar = draw_fields(on, [Panel("Reference", values)], [], "K", "u").axes[-1]
+    assert bar.get_ylabel() == said
+    assert bar.get_ylim()[1] == pytest.approx(1.0 if peak == 50.0 else peak, rel=0.02)
