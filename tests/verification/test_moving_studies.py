@@ -1,7 +1,6 @@
 """The studies that are said in one file alone: they solve what their text says."""
 
 import numpy as np
-import pytest
 from mpi4py import MPI
 
 from cmgai_fem.mechanics.reference import load_model
