@@ -40,7 +40,7 @@ def advise(where: str, what: str, own: Error, rivals: Mapping[str, Error], unit:
     ours, theirs = max(own[0], ROUND_OFF), max(best[0], ROUND_OFF)
     errors = f"{what[:1].upper()}{what[1:]} {_size(own, unit)} by the transport, {_size(best, unit)} by {rival}"
     if ours * EQUAL < theirs:
-        text = f"use the transport: its error is that of the best rival over {_factor(theirs / ours)}"
+        text = f"use the transport: the best rival's error is {_factor(theirs / ours)} times as large"
     elif ours <= theirs * EQUAL:
         text = f"{rival} is as good: use it, the transport adds nothing here"
     else:

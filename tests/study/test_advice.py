@@ -11,8 +11,8 @@ RIVALS = {"linear": (0.05, 5e6), "polynomial": (0.01, 1e6), "pchip": (math.inf, 
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        ((0.0005, 5e4), "use the transport: its error is that of the best rival over 20"),
-        ((0.005, 5e5), "use the transport: its error is that of the best rival over 2.0"),
+        ((0.0005, 5e4), "use the transport: the best rival's error is 20 times as large"),
+        ((0.005, 5e5), "use the transport: the best rival's error is 2.0 times as large"),
         ((0.0095, 9.5e5), "the interpolating polynomial is as good: use it, the transport adds nothing here"),
         ((0.0105, 1.05e6), "the interpolating polynomial is as good: use it, the transport adds nothing here"),
         ((0.02, 2e6), "use the interpolating polynomial: the transport's error is 2.0 times as large"),
@@ -27,7 +27,7 @@ def test_the_better_method_is_named_with_both_errors(own, words):
 
 def test_below_round_off_nobody_wins():
     assert "is as good" in advise("a", "b", (0.0, 0.0), {"linear": (1e-16, 1e-16)})
-    assert "over more than 1000" in advise("a", "b", (0.0, 0.0), {"linear": (0.1, 0.1)})
+    assert "more than 1000 times as large" in advise("a", "b", (0.0, 0.0), {"linear": (0.1, 0.1)})
 
 
 def test_without_rivals_and_without_use():
