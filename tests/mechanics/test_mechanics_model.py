@@ -1,6 +1,8 @@
 """The reference model "mechanics": said in a file alone, solved as a process, and refused in one line."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.mechanics.reference import load_model
 from cmgai_fem.study.field_file import FieldStudy, model_of_file
-from cmgai_fem.study.file import read_study, validated
+from cmgai_fem.study.file import read_study, studies_folder, validated
 
 GEO = """SetFactory("OpenCASCADE");
 Rectangle(1) = {0, 0, 0, 2, 1};
@@ -197,3 +199,13 @@ def test_a_user_s_own_model_lies_beside_the_study(plate: Path) -> None:
     }.items():
         with pytest.raises(InputError, match=message):
             load_model(kind, {}, plate.parent)
+
+
+def test_the_page_s_python_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "mechanics.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(studies_folder() / "codes" / "cases")
+    names: dict[str, Any] = {}
+    exec(compile(code, "mechanics.md", "exec"), names)
+    stress = names["states"].field("stress").values
+    np.testing.assert_allclose(stress[2], 3.0 * stress[0], rtol=1e-8, atol=1e-3)

@@ -96,7 +96,7 @@ def case(name: str, folder: Path) -> list[Figure]:
         for row in facts["probes"]
     ]
     apart = max(
-        float(np.abs(field.values - two.field(key).values).max() / np.abs(field.values).max())
+        float(np.abs(field.values - two.field(key).values).max() / max(np.abs(field.values).max(), 1e-300))
         for key, field in one.fields.items()
     )
     return [
