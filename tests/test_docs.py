@@ -31,6 +31,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
 SECTIONS = {
     "stress-strain": "stress-strain",
     "digits": "digits and multimodal",
+    "cheap-and-fine": "cheap-and-fine",
     "gauntlet": "gauntlet",
     "clouds": "clouds, heat-soak and vibrating-plate",
     "heat-soak": "clouds, heat-soak and vibrating-plate",
