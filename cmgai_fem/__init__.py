@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from cmgai_fem.distributions.optimal_transport import label_clouds
     from cmgai_fem.files.file_states import read_states
     from cmgai_fem.files.model import load_model
-    from cmgai_fem.generate import Generated, generate
+    from cmgai_fem.generate import generate
+    from cmgai_fem.generated import Generated
     from cmgai_fem.metrics import nrmse
     from cmgai_fem.rivals import RIVALS
     from cmgai_fem.solve import solve
@@ -38,7 +39,7 @@ _LAZY = {
     "Calibration": "cmgai_fem.calibration.calibrate",
     "Coordinate": "cmgai_fem.states.states",
     "Field": "cmgai_fem.states.states",
-    "Generated": "cmgai_fem.generate",
+    "Generated": "cmgai_fem.generated",
     "Labels": "cmgai_fem.states.labels",
     "Problem": "cmgai_fem.transport.problem",
     "RIVALS": "cmgai_fem.rivals",

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.generate import Generated
+from cmgai_fem.generated import Generated
 from cmgai_fem.measures import Measure, Measured
 from cmgai_fem.states.labels import Array
 

@@ -22,7 +22,7 @@ FLOORS = (
     ("solve",),
     ("calibration",),
     ("rivals", "distributions"),
-    ("generate", "curves", "files", "picture", "questions"),
+    ("generated", "generate", "curves", "files", "picture", "questions"),
     ("study",),
     ("commands",),
     ("cli",),

@@ -38,7 +38,7 @@ def test_every_name_is_there():
 def test_functions_keep_their_names_when_the_modules_of_these_names_load():
     code = (
         "import cmgai_fem.generate, cmgai_fem.solve, sys; assert 'torch' not in sys.modules;"
-        "from cmgai_fem import generate, solve; from cmgai_fem.generate import Generated;"
+        "from cmgai_fem import generate, solve; from cmgai_fem.generated import Generated;"
         "assert callable(generate) and callable(solve) and callable(cmgai_fem.solve)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,7 +20,7 @@ from scipy.spatial.distance import cdist
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
-from cmgai_fem.generate import Generator
+from cmgai_fem.generated import Generator
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.feature_space import Modes
 

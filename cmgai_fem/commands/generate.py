@@ -18,8 +18,9 @@ from cmgai_fem.files.model import save_model as write_model
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_writable, write_grid
-from cmgai_fem.generate import Generated, Generator, Networks
+from cmgai_fem.generate import Networks
 from cmgai_fem.generate import generate as generate_fields
+from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.advice import advise_on

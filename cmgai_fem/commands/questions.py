@@ -14,8 +14,8 @@ from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.snapshot import as_unstructured, find_location
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_folder
-from cmgai_fem.generate import Generated
 from cmgai_fem.generate import generate as generate_fields
+from cmgai_fem.generated import Generated
 from cmgai_fem.measures import Measure, Part
 from cmgai_fem.questions import Crossing, Suggestion, curve, find, suggest
 from cmgai_fem.states.labels import BoolArray

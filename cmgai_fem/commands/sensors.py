@@ -28,7 +28,8 @@ from cmgai_fem.files.cheap_states import cheap_models
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.sensors import observe, read_sensors
 from cmgai_fem.files.trust import printable
-from cmgai_fem.generate import Generator, Networks, make_generator, silent
+from cmgai_fem.generate import Networks, make_generator, silent
+from cmgai_fem.generated import Generator
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 from cmgai_fem.transport.feature_space import Admissible

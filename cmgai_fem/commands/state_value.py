@@ -12,7 +12,7 @@ from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
-from cmgai_fem.generate import Generator
+from cmgai_fem.generated import Generator
 from cmgai_fem.states.labels import Array
 
 # Values of each coordinate that are looked at first, by the number of coordinates.

@@ -40,7 +40,7 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Superposition
 
 if TYPE_CHECKING:
-    from cmgai_fem.generate import Generator
+    from cmgai_fem.generated import Generator
 
 FORMAT = "cmgai-fem model"
 VERSION = 3

@@ -15,7 +15,8 @@ from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.generate import Answer, Networks, Report
+from cmgai_fem.generate import Networks, Report
+from cmgai_fem.generated import Answer
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes

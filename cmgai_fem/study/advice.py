@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cmgai_fem.generate import Generated
+from cmgai_fem.generated import Generated
 from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.findings import Row

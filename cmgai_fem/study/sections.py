@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from cmgai_fem.calibration.calibrate import SHOWN, Calibration
 from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.errors import InputError
-from cmgai_fem.generate import Generated
+from cmgai_fem.generated import Generated
 from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States

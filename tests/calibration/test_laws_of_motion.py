@@ -9,7 +9,8 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.laws_of_motion import LawCalibration
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import load_model, save_model
-from cmgai_fem.generate import Generated, generate
+from cmgai_fem.generate import generate
+from cmgai_fem.generated import Generated
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
 

@@ -8,7 +8,8 @@ import pyvista
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.moving import MovingCalibration
-from cmgai_fem.generate import Generated, generate
+from cmgai_fem.generate import generate
+from cmgai_fem.generated import Generated
 from cmgai_fem.states.label_meshes import line_mesh, square_mesh
 from cmgai_fem.states.labels import Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States

@@ -13,7 +13,8 @@ from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import read_states
 from cmgai_fem.files.model import _digest, load_model, save_model
-from cmgai_fem.generate import Generator, generate
+from cmgai_fem.generate import generate
+from cmgai_fem.generated import Generator
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered

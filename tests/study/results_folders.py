@@ -14,8 +14,10 @@ from cmgai_fem.calibration.blend import Blend, data_of
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate
 from cmgai_fem.calibration.rule import RuleOfChoice
-from cmgai_fem.generate import Generated, Generator, Networks, Rivalry
+from cmgai_fem.generate import Networks
+from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.rivals import RIVALS
+from cmgai_fem.rivals.rivalry import Rivalry
 from cmgai_fem.states.labels import Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study import fields as pipeline

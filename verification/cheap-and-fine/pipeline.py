@@ -11,7 +11,8 @@ from pydantic import model_validator
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.files.cheap_states import cheap_models
-from cmgai_fem.generate import Generated, generate
+from cmgai_fem.generate import generate
+from cmgai_fem.generated import Generated
 from cmgai_fem.mechanics.reference import Projection, load_model, solve_reference
 from cmgai_fem.metrics import field_error, von_mises
 from cmgai_fem.rivals import rivals_for

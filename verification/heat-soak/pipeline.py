@@ -5,7 +5,8 @@ from pydantic import Field as Key
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.laws_of_motion import LawCalibration
-from cmgai_fem.generate import Generated, generate
+from cmgai_fem.generate import generate
+from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array, Labels

@@ -13,7 +13,8 @@ from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import register_stiff
 from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.fem.registration import FemRegistration
-from cmgai_fem.generate import Generated, generate
+from cmgai_fem.generate import generate
+from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import solve

@@ -17,7 +17,8 @@ from cmgai_fem.commands.complete import complete, suggest_places
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.files import read_states
 from cmgai_fem.files.sensors import Sensor, observe
-from cmgai_fem.generate import Generator, Networks, make_generator
+from cmgai_fem.generate import Networks, make_generator
+from cmgai_fem.generated import Generator
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.problem import Problem
