@@ -41,9 +41,9 @@ def verify(
 ) -> int:
     """Run a verification study and hold its figures against the tolerances that it states.
 
-    The shipped studies: codes, digits, dynamic-plasticity, dynamic-plasticity-time, gauntlet, moving-fields,
-    multimodal, optimal-transport, stress-strain, thermal-stress, thermal-stress-plastic, transport-laws,
-    two-coordinates.
+    The shipped studies: cheap-and-fine, clouds, codes, digits, dynamic-plasticity, dynamic-plasticity-time, gauntlet,
+    heat-soak, moving-contact, moving-fields, moving-source, multimodal, optimal-transport, stress-strain,
+    thermal-stress, thermal-stress-plastic, transport-laws, two-coordinates, vibrating-plate.
 
     For example:
 

@@ -49,6 +49,7 @@ class QuasiStaticPlasticity:
 
     Attributes:
         displacement: the displacement [m].
+        laws: each hardening law with the points that have it; may be others in the next step.
         young: (P,) Young's modulus at the points of owned and ghost cells [Pa].
         thermal_strain: (P,) free thermal strain, the same in all directions.
         temperature: (P,) temperature, in the law's unit.
@@ -72,7 +73,7 @@ class QuasiStaticPlasticity:
         domain = space.mesh
         self.displacement = displacement or fem.Function(space)
         self.poissons_ratio = poissons_ratio
-        self._laws = [(law, slice(None))] if law is None or isinstance(law, HardeningLaw) else list(law)
+        self.laws = [(law, slice(None))] if law is None or isinstance(law, HardeningLaw) else list(law)
         self.quadrature_degree = quadrature_degree
         self._domain, self._conditions = domain, list(conditions)
         self._components = 4 if domain.geometry.dim == 2 else 6
@@ -156,7 +157,7 @@ class QuasiStaticPlasticity:
         stress, tangent = self.stress.x.array.reshape(-1, size), self._tangent.x.array.reshape(-1, size, size)
         self._new_plastic = np.empty_like(self.plastic_strain)
         self._new_equivalent = np.empty_like(self.equivalent_plastic_strain)
-        for law, own in self._laws:
+        for law, own in self.laws:
             plastic = np.ascontiguousarray(self.plastic_strain[own].T)
             returned = return_stress(
                 strain[:, own] - plastic,

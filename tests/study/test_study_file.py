@@ -201,6 +201,8 @@ def test_studies_are_found_by_name_path_and_folder(tmp_path):
 SHIPPED = [
     "dynamic-plasticity",
     "dynamic-plasticity-time",
+    "moving-contact",
+    "moving-source",
     "thermal-stress",
     "thermal-stress-plastic",
     "two-coordinates",

@@ -103,7 +103,7 @@ class PerforatedStrip:
             )
         problem = self._problem
         self._reset(np.zeros_like(problem.plastic_strain))
-        problem.law = LinearHardening(yield_stress, modulus)
+        problem.laws = [(LinearHardening(yield_stress, modulus), slice(None))]
         reached = yield_stress / self.concentration
         stress, plastic, equivalent = [], [], []
         for pull in pulls:
@@ -138,7 +138,7 @@ class PerforatedStrip:
 
     def _elastic(self, pull: float, plastic_strain: Array) -> Array:
         self._reset(plastic_strain)
-        self._problem.law = None
+        self._problem.laws = [(None, slice(None))]
         self._pull.value = pull
         self._problem.solve("the elastic strip")
         return np.array(self._problem.stress.x.array.reshape(-1, 4))
