@@ -90,7 +90,10 @@ print("kills", kills - 1)
 """
 
 
-@pytest.mark.parametrize("suffix", [".vtu", ".vtk", ".pvd", ".xdmf", ".exo", ".msh", ".npz", ".vtkhdf", ".safetensors"])
+QUICK, REST = [".vtu", ".xdmf", ".safetensors"], [".vtk", ".pvd", ".exo", ".msh", ".npz", ".vtkhdf"]
+
+
+@pytest.mark.parametrize("suffix", [*QUICK, *(pytest.param(one, marks=pytest.mark.slow) for one in REST)])
 def test_every_event(tmp_path, suffix):
     command = [sys.executable, "-W", "ignore", "-c", WALK, str(Path(__file__).parent), str(tmp_path), suffix]
     run = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -18,7 +18,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = ("cylinder", "r0049")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in CASES]
+)
 def test_ranks_change_nothing(case: str, tmp_path: Path) -> None:
     state, overrides = CASES[case]
     model, _ = model_of_file(studies_folder() / "codes" / "cases" / f"{case}.toml", overrides)

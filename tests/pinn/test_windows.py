@@ -110,7 +110,9 @@ def test_membrane_mode_far_beyond_its_states(order: int) -> None:
     np.testing.assert_allclose(found, exact(times), rtol=0.0, atol=2e-4 * np.abs(exact(times)).max())
 
 
-@pytest.mark.parametrize(("periods", "order"), [(2.3, 0), (5.3, 0), (10.3, 0), (5.3, -1), (20.3, -1)])
+@pytest.mark.parametrize(
+    ("periods", "order"), [(2.3, 0), (5.3, 0), pytest.param(10.3, 0, marks=pytest.mark.slow), (5.3, -1), (20.3, -1)]
+)
 def test_many_periods_between_the_states(periods: float, order: int) -> None:
     """Four states that fix the oscillation, from a little less to many times more than a period apart."""
     problem = oscillator(periods, order, (0.0, 1.0), count=4)
