@@ -568,7 +568,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # A full disk, a folder that may not be written: one line, not a traceback. Programming errors stay loud.
         _end(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
-        _end("interrupted; nothing half-written was left behind", 130)
+        _end("interrupted: what was complete is kept; the same command goes on (generate: with --resume)", 130)
     sys.exit(code if isinstance(code, int) else 0)
 
 
