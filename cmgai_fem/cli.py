@@ -559,7 +559,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        _end(" ".join(str(error).split()), 2)
+        # What was typed comes back in the message; a terminal must not obey it.
+        _end("".join(letter for letter in " ".join(str(error).split()) if letter.isprintable()), 2)
     except InputError as error:
         _end(str(error), 2)
     except CmgaiError as error:
