@@ -38,10 +38,14 @@ TAKEN, FOUND, PLAIN, EXACT = (0.8, 0.5), 0.3, 0.1, 0.01
 TIE = 1.25
 # Of the variance of the noise, what a left-out error may have of its own.
 NOISE = 1.5
+# Noise, in the left-out error of label by label, up to which a law is said to be found.
+QUIET = 0.5
 # Of a squared left-out error, what is the law's own error at least, and not noise.
 OWN = 0.1
 # Left-out error, relative to the known range, below which nothing is sought; and the fewest states.
 SMOOTH, FEWEST = 1e-5, 4
+# Half periods of the slowest wave between known states above which slower waves pass through the same states.
+ALIASED = 2.0
 # Labels up to which the modes of the label mesh are sought.
 MOST_LABELS = 60_000
 # Exchange with what is around, in the inverse of the body's longest side: where the search starts, and its halvings.
@@ -254,9 +258,10 @@ class MotionLaws:
         unit = float(np.ptp(self.problem.states.scalars))
         law = None if near is None else near.force.law
         try:
-            return state_motion(replace(problem, force=replace(force, unit=unit)), self.operators, law)
+            found = state_motion(replace(problem, force=replace(force, unit=unit)), self.operators, law)
         except (InputError, ConvergenceError, np.linalg.LinAlgError):
             return None
+        return found if found.swing <= ALIASED else None
 
     def _left_out(self, motion: StateMotion, group: tuple[int, ...]) -> list[tuple[float, float]]:
         """Error and stated deviation of each left-out state, relative to the known range."""
@@ -330,7 +335,9 @@ def find_law(
         )
         return calibration
     candidate = Candidate(force=best.motion.force.unfitted)
-    finding = in_words(best.motion) if best.clear_of(FOUND * by_label) else ""
+    # A law whose noise is the change itself explains nothing.
+    told = best.clear_of(FOUND * by_label) and best.motion.noise < QUIET * by_label
+    finding = in_words(best.motion) if told else ""
     if finding:
         report(f"{where}: {finding}")
     table = ((candidate, best.near), *calibration.table)

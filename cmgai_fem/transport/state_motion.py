@@ -99,6 +99,16 @@ class StateMotion:
         return float(np.sqrt(law.rate * unit / self.force.unit))
 
     @property
+    def swing(self) -> float:
+        """Half periods of the slowest wave between the two nearest known states; 0 of a law without waves."""
+        law = self.force.law
+        if not isinstance(law, ModalLaw) or law.order < 2:
+            return 0.0
+        assert self.force.unit is not None
+        nearest = float(np.diff(self.problem.states.scalars).min()) / self.force.unit
+        return float(np.sqrt(law.rate)) * nearest / np.pi
+
+    @property
     def _modal(self) -> tuple[ModalLaw, float]:
         """A law with an operator, and its length squared per its pseudo-time."""
         assert isinstance(self.force.law, ModalLaw) and isinstance(self.known, OperatorModes)
