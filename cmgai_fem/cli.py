@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -309,6 +310,44 @@ def generate(
     return done(made)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class KnownAlongOne:
+    """What is known, of commands that ask along one coordinate, and from where to where they ask."""
+
+    from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None
+    """Least value of the coordinate to look at; the first known state by default."""
+    to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None
+    """Greatest."""
+    field: str | None = None
+    coordinate: str | None = None
+    unit: str | None = None
+    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """State values of the files."""
+    values_from: str | None = None
+    volumes: str | None = None
+    where_known: bool = False
+    lower: float | None = None
+    monotone: bool = False
+    no_moving: bool = False
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """From where to where is asked."""
+        return self.from_, self.to
+
+    def inputs(self, paths: list[Path]) -> "Inputs":
+        """The known states that files and options name."""
+        from cmgai_fem.commands.inputs import given_inputs
+
+        options = {key.replace("_", "-"): value for key, value in vars(self).items() if key not in ("from_", "to")}
+        listed = {key: [options[key]] for key in ("coordinate", "unit") if options[key] is not None}
+        return given_inputs(paths, options | listed)
+
+
+ALL_THERE_IS = KnownAlongOne()
+
+
 @app.command
 def find(
     inputs: Annotated[list[Path], Parameter(negative="")],
@@ -317,18 +356,7 @@ def find(
     measure: str,
     equals: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     curve: Path | None = None,
-    from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None,
-    to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
-    field: str | None = None,
-    coordinate: str | None = None,
-    unit: str | None = None,
-    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    values_from: str | None = None,
-    volumes: str | None = None,
-    where_known: bool = False,
-    lower: float | None = None,
-    monotone: bool = False,
-    no_moving: bool = False,
+    known: KnownAlongOne = ALL_THERE_IS,
     force: bool = False,
 ) -> int:
     """At which state a measure of a field has a level, e.g. where the largest von Mises stress reaches 350 MPa.
@@ -344,22 +372,12 @@ def find(
         The level, in the unit of the field.
     curve
         Table (.csv) to write the measure to, over the coordinate, with its 95 % band.
-    from_
-        Least value of the coordinate to look at; the first known state by default.
-    to
-        Greatest.
-    values
-        State values of the files.
     force
         Replace a table that this program did not write.
     """
     from cmgai_fem.commands.questions import find_level, level_of
 
-    asked = _along_one(
-        inputs, field=field, coordinate=coordinate, unit=unit, values=values, values_from=values_from, volumes=volumes,
-        where_known=where_known, lower=lower, monotone=monotone, no_moving=no_moving,
-    )  # fmt: skip
-    find_level(asked, measure, level_of(equals), (from_, to), curve, force=force, report=_say)
+    find_level(known.inputs(inputs), measure, level_of(equals), known.ends, curve, force=force, report=_say)
     return 0
 
 
@@ -370,18 +388,7 @@ def suggest(
     *,
     count: Annotated[int, Positive] = 1,
     cost: Literal["flat", "value"] = "flat",
-    from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None,
-    to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
-    field: str | None = None,
-    coordinate: str | None = None,
-    unit: str | None = None,
-    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    values_from: str | None = None,
-    volumes: str | None = None,
-    where_known: bool = False,
-    lower: float | None = None,
-    monotone: bool = False,
-    no_moving: bool = False,
+    known: KnownAlongOne = ALL_THERE_IS,
 ) -> int:
     """Which state to solve next: where the estimated error is largest for what the solve costs.
 
@@ -393,29 +400,11 @@ def suggest(
         How many to name, no two of them between the same known states.
     cost
         Of a solve: the same everywhere, or in proportion to the value of the coordinate (a time to be reached).
-    from_
-        Least value of the coordinate that matters; the first known state by default.
-    to
-        Greatest.
-    values
-        State values of the files.
     """
     from cmgai_fem.commands.questions import suggest_state
 
-    asked = _along_one(
-        inputs, field=field, coordinate=coordinate, unit=unit, values=values, values_from=values_from, volumes=volumes,
-        where_known=where_known, lower=lower, monotone=monotone, no_moving=no_moving,
-    )  # fmt: skip
-    suggest_state(asked, (from_, to), count, cost, report=_say)
+    suggest_state(known.inputs(inputs), known.ends, count, cost, report=_say)
     return 0
-
-
-def _along_one(paths: list[Path], **options: object) -> "Inputs":
-    """What is known, of commands that ask along one coordinate."""
-    from cmgai_fem.commands.inputs import given_inputs
-
-    listed = {key: [value] for key, value in options.items() if key in ("coordinate", "unit") and value is not None}
-    return given_inputs(paths, {key.replace("_", "-"): value for key, value in (options | listed).items()})
 
 
 @app.command

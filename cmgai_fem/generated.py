@@ -81,10 +81,8 @@ class Generator:
     @cached_property
     def estimate(self) -> Estimate | None:
         """Errors at the left-out states, label by label; None where the states leave none out."""
-        if isinstance(self.calibration, MovingCalibration):
+        if isinstance(self.calibration, MovingCalibration | GuidedCalibration):
             return Estimate(self.problem.states.values[list(self.calibration.rows)], self.calibration.errors)
-        if isinstance(self.calibration, GuidedCalibration):
-            return self.calibration.estimate
         return None if self.calibration is None else estimate_errors(self.problem, self.calibration, Solver())
 
     def error(self, value: ArrayLike) -> Array | None:

@@ -6,12 +6,12 @@ import resource
 import shutil
 import sys
 import sysconfig
-import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.writing import try_folder
 
 PACKAGES = (
     "cmgai-fem", "dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn",
@@ -59,9 +59,7 @@ def check_forms_compile() -> None:
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "fenics"
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=cache):
-            pass
+        try_folder(cache)
     except OSError as error:
         raise InputError(
             f"{cache}: DOLFINx keeps its compiled forms there and cannot ({error.strerror}); "

@@ -106,10 +106,19 @@ def make_folder(folder: Path) -> None:
         InputError: it cannot be made, or nothing can be written in it.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try_folder(folder)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot write results there ({error.strerror}); choose another with --out"
         ) from None
+
+
+def try_folder(folder: Path) -> None:
+    """Make a folder and write in it.
+
+    Raises:
+        OSError: it cannot be made, or nothing can be written in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass

@@ -18,7 +18,7 @@ from cmgai_fem.calibration.blend import Blended, data_of
 from cmgai_fem.calibration.calibrate import Calibration, calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.cheap import CheapModels, Gains
-from cmgai_fem.calibration.estimate import Estimate, estimate_errors
+from cmgai_fem.calibration.estimate import estimate_errors
 from cmgai_fem.calibration.left_out import LeftOut, Solve, shares_of, within_bounds
 from cmgai_fem.calibration.members import LINEAR, Member
 from cmgai_fem.calibration.moved import Moved
@@ -105,11 +105,6 @@ class GuidedCalibration(Calibration):
     def local(self) -> bool:
         """Whether weights vary over the body."""
         return self.inner.local or (self.share < 1.0 and self.plain.local)
-
-    @property
-    def estimate(self) -> Estimate:
-        """Left-out errors of the mixture."""
-        return Estimate(self.rest.states.values[list(self.rows)], self.errors)
 
     def __str__(self) -> str:
         models = " + ".join(f"{gain:.3g} {name}" for gain, name in zip(self.gains.all, self.cheap.names, strict=True))
