@@ -274,9 +274,7 @@ def generate(
         because = f"{table} is a table of stress-strain tests, which holds all that this would say"
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
         solver = Solver(method, networked)
-        return done(
-            [generate_from_table(table, coordinate or ["state"], at or [], out, say, hardening, solver, force=force)]
-        )
+        return done([generate_from_table(table, coordinate or (), at or [], out, say, hardening, solver, force=force)])
     if samples:
         from cmgai_fem.commands.clouds import generate_from_clouds
 

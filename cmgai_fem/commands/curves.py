@@ -46,7 +46,7 @@ def generate_from_table(
 
     Args:
         table: CSV file of the tests.
-        coordinates: "temperature", "strain_rate" or both, in any order.
+        coordinates: "temperature", "strain_rate" or both, in any order; none for those that the tests differ in.
         at: states to generate, a value for each of `coordinates`, in the table's units or, as text, with units of
             their own: "325", "598 K", "325:1000".
         out: CSV file to write, complete or not at all, in the table's units.
@@ -71,6 +71,7 @@ def generate_from_table(
     tests = read_curves(table)
     for note in tests.notes:
         say(f"{table.name}: {note}")
+    coordinates = coordinates or varied(tests)
     with _naming(table):
         known = select(tests, coordinates)
     targets = states_asked(known, coordinates, at)
@@ -95,6 +96,12 @@ def _naming(table: Path) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{table}: {error}") from error
+
+
+def varied(curves: CurveTests) -> list[str]:
+    """Names of the coordinates that differ between the tests; all of them where none does."""
+    differs = np.ptp(curves.values(), axis=0) > 0
+    return [c.name for c, d in zip(curves.coordinates, differs, strict=True) if d or not differs.any()]
 
 
 def select(curves: CurveTests, coordinates: Sequence[str]) -> CurveTests:

@@ -112,6 +112,15 @@ def test_generated_file_holds_the_asked_states(tmp_path: Path) -> None:
     assert beside["said"] == lines[:-1]
 
 
+def test_coordinate_that_tests_differ_in_needs_no_name(tmp_path: Path) -> None:
+    path, named, unnamed = table(tmp_path / "t.csv"), tmp_path / "named.csv", tmp_path / "unnamed.csv"
+    generate_from_table(path, ["temperature"], [(320.0,)], named, lambda line: None)
+    generate_from_table(path, (), [(320.0,)], unnamed, lambda line: None)
+    assert unnamed.read_bytes() == named.read_bytes()
+    with pytest.raises(InputError, match="give 1 value, for temperature"):
+        generate_from_table(path, (), [(320.0, 1.0)], tmp_path / "o.csv", lambda line: None)
+
+
 def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_curves(tmp_path / "nothing.csv")
