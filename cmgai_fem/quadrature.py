@@ -1,5 +1,7 @@
 """Gauss quadrature on the pieces of a line."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from cmgai_fem.states.labels import Array
@@ -15,6 +17,12 @@ def gauss_on_pieces(breaks: Array, points: int) -> tuple[Array, Array]:
     Returns:
         Places (n points,) and weights (n points,).
     """
-    unit, weight = np.polynomial.legendre.leggauss(points)
+    unit, weight = _gauss(points)
     half, centre = 0.5 * np.diff(breaks), 0.5 * (breaks[:-1] + breaks[1:])
     return (centre[:, None] + half[:, None] * unit).ravel(), (half[:, None] * weight).ravel()
+
+
+@lru_cache
+def _gauss(points: int) -> tuple[Array, Array]:
+    """Gauss points and weights on [-1, 1]."""
+    return np.polynomial.legendre.leggauss(points)

@@ -14,7 +14,7 @@ import numpy as np
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpairs
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
-from cmgai_fem.fem.spaces import LabelSpace, products
+from cmgai_fem.fem.spaces import LabelSpace, label_space, products
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import eigenmodes_below, felt, slow_limit
 from cmgai_fem.transport.problem import Problem
@@ -47,7 +47,7 @@ def solve_linear(
     """
     start = time.perf_counter()
     modes = problem.modes
-    space = LabelSpace(problem.states.labels, modes.origin.shape[1], problem.density, comm, problem.fixed)
+    space = label_space(problem.states.labels, modes.origin.shape[1], problem.density, comm, problem.fixed)
     starts = np.array([space.to_dofs(shape) for shape in modes.shapes]).reshape(modes.count, space.size)
     watch = _Watch(problem, space, tolerance, progress if space.comm.rank == 0 else None)
     found, way = slow_split(problem, space, starts, FEW), "eigenmodes"
@@ -128,8 +128,7 @@ class _Watch:
         largest = 0
         for ritz in spaces:
             invariant, largest = len(ritz.eigenvalues) == largest, len(ritz.eigenvalues)
-            amplitudes = _amplitudes(self._problem, ritz)
-            current = np.array([amplitudes(s) for s in samples]) @ ritz.shapes
+            current = _amplitudes(self._problem, ritz)(samples) @ ritz.shapes
             change = np.inf
             if previous is not None:
                 squares = self._space.sum(np.array([np.sum((current - previous) ** 2)]))[0]

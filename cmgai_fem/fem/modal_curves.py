@@ -29,8 +29,8 @@ class ModalCurve:
     def _spline(self) -> BSpline:
         return BSpline(self.elements.knots, self.coefficients, self.elements.degree)
 
-    def __call__(self, s: float, derivative: int = 0) -> Array:
-        """(r,) amplitudes, or their derivative in s."""
+    def __call__(self, s: float | Array, derivative: int = 0) -> Array:
+        """(r,) amplitudes, or their derivative in s; (T, r) at T places."""
         return np.asarray(self._spline(s, nu=derivative))
 
 
@@ -40,11 +40,11 @@ class ModalAmplitudes:
 
     curves: tuple[ModalCurve, ...]
 
-    def __call__(self, s: float, derivative: int = 0) -> Array:
-        """(m,) amplitudes at s, or their derivative in s."""
+    def __call__(self, s: float | Array, derivative: int = 0) -> Array:
+        """(m,) amplitudes at s, or their derivative in s; (T, m) at T places."""
         if not self.curves:
-            return np.zeros(0)
-        return np.concatenate([curve(s, derivative) for curve in self.curves])
+            return np.zeros((*np.shape(s), 0))
+        return np.concatenate([curve(s, derivative) for curve in self.curves], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from cmgai_fem.fem.least_force import LeastForce, Reorder, RestOperator, Stateme
 from cmgai_fem.fem.linear import slow_modes
 from cmgai_fem.fem.modal_curves import SplineAmplitudes
 from cmgai_fem.fem.newton import Progress, minimise
-from cmgai_fem.fem.spaces import Factorised, LabelSpace, products
+from cmgai_fem.fem.spaces import Factorised, label_space, products
 from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.density import SIMPLICES, jacobians
@@ -123,7 +123,7 @@ def _statement(problem: Problem, comm: MPI.Comm | None) -> tuple[Statement, Reor
     to_dofs: Reorder = np.ravel
     to_labels: Reorder = partial(np.reshape, shape=(labels, components))
     if problem.law.stiffness > 0.0:
-        space = LabelSpace(problem.states.labels, components, problem.density, comm, problem.fixed)
+        space = label_space(problem.states.labels, components, problem.density, comm, problem.fixed)
         mass, internal = space.mass, InternalForce(space, problem.law)
         to_dofs, to_labels = space.to_dofs, space.to_labels
     else:

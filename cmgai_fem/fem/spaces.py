@@ -2,7 +2,8 @@
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
-from functools import cached_property
+import atexit
+from functools import cached_property, lru_cache
 from typing import Any
 
 import basix.ufl
@@ -92,6 +93,7 @@ class LabelSpace:
             # A field of one component is a vector of length one, which a constant does not fit: a function does.
             self.supports = [fem.dirichletbc(fem.Function(self.space), still)]
             self._free = np.repeat(np.where(fixed[self._own_labels], 0.0, 1.0), components)
+        self._stiffness: tuple[Law, PETSc.Mat] | None = None
         self.density = fem.Function(scalar)
         self.density.x.array[scalar.dofmap.list] = 1.0 if density is None else density[nodes]
 
@@ -125,7 +127,12 @@ class LabelSpace:
         return self._assemble(self.density * ufl.inner(trial, test) * ufl.dx, 1.0)
 
     def stiffness(self, law: Law) -> PETSc.Mat:
-        """Stiffness matrix `d2W/du2` at rest; the whole operator where the law is linear."""
+        """Stiffness matrix `d2W/du2` at rest; the whole operator where the law is linear. The last one is kept."""
+        if self._stiffness is None or self._stiffness[0] is not law:
+            self._stiffness = (law, self._assembled_stiffness(law))
+        return self._stiffness[1]
+
+    def _assembled_stiffness(self, law: Law) -> PETSc.Mat:
         rest = fem.Function(self.space)
         energy = stored_energy(law, rest) * ufl.dx
         residual = ufl.derivative(energy, rest, ufl.TestFunction(self.space))
@@ -136,6 +143,31 @@ class LabelSpace:
         matrix.assemble()
         matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         return matrix
+
+
+def label_space(
+    labels: Labels,
+    components: int,
+    density: Array | None = None,
+    comm: MPI.Comm | None = None,
+    fixed: BoolArray | None = None,
+) -> LabelSpace:
+    """The label space of a transport problem; arguments as for `LabelSpace`.
+
+    A calibration solves hundreds of problems on the same labels: where nothing but these matters, the space is kept.
+    """
+    if density is None and fixed is None and (comm is None or comm.size == 1):
+        return _kept(labels, components)
+    return LabelSpace(labels, components, density, comm, fixed)
+
+
+@lru_cache(maxsize=2)
+def _kept(labels: Labels, components: int) -> LabelSpace:
+    return LabelSpace(labels, components)
+
+
+# Meshes and matrices must be gone before MPI ends.
+atexit.register(_kept.cache_clear)
 
 
 def sum_over(comm: MPI.Comm, parts: Array) -> Array:

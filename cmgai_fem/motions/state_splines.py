@@ -10,7 +10,7 @@ problem is linear in the data, so one solve gives the *cardinal curves*: column 
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import linalg
@@ -21,7 +21,7 @@ from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states.labels import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StateElements:
     """B-spline elements over the span of pseudo-times that a motion must cover.
 
@@ -43,9 +43,6 @@ class StateElements:
             order: p of the force model.
             rate: largest rate of the operator's own solutions, `max(eta, sqrt(kappa lam))`; 0 without law and damping.
         """
-        smooth = max(2 * order + 3, 1)
-        # A law or damping makes exponentials and sines of the pieces: higher degree, elements as short as they need.
-        degree = smooth if rate == 0.0 else max(smooth + 2, 7)
         # The sources of the optimality system sit at the states: there, and only there, derivative 2p + 3 may jump.
         # For p = -1 they are blows at the inner states; the motion coasts through the end states.
         sources = nodes[1:-1] if order < 0 else nodes
@@ -53,16 +50,12 @@ class StateElements:
         nearest = [nodes[np.argmin(np.abs(nodes - end))] for end in span]
         ends = [node if abs(node - end) <= 1e-12 else end for node, end in zip(nearest, span, strict=True)]
         breaks = np.unique(np.concatenate([sources, ends]))
-        pieces = []
-        for left, right in pairwise(breaks):
-            count = 1 if rate == 0.0 else int(np.clip(np.ceil(3.0 * rate * (right - left)), 2, 64))
-            pieces.append(np.linspace(left, right, count + 1)[:-1])
-        elements = np.append(np.concatenate(pieces), breaks[-1])
-        multiplicity = np.ones(len(elements), dtype=int)
-        for node in sources:
-            multiplicity[np.argmin(np.abs(elements - node))] = degree - smooth + 1
-        multiplicity[[0, -1]] = degree + 1
-        return cls(np.repeat(elements, multiplicity), degree)
+        smooth = max(2 * order + 3, 1)
+        if rate == 0.0:
+            return _elements(tuple(breaks), tuple(sources), (1,) * (len(breaks) - 1), smooth, smooth)
+        # A law or damping makes exponentials and sines of the pieces: higher degree, elements as short as they need.
+        counts = np.clip(np.ceil(3.0 * rate * np.diff(breaks)), 2, 64).astype(int)
+        return _elements(tuple(breaks), tuple(sources), tuple(counts), smooth, max(smooth + 2, 7))
 
     @property
     def size(self) -> int:
@@ -76,7 +69,38 @@ class StateElements:
 
     def quadrature(self) -> tuple[Array, Array]:
         """Gauss points and weights, exact for the energy of polynomial pieces."""
+        return self._gauss
+
+    @cached_property
+    def _gauss(self) -> tuple[Array, Array]:
         return gauss_on_pieces(np.unique(self.knots), self.degree + 1)
+
+    @cached_property
+    def _rows(self) -> dict[int, Array]:
+        return {}
+
+    def at_quadrature(self, derivative: int) -> Array:
+        """(Q, size) values of the B-splines' derivative at the Gauss points; kept, as many eigenvalues ask for them."""
+        if derivative not in self._rows:
+            self._rows[derivative] = self.basis(self.quadrature()[0], derivative)
+        return self._rows[derivative]
+
+
+@lru_cache(maxsize=16)  # neighbouring eigenvalues share their elements, and left-out states ask for them again
+def _elements(
+    breaks: tuple[float, ...], sources: tuple[float, ...], counts: tuple[int, ...], smooth: int, degree: int
+) -> StateElements:
+    """Elements with `counts` pieces between the breaks, whose derivative `smooth` may jump at the sources."""
+    pieces = [
+        np.linspace(left, right, count + 1)[:-1]
+        for left, right, count in zip(breaks[:-1], breaks[1:], counts, strict=True)
+    ]
+    elements = np.append(np.concatenate(pieces), breaks[-1])
+    multiplicity = np.ones(len(elements), dtype=int)
+    for node in sources:
+        multiplicity[np.argmin(np.abs(elements - node))] = degree - smooth + 1
+    multiplicity[[0, -1]] = degree + 1
+    return StateElements(np.repeat(elements, multiplicity), degree)
 
 
 def cardinal_curves(
@@ -103,13 +127,13 @@ def cardinal_curves(
     """
     if order < 0:
         _refuse_resonance(nodes, damping, eigenvalue)
-    points, weights = elements.quadrature()
+    weights = elements.quadrature()[1]
     lifted = max(order, 0)
-    operator = elements.basis(points, lifted + 2)
+    operator = elements.at_quadrature(lifted + 2)
     if damping:
-        operator = operator + damping * elements.basis(points, lifted + 1)
+        operator = operator + damping * elements.at_quadrature(lifted + 1)
     if eigenvalue:
-        operator = operator + eigenvalue * elements.basis(points, lifted)
+        operator = operator + eigenvalue * elements.at_quadrature(lifted)
     rows = np.sqrt(weights)[:, None] * operator
     states = elements.basis(nodes)
     if softness is not None:
@@ -122,7 +146,7 @@ def cardinal_curves(
     if free.shape[1] == 0:
         return particular
     scale = np.max(np.abs(rows))
-    correction = linalg.lstsq(rows @ free / scale, -(rows @ particular) / scale, cond=1e-15)[0]
+    correction = linalg.lstsq(rows @ free / scale, -(rows @ particular) / scale, cond=1e-15, lapack_driver="gelsy")[0]
     return particular + free @ correction
 
 

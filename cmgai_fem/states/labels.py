@@ -20,7 +20,7 @@ NODES_PER_CELL = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labels:
     """The labels of a continuum: where each piece of data sits in the body, once and for all.
 
