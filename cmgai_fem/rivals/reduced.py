@@ -115,9 +115,23 @@ class ReducedRival(Rival):
             return candidates[0], candidates[0]
         inside, outside = trial_rows(known, trials)
         rows = np.union1d(inside, outside)
-        errors = np.array([left_out_errors(candidate, known, coefficients, rows) for candidate in candidates])
+        errors = np.array([self.left_out_errors(candidate, known, coefficients, rows) for candidate in candidates])
         first, second = (int(np.argmin(errors[:, np.isin(rows, part)].sum(axis=1))) for part in (inside, outside))
         return candidates[first], candidates[second]
+
+    def left_out_errors(self, regression: Regression, known: Array, coefficients: Array, rows: IntArray) -> Array:
+        """Squared errors at the known states `rows`, each left out; infinite where there is no regression."""
+        errors = np.empty(len(rows))
+        for place, index in enumerate(rows):
+            rest = np.delete(np.arange(len(known)), index)
+            try:
+                predicted = regression(known[rest], coefficients[rest], known[[index]])
+            except LinAlgError:
+                # A singular kernel matrix rules a candidate out; it is not an error of the method.
+                errors[place] = np.inf
+            else:
+                errors[place] = np.sum((predicted[0] - coefficients[index]) ** 2)
+        return errors
 
     def fit_scaled(self, known: Array, snapshots: Array, weights: Array | None, trials: IntArray | None) -> Predictor:
         """See `Rival.fit_scaled`."""
@@ -135,18 +149,3 @@ class ReducedRival(Rival):
             return parts.cardinal(coefficients) @ snapshots
 
         return predict
-
-
-def left_out_errors(regression: Regression, known: Array, coefficients: Array, rows: IntArray) -> Array:
-    """Squared error at each of the known states `rows` when it is left out; infinite where there is no regression."""
-    errors = np.empty(len(rows))
-    for place, index in enumerate(rows):
-        rest = np.delete(np.arange(len(known)), index)
-        try:
-            predicted = regression(known[rest], coefficients[rest], known[[index]])
-        except LinAlgError:
-            # A singular kernel matrix rules a candidate out; it is not an error of the method.
-            errors[place] = np.inf
-        else:
-            errors[place] = np.sum((predicted[0] - coefficients[index]) ** 2)
-    return errors

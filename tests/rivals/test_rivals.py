@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from numpy.polynomial import Polynomial
 from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.spatial.distance import cdist
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.rivals import RIVALS, rivals_for
-from cmgai_fem.rivals.reduced import StraightLine, decompose
+from cmgai_fem.rivals.radial import KERNELS, PodRbf
+from cmgai_fem.rivals.reduced import ReducedRival, StraightLine, decompose
 
 KNOWN = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 TARGETS = np.array([50.0, 175.0, 325.0, 400.0, 475.0, 625.0, 775.0])
@@ -232,3 +234,19 @@ def test_a_rival_of_one_coordinate_refuses_two():
         RIVALS["linear"].fit(KNOWN, smooth(KNOWN))
     with pytest.raises(InputError, match="trials must be rows of the 5 known states"):
         RIVALS["linear"].fit(KNOWN[:, None], smooth(KNOWN), trials=np.array([5]))
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_left_out_errors_of_radial_bases_are_those_of_solving_without_each_state(dimension):
+    rng = np.random.default_rng(0)
+    known, coefficients = rng.random((9, dimension)), rng.standard_normal((9, 3))
+    rival, rows, eye = PodRbf(), np.array([1, 4, 7]), np.eye(9)
+    candidates = rival.candidates(known, coefficients)
+    assert {one.kernel for one in candidates} == set(KERNELS)
+    for one in candidates:
+        direct = ReducedRival.left_out_errors(rival, one, known, coefficients, rows)
+        points = known * one.ratios
+        # Flat kernels lose digits either way: as many as the condition of their matrix says.
+        rounding = 1e-14 * np.linalg.cond(KERNELS[one.kernel](one.shape * cdist(points, points)) + one.smoothing * eye)
+        found = rival.left_out_errors(one, known, coefficients, rows)
+        np.testing.assert_allclose(found, direct, rtol=max(rounding, 1e-9))
