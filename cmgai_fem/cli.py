@@ -411,7 +411,7 @@ def compare(
     reference: Path,
     /,
     *,
-    field: str,
+    field: str | None = None,
     at: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None,
     tolerance: float | None = None,
     json: bool = False,
@@ -431,7 +431,7 @@ def compare(
     reference
         File with the reference field.
     field
-        Name of the field in both.
+        Name of the field in both; the only one that both hold by default.
     at
         Time of the states to compare, in files that hold several.
     tolerance

@@ -54,7 +54,11 @@ class Comparison:
 
 
 def compare(
-    generated: Path, reference: Path, field: str, at: float | None = None, tolerance: float | None = None
+    generated: Path,
+    reference: Path,
+    field: str | None = None,
+    at: float | None = None,
+    tolerance: float | None = None,
 ) -> Comparison:
     """Error of a generated field against a reference, volume-weighted on the reference's mesh.
 
@@ -62,7 +66,7 @@ def compare(
         generated: file with the generated field.
         reference: file with the reference field; on another mesh of the same geometry the generated field is
             interpolated to it.
-        field: name of the field in both.
+        field: name of the field in both; the only one that both hold if None.
         at: time of the states to compare, in files that hold several.
         tolerance: largest NRMSE that passes, a fraction.
 
@@ -72,6 +76,7 @@ def compare(
     if tolerance is not None and not tolerance >= 0.0:
         raise InputError(f"--tolerance {tolerance:g}: give the largest NRMSE that passes, e.g. 0.01 for 1 %")
     made, truth = _only_snapshot(generated, at), _only_snapshot(reference, at)
+    field = _only_field(made, truth) if field is None else field
     location = find_location(truth, field)
     values, expected = field_values(made, field, location), field_values(truth, field, location)
     if values.shape[1] != expected.shape[1]:
@@ -107,3 +112,15 @@ def _only_snapshot(path: Path, at: float | None) -> Snapshot:
         known = ", ".join(f"{time:g}" for time in times[:8] if time is not None) + (", ..." if len(times) > 8 else "")
         raise InputError(f"{name}: --at {at:g}: {len(found)} states have this time; there are: {known}")
     return found[0]
+
+
+def _only_field(made: Snapshot, truth: Snapshot) -> str:
+    shared = sorted(_fields(made) & _fields(truth))
+    if len(shared) != 1:
+        listed = ", ".join(map(printable, shared[:8])) + (", ..." if len(shared) > 8 else "") or "none"
+        raise InputError(f"{made.name} and {truth.name}: say which --field to compare; both hold: {listed}")
+    return shared[0]
+
+
+def _fields(snapshot: Snapshot) -> set[str]:
+    return {*snapshot.grid.point_data.keys(), *snapshot.grid.cell_data.keys()}

@@ -5,7 +5,9 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import pyvista
 from bodies import write_state, write_states
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -148,3 +150,18 @@ def test_the_page_names_every_key():
 
 def test_what_is_not_finite_is_null():
     assert plain({"a": [math.nan, 1.0, (math.inf, "b")]}) == {"a": [None, 1.0, [None, "b"]]}
+
+
+def test_compare_takes_the_only_field_of_both_and_asks_where_there_are_more(tmp_path, capsys):
+    grid = pyvista.ImageData(dimensions=(3, 3, 2)).cast_to_unstructured_grid()
+    one, other, both = tmp_path / "one.vtu", tmp_path / "other.vtu", tmp_path / "both.vtu"
+    grid["stress"] = np.arange(18.0)
+    grid.save(one)
+    grid["heat"] = np.arange(18.0)
+    grid.save(other)
+    grid.save(both)
+    assert json.loads(said(capsys, "compare", str(one), str(other)))["field"] == "stress"
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", str(other), str(both)])
+    assert ended.value.code == 2
+    assert "say which --field to compare; both hold: heat, stress" in capsys.readouterr().err
