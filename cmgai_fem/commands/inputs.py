@@ -105,6 +105,7 @@ class Inputs:
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
+        bounds = self.bounds
         states = read_states(
             self.paths,
             field=list(fields) or self.field,
@@ -116,7 +117,7 @@ class Inputs:
             where_known=self.where_known,
             paired=self.paired,
         )
-        return _within(states, self.field, self.bounds) if self.field in states.fields else states
+        return _within(states, self.field, bounds) if self.field in states.fields else states
 
     def read_specimens(self) -> Specimens:
         """The specimens that the files hold, several at a state.
@@ -124,6 +125,7 @@ class Inputs:
         Raises:
             InputError: what is known, or asked for, is more than is known of specimens.
         """
+        bounds = self.bounds
         others: dict[str, object] = {
             "monotone": self.monotone, "ordered": self.ordered, "mass_axes": self.mass_axes, "cheap": self.cheap,
             "calibration": self.calibration != CalibrationTable(),
@@ -146,7 +148,7 @@ class Inputs:
             where_known=self.where_known,
             paired=self.paired,
         )
-        return replace(specimens, numbered=_within(specimens.numbered, self.field, self.bounds))
+        return replace(specimens, numbered=_within(specimens.numbered, self.field, bounds))
 
     def read_cheap(self) -> list[FileStates] | None:
         """The states of the cheap models; None where there are none.

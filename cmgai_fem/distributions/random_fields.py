@@ -29,6 +29,8 @@ TIE = 1.25
 REPEATS = 5
 # Of the field's range: values this near are the same.
 SAME = 1e-6
+# Of the field's largest value: fields this near are the same.
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ class RandomFields:
             InputError: all specimens are the same.
         """
         modes = Modes.of(np.concatenate([fields.mean(axis=0)[None], fields]), weights)
-        if not modes.count:
-            raise InputError("all specimens have the same field: there is no distribution to carry")
         coefficients = modes.amplitudes[1:]
         unit = float(np.sqrt((coefficients**2).sum(axis=1).mean()))
+        if unit <= ROUNDING * np.abs(fields).max():
+            raise InputError("all specimens have the same field: there is no distribution to carry")
         return cls(values, fields, weights, modes.origin, modes.shapes * unit, coefficients / unit, unit, bounds)
 
     def law(self, modes: SpecimenModes, atoms: Array) -> FieldLaw:

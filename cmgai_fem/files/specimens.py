@@ -108,11 +108,12 @@ def _check_one_state_each(sources: Sequence[Source], read: Gathered) -> None:
     twice = next((path for row, path in enumerate(files) if path in files[:row]), None)
     if twice is not None:
         raise InputError(f"{printable(twice.name)} is named twice: a specimen counts once")
-    if len(read.snapshots) > len(sources):
-        several = next(one for one in read.snapshots if one.path not in files)
+    paths = [one.path for one in read.snapshots]
+    several = next((one for row, one in enumerate(read.snapshots) if one.path in paths[:row]), None)
+    if several is not None:
         raise InputError(
-            f"{several.name}: its file holds several states; a specimen is seen at one (where each is seen at all, "
-            "generate it by itself, without --distribution)"
+            f"{several.name}: holds several states; a specimen is seen at one (where each is seen at all, generate it "
+            "by itself, without --distribution)"
         )
 
 
