@@ -182,15 +182,18 @@ def _within(states: FileStates, name: str, bounds: Admissible) -> FileStates:
     """
     field, notes = states.field(name), []
     reach, values = float(np.ptp(field.values)), field.values
-    below, above = (bounds.lower, 1.0, "below --lower", "raised"), (bounds.upper, -1.0, "above --upper", "lowered")
+    below, above = (
+        (bounds.lower, 1.0, "lie below --lower", "raised to it"),
+        (bounds.upper, -1.0, "lie above --upper", "lowered to it"),
+    )
     for limit, sign, where, how in (below, above):
         beyond = np.maximum(sign * (limit - values), 0.0) if limit is not None else np.zeros(1)
         most = float(beyond.max(initial=0.0))
         if not 0.0 < most <= UNDERSHOOT * reach:
             continue
         notes.append(
-            f"{np.count_nonzero(beyond)} values of {printable(name)} lie {where} {limit:g}, by up to {most:.3g} "
-            f"({100 * most / reach:.2g} % of the range): {how} to it"
+            f"{np.count_nonzero(beyond)} values of {printable(name)} {where} {limit:g}, by up to {most:.3g} "
+            f"({100 * most / reach:.2g} % of the range): {how}"
         )
         values = values + sign * beyond
     if not notes:
