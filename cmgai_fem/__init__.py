@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cmgai_fem.files.file_states import read_states
     from cmgai_fem.files.model import load_model
     from cmgai_fem.generate import generate
+    from cmgai_fem.generate_distribution import generate_distribution
     from cmgai_fem.generated import Generated
     from cmgai_fem.metrics import nrmse
     from cmgai_fem.rivals import RIVALS
@@ -50,6 +51,7 @@ _LAZY = {
     "calibrate": "cmgai_fem.calibration.calibrate",
     "generate": "cmgai_fem.generate",
     "generate_clouds": "cmgai_fem.distributions.clouds",
+    "generate_distribution": "cmgai_fem.generate_distribution",
     "label_clouds": "cmgai_fem.distributions.optimal_transport",
     "load_model": "cmgai_fem.files.model",
     "nrmse": "cmgai_fem.metrics",
@@ -60,8 +62,8 @@ _LAZY = {
 
 __all__ = [
     "RIVALS", "Admissible", "Calibration", "Coordinate", "Field", "Generated", "Labels", "Problem", "Search",
-    "Solution", "States", "Study", "__version__", "calibrate", "generate", "generate_clouds", "label_clouds",
-    "load_model", "nrmse", "read_states", "run_study", "solve",
+    "Solution", "States", "Study", "__version__", "calibrate", "generate", "generate_clouds", "generate_distribution",
+    "label_clouds", "load_model", "nrmse", "read_states", "run_study", "solve",
 ]  # fmt: skip
 
 

@@ -136,6 +136,7 @@ def generate(
     volumes: str | None = None,
     where_known: bool = False,
     lower: float | None = None,
+    upper: float | None = None,
     monotone: bool = False,
     monotone_in: Annotated[list[str] | None, Repeated] = None,
     ordered: bool = False,
@@ -145,7 +146,10 @@ def generate(
     pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
     no_moving: bool = False,
     no_state_force: bool = False,
-    samples: bool = False,
+    clouds: bool = False,
+    distribution: bool = False,
+    samples: int | None = None,
+    exceeds: Annotated[list[str] | None, States] = None,
     method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
@@ -168,6 +172,8 @@ def generate(
     `cmgai-fem generate T=*.vtu --values-from 'T=([0-9.]+)' --field stress --at 325 --at 475 --out 'at_{value}.vtu'`
 
     `cmgai-fem generate states.toml --at 325:4 --out at_325_4.vtu`
+
+    `cmgai-fem generate specimens.toml --distribution --at 122.5 --samples 200 --exceeds 350e6 --out law.vtu`
 
     `cmgai-fem generate tests.csv --coordinate temperature --at 620 --out curve_620K.csv`
 
@@ -197,6 +203,8 @@ def generate(
         Leave out labels at which the field is no number in some state, e.g. outside the part it was asked for on.
     lower
         Least admissible value of the field, e.g. 0 for a plastic strain.
+    upper
+        Largest admissible value of the field, e.g. 1 for a damage.
     monotone
         The field never decreases along the state coordinate.
     monotone_in
@@ -215,13 +223,21 @@ def generate(
         Do not try labels that move over the body.
     no_state_force
         Do not look for a law of motion that all labels share (diffusion, waves, decay, turns), along a time.
+    clouds
+        The inputs are clouds of points (.csv, .npz, .vtp), a row a point, in any order: who goes where is told by
+        optimal transport. (--samples without a number says the same.)
+    distribution
+        The inputs are field files of specimens that scatter, each seen at one state, several at every state. Out come
+        the fields below which 5, 50 and 95 % of the specimens lie at the state asked for, its W2 error and trust.
     samples
-        The inputs are clouds of samples (.csv, .npz, .vtp), a row a sample, in any order: who goes where is told by
-        optimal transport.
+        With --distribution: how many fields to draw and write.
+    exceeds
+        With --distribution: limit whose probability to be exceeded is written, e.g. 350e6, of a tensor
+        von_mises:350e6; may be repeated.
     method
         Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
-        Seed of the networks.
+        Seed of the networks, and of the draws of --distribution.
     device
         Where the networks are trained.
     rivals
@@ -246,18 +262,35 @@ def generate(
     """
     of_states: dict[str, object] = {
         "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
-        "where-known": where_known, "lower": lower,
+        "where-known": where_known, "lower": lower, "upper": upper,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
         "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
         "no-state-force": no_state_force,
     }  # fmt: skip
     of_runs: dict[str, object] = {"rivals": rivals, "save-model": save_model, "resume": resume}
     of_networks: dict[str, object] = {"seed": seed, "device": device}
-    from cmgai_fem.commands.inputs import asked_points, given_inputs, point, refuse, single_file
+    of_laws: dict[str, object] = {"samples": samples, "exceeds": exceeds}
+    from cmgai_fem.commands.options import asked_points, given_inputs, point, refuse, single_file
 
     say, done = (_say_aside, _show_provenance) if json else (_say, _done)
     networked = {} if method == "fem" else {"seed": seed or 0}
 
+    if distribution:
+        from cmgai_fem.commands.distribution import generate_from_specimens
+
+        kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper")
+        others = of_runs | {name: value for name, value in of_states.items() if name not in kept}
+        others |= {"clouds": clouds, "model": model, "method": method != "fem", "device": device, "sensors": sensors}
+        others |= {"hardening": hardening}
+        refuse(others, "specimens are carried as clouds of fields, by what clouds left out tell")
+        asked = given_inputs(inputs, of_states | {"coordinate": coordinate})
+        return done(
+            generate_from_specimens(
+                asked, asked_points(at or [], asked.units), out, samples=samples or 0, exceeds=exceeds or (),
+                seed=seed or 0, force=force, report=say,
+            )
+        )  # fmt: skip
+    refuse(of_laws, "it belongs to --distribution")
     if model:
         from cmgai_fem.commands.generate import generate_from_model
 
@@ -266,7 +299,7 @@ def generate(
         return done(generate_from_model(single_file(inputs, "--model"), at or [], out, force=force, report=say))
     if method == "fem":
         refuse(of_networks, "finite elements have no networks; --method pinn has")
-    if inputs[0].suffix.lower() == ".csv" and not samples:
+    if inputs[0].suffix.lower() == ".csv" and not clouds:
         from cmgai_fem.commands.curves import generate_from_table
         from cmgai_fem.solve import Solver
 
@@ -275,12 +308,11 @@ def generate(
         refuse(of_states | of_runs | {"sensors": sensors, "device": device}, because)
         solver = Solver(method, networked)
         return done([generate_from_table(table, coordinate or (), at or [], out, say, hardening, solver, force=force)])
-    if samples:
+    if clouds:
         from cmgai_fem.commands.clouds import generate_from_clouds
 
-        kept = ("values", "values-from")
         given = {"method": method != "fem", "sensors": sensors, "hardening": hardening, "json": json}
-        others = {name: value for name, value in of_states.items() if name not in kept}
+        others = {name: value for name, value in of_states.items() if name not in ("values", "values-from")}
         refuse(others | of_runs | given, "clouds of samples have no labels, mesh or field, and are told by their files")
         generate_from_clouds(
             inputs, [point(one, "--at")[0] for one in at or []], out, coordinate=(coordinate or ["state"])[0],
@@ -336,7 +368,7 @@ class KnownAlongOne:
 
     def inputs(self, paths: list[Path]) -> "Inputs":
         """The known states that files and options name."""
-        from cmgai_fem.commands.inputs import given_inputs
+        from cmgai_fem.commands.options import given_inputs
 
         options = {key.replace("_", "-"): value for key, value in vars(self).items() if key not in ("from_", "to")}
         listed = {key: [options[key]] for key in ("coordinate", "unit") if options[key] is not None}
@@ -544,7 +576,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `cmgai-fem`: runs a command and ends the process with its exit code."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        given = _with_clouds(sys.argv[1:] if arguments is None else arguments)
+        code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         # What was typed comes back in the message; a terminal must not obey it.
         _end("".join(letter for letter in " ".join(str(error).split()) if letter.isprintable()), 2)
@@ -558,6 +591,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         _end("interrupted: what was complete is kept; the same command goes on (generate: with --resume)", 130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _with_clouds(arguments: Sequence[str]) -> list[str]:
+    """`--samples` without a number is what `--clouds` was called before."""
+    following = [*arguments[1:], ""]
+    if "--distribution" in arguments:
+        return list(arguments)
+    return [
+        "--clouds" if one == "--samples" and not after.lstrip("+-").isdigit() else one
+        for one, after in zip(arguments, following, strict=True)
+    ]
 
 
 def _end(message: str, code: int) -> None:

@@ -78,7 +78,7 @@ class Measure:
             rows = np.array([_nearest(text, where, labels)])
         elif where:
             rows = _rows_of(text, where, part)
-        return cls(text, kind, _quantity(text, quantity, components), rows, labels)
+        return cls(text, kind, quantity_of(f"measure {text!r}", quantity, components), rows, labels)
 
     def of(self, field: Array, error: Array | None = None) -> Measured:
         """The measure of a field (L, n), its band by one standard deviation (L, n) of each value.
@@ -108,20 +108,30 @@ class Measure:
         return np.asarray(np.sqrt(squares))
 
 
-def _quantity(text: str, name: str, components: tuple[str, ...]) -> Callable[[Array], Array]:
+def quantity_of(text: str, name: str, components: tuple[str, ...]) -> Callable[[Array], Array]:
+    """From field values (L, n) to a quantity (L,).
+
+    Args:
+        text: who asks, for messages.
+        name: a component, "von_mises" or "norm".
+        components: n names.
+
+    Raises:
+        InputError: there is no such quantity.
+    """
     if name in components:
         column = components.index(name)
         return lambda values: values[:, column]
     if name == "von_mises":
         if len(components) != 6:
-            raise InputError(f"measure {text!r}: a von Mises stress has 6 components, the field {len(components)}")
+            raise InputError(f"{text}: a von Mises stress has 6 components, the field {len(components)}")
         return von_mises
     if name == "norm":
         return lambda values: np.linalg.norm(values, axis=1)
     listed = ", ".join(each for each in components if each)
     if not name and len(components) > 1:
-        raise InputError(f"measure {text!r}: say of which component: {listed}, or norm")
-    raise InputError(f"measure {text!r}: no component {name!r}; there are: {listed or 'none, the field is a scalar'}")
+        raise InputError(f"{text}: say of which component: {listed}, or norm")
+    raise InputError(f"{text}: no component {name!r}; there are: {listed or 'none, the field is a scalar'}")
 
 
 def _nearest(text: str, where: str, labels: Labels) -> int:

@@ -38,11 +38,11 @@ def test_the_tutorial_runs_from_its_first_line_to_its_last(tmp_path, monkeypatch
             assert [run(line) for line in text.splitlines()] == [0] * len(text.splitlines()), text
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_the_code_of_the_how_tos_runs(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     texts = [text for language, text in blocks(DOCS / "howto.md") if language == "python"]
-    assert len(texts) == 3
+    assert len(texts) == 4
     exec(compile(texts[number], "howto.md", "exec"), {"__name__": "howto"})
 
 

@@ -14,6 +14,12 @@ CAREFUL, USELESS = 0.05, 0.15
 ENOUGH, ENOUGH_OF_SEVERAL = 4, 8
 # Known ranges beyond the known states at which nothing is trusted.
 FARTHEST = 1.0
+# Left-out distance of a law, of the specimens' scatter, likewise: between the known states, where the gaps about a
+# state left out are twice as wide as those about the states asked for, so that a little more than the scatter itself is
+# still taken with care. Beyond, where the gap is the same, nothing above the first is trusted.
+LAW_CAREFUL, LAW_USELESS = 0.5, 1.2
+# Specimens at a state that 5 and 95 % can be told from.
+ENOUGH_SPECIMENS = 20
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
 
@@ -62,6 +68,30 @@ def judge(known: Array, point: Array, size: float | None, suspects: int = 0) -> 
     if suspects:
         return Trust(CARE, f"{place}, {told}, and a known state does not fit the others")
     return Trust(CARE if size >= CAREFUL else TRUSTED, f"{place}, {told}")
+
+
+def judge_law(known: Array, at: float, size: float, fewest: int) -> Trust:
+    """The word for the law of a random field at a state.
+
+    Args:
+        known: (K,) known states.
+        at: the state.
+        size: distance of the laws of left-out states, beyond what as many specimens of the true law would have,
+            relative to the specimens' scatter.
+        fewest: specimens at the known state that has fewest.
+    """
+    beyond = distance_beyond(known[:, None], np.array([at]))
+    place = f"{100.0 * beyond:.3g} % of the range beyond" if beyond > 0.0 else "between the known states"
+    told = f"{place}, laws left out were off by {100.0 * size:.0f} % of the specimens' scatter"
+    if beyond > FARTHEST:
+        return Trust(NOT, f"{place}: nothing was tested that far")
+    if size >= (LAW_CAREFUL if beyond > 0.0 else LAW_USELESS):
+        return Trust(NOT, told)
+    if len(known) < ENOUGH:
+        return Trust(CARE, f"{told}; {NUMBERS[len(known)]} states leave only one out")
+    if fewest < ENOUGH_SPECIMENS:
+        return Trust(CARE, f"{told}; {fewest} specimens at a state hardly tell 5 and 95 %")
+    return Trust(CARE if size >= LAW_CAREFUL or beyond > 0.0 else TRUSTED, told)
 
 
 def distance_beyond(known: Array, point: Array) -> float:

@@ -1,4 +1,4 @@
-"""`cmgai-fem generate --samples`: clouds of samples at unseen states of a user's own files."""
+"""`cmgai-fem generate --clouds`: clouds of samples at unseen states of a user's own files."""
 
 import datetime
 import re

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.trials import sides
-from cmgai_fem.commands.inputs import Inputs, asked_points
+from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.options import asked_points
 from cmgai_fem.commands.provenance import digest, fingerprint, finished, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates

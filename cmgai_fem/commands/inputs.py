@@ -1,13 +1,11 @@
-"""What is known: snapshot files with their state values, from the command line or from a states.toml."""
+"""What is known: snapshot files with their state values, and a states.toml that names them."""
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field as Default
@@ -17,20 +15,18 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import read_cheap
 from cmgai_fem.files.file_states import FileStates, read_states
+from cmgai_fem.files.specimens import Specimens, read_specimens
 from cmgai_fem.files.trust import check_readable, printable
-from cmgai_fem.files.units import QUANTITY, unit_of, value_in
+from cmgai_fem.files.units import unit_of
 from cmgai_fem.states.states import Coordinate, Coordinates
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
 from cmgai_fem.transport.feature_space import Admissible
 
-# Numbers whose letters are no unit's.
-# Values this far below --lower, relative to the field's range, are undershoot.
+# Values this far beyond --lower or --upper, relative to the field's range, are undershoot.
 UNDERSHOOT = 0.05
 # Coordinates whose names say what they measure.
 SI_OF = {"temperature": "K", "time": "s", "velocity": "m/s", "speed": "m/s", "pressure": "Pa", "strain_rate": "1/s"}
-HAS_UNIT = re.compile(r"[^\W\d_]|[°%]")
-NUMBERS = re.compile(r"\d[eE][-+]?\d|nan|inf(?:inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class Inputs:
         values: m values for each of the paths; None to find them otherwise.
         values_from: regular expression on the file names, one group a coordinate; None to take the files' own data.
         lower: least admissible value of the field.
+        upper: largest.
         monotone: coordinates along which the field never decreases.
         ordered: the field never decreases from one component to the next.
         mass_axes: orders of axes, e.g. "yx", in which to try carrying the field as mass.
@@ -70,6 +67,7 @@ class Inputs:
     where_known: bool = False
     paired: bool = False
     cheap: tuple[tuple[Path, ...], ...] = ()
+    upper: float | None = None
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
@@ -93,7 +91,7 @@ class Inputs:
         """What the field must keep."""
         rises = tuple(name in self.monotone for name in self.coordinates)
         several = rises if any(rises) else False
-        return Admissible(self.lower, rises[0] if len(rises) == 1 else several, self.ordered)
+        return Admissible(self.lower, rises[0] if len(rises) == 1 else several, self.ordered, self.upper)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -107,6 +105,7 @@ class Inputs:
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
+        bounds = self.bounds
         states = read_states(
             self.paths,
             field=list(fields) or self.field,
@@ -118,9 +117,38 @@ class Inputs:
             where_known=self.where_known,
             paired=self.paired,
         )
-        return (
-            states if self.lower is None or self.field not in states.fields else _raised(states, self.field, self.lower)
+        return _within(states, self.field, bounds) if self.field in states.fields else states
+
+    def read_specimens(self) -> Specimens:
+        """The specimens that the files hold, several at a state.
+
+        Raises:
+            InputError: what is known, or asked for, is more than is known of specimens.
+        """
+        bounds = self.bounds
+        others: dict[str, object] = {
+            "monotone": self.monotone, "ordered": self.ordered, "mass_axes": self.mass_axes, "cheap": self.cheap,
+            "calibration": self.calibration != CalibrationTable(),
+        }  # fmt: skip
+        for name, value in others.items():
+            if value:
+                raise InputError(f"{name}: leave it out; specimens are of one kind each, and carried as clouds")
+        if len(self.coordinates) > 1:
+            raise InputError(
+                f"specimens are carried along one state coordinate, not over {', '.join(self.coordinates)}"
+            )
+        specimens = read_specimens(
+            self.paths,
+            field=self.field,
+            coordinate=self.coordinates[0],
+            unit=self.units[0] if self.units else "",
+            values=self.values,
+            values_from=self.values_from,
+            volumes=self.volumes,
+            where_known=self.where_known,
+            paired=self.paired,
         )
+        return replace(specimens, numbered=_within(specimens.numbered, self.field, bounds))
 
     def read_cheap(self) -> list[FileStates] | None:
         """The states of the cheap models; None where there are none.
@@ -147,103 +175,35 @@ class Inputs:
         return [tuple(target) for target in at]
 
 
-def _raised(states: FileStates, name: str, lower: float) -> FileStates:
-    """The states with values a little below the bound raised to it: what extrapolation to the nodes leaves there.
+def _within(states: FileStates, name: str, bounds: Admissible) -> FileStates:
+    """The states with values a little beyond a bound brought to it: what extrapolation to the nodes leaves there.
 
-    Values further below are left to be refused.
+    Values further beyond are left to be refused.
     """
-    field = states.field(name)
-    below = field.values < lower
-    most, reach = float(np.max(lower - field.values, initial=0.0)), float(np.ptp(field.values))
-    if not below.any() or most > UNDERSHOOT * reach:
-        return states
-    note = (
-        f"{np.count_nonzero(below)} values of {printable(name)} lie below --lower {lower:g}, by up to {most:.3g} "
-        f"({100 * most / reach:.2g} % of the range): raised to it"
+    field, notes = states.field(name), []
+    reach, values = float(np.ptp(field.values)), field.values
+    below, above = (
+        (bounds.lower, 1.0, "lie below --lower", "raised to it"),
+        (bounds.upper, -1.0, "lie above --upper", "lowered to it"),
     )
-    fields = {**states.fields, name: replace(field, values=np.maximum(field.values, lower))}
-    return replace(states, fields=fields, notes=(*states.notes, note))
-
-
-def point(text: str, option: str) -> Point:
-    """A state as the command line writes it: "325", or "325:3" of two coordinates."""
-    try:
-        return tuple(float(part) for part in text.split(":"))
-    except ValueError:
-        how = "--at 325 or 325:3" if option == "--at" else "--values 100,250,400, or 100:2,250:2 of two coordinates"
-        raise InputError(f"{option}: {text.strip()!r} is no number; write {how}") from None
-
-
-def asked_points(at: Sequence[str], units: Sequence[str]) -> list[Point]:
-    """States as `--at` writes them, in the units of the coordinates: "325", "325:3", "598 K" of one in degC.
-
-    Raises:
-        InputError: one is no number, or has a unit of another quantity.
-    """
-    points = []
-    for text in at:
-        parts = text.split(":")
-        if not (all(QUANTITY.match(part) for part in parts) and HAS_UNIT.search(NUMBERS.sub("", text))):
-            points.append(point(text, "--at"))
+    for limit, sign, where, how in (below, above):
+        beyond = np.maximum(sign * (limit - values), 0.0) if limit is not None else np.zeros(1)
+        most = float(beyond.max(initial=0.0))
+        if not 0.0 < most <= UNDERSHOOT * reach:
             continue
-        own = [*units, *[""] * len(parts)]
-        try:
-            points.append(tuple(value_in(part, unit_of(unit)) for part, unit in zip(parts, own, strict=False)))
-        except InputError as error:
-            raise InputError(f"--at: {error}; write --at 325 or 325:3") from None
-    return points
+        notes.append(
+            f"{np.count_nonzero(beyond)} values of {printable(name)} {where} {limit:g}, by up to {most:.3g} "
+            f"({100 * most / reach:.2g} % of the range): {how}"
+        )
+        values = values + sign * beyond
+    if not notes:
+        return states
+    fields = {**states.fields, name: replace(field, values=bounds.clip(values))}
+    return replace(states, fields=fields, notes=(*states.notes, *notes))
 
 
-def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
-    """The known states that files and options name.
-
-    Args:
-        paths: one states.toml, which holds all that the options would say, or the snapshots.
-        options: options of the command line by their names; None or False where they were not given.
-
-    Raises:
-        InputError: options that are missing or contradict each other, or a states.toml that is wrong.
-    """
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
-    cheap = tuple(matching(Path(), pattern) for pattern in given.pop("cheap", ()))
-    if cheap and paths[0].suffix.lower() == ".toml":
-        raise InputError(f'--cheap: leave it out; say cheap = ["coarse_*.vtu"] in {printable(str(paths[0]))}')
-    if paths[0].suffix.lower() == ".toml":
-        refuse(given, f"{paths[0]} is where it is said")
-        return load_states_file(single_file(paths, "a states.toml"))
-    if "field" not in given:
-        raise InputError("say which field to generate: --field NAME (cmgai-fem info lists them)")
-    coordinates, monotone = tuple(given.get("coordinate", ("state",))), tuple(given.get("monotone-in", ()))
-    if "monotone" in given:
-        if len(coordinates) > 1:
-            raise InputError("--monotone: say in which coordinates: --monotone-in NAME")
-        monotone = coordinates
-    values = given.get("values")
-    chosen = {
-        key: [item for item in given[option] if item != "linear"]
-        for key, option in (("stiffnesses", "stiffness"), ("dampings", "damping"), ("pseudo_times", "pseudo-time"))
-        if option in given
-    }
-    return Inputs(
-        tuple(paths),
-        given["field"],
-        coordinates,
-        tuple(given.get("unit", ())),
-        None if values is None else tuple(point(part, "--values") for part in values.split(",")),
-        given.get("values-from"),
-        given.get("lower"),
-        monotone,
-        "ordered" in given,
-        tuple(given.get("mass", ())),
-        CalibrationTable(**chosen, moving="no-moving" not in given, state_force="no-state-force" not in given),
-        given.get("volumes", ""),
-        "where-known" in given,
-        cheap=cheap,
-    )
-
-
-def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
-    """Files of one cheap model: those whose path from a folder matches, in the order of their names.
+def matching(folder: Path, pattern: str, what: str = "cheap model") -> tuple[Path, ...]:
+    """Files of one thing: those whose path from a folder matches, in the order of their names.
 
     Raises:
         InputError: there is none.
@@ -252,29 +212,34 @@ def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
     root = Path(whole.anchor)
     found = tuple(sorted(root.glob(str(whole.relative_to(root))))) if pattern else ()
     if not found:
-        raise InputError(f"cheap model {printable(pattern)}: no such file")
+        raise InputError(f"{what} {printable(pattern)}: no such file")
     return found
 
 
-def refuse(options: Mapping[str, object], because: str) -> None:
-    """An option that would change nothing is an error, not a silence."""
-    for name, value in options.items():
-        if value is not None and value is not False:
-            raise InputError(f"--{name}: leave it out; {because}")
-
-
-def single_file(paths: Sequence[Path], what: str) -> Path:
-    """The only one of `paths`; `what` says in the message what was wanted."""
-    if len(paths) != 1:
-        raise InputError(f"{what} is one file, {len(paths)} were given")
-    return paths[0]
-
-
 class StateTable(Table):
-    """`[[states]]`: one snapshot and its state: a number, or a list of one a coordinate."""
+    """`[[states]]`: a state, a number or a list of one a coordinate, and its file; or the files of its specimens.
 
-    file: str
+    Args:
+        file: the snapshot.
+        files: names or patterns of specimens, for `--distribution`.
+        value: the state.
+    """
+
+    file: str = ""
+    files: list[str] = Default(default_factory=list)
     value: Point
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "StateTable":
+        if bool(self.file) == bool(self.files):
+            raise ValueError("give file, or files of several specimens")
+        return self
+
+    def paths(self, folder: Path) -> tuple[Path, ...]:
+        """The files, whose names count from a folder."""
+        if self.file:
+            return (folder / self.file,)
+        return tuple(path for pattern in self.files for path in matching(folder, pattern, "specimens"))
 
 
 class StatesFile(Table):
@@ -287,6 +252,7 @@ class StatesFile(Table):
         units: their units.
         states: snapshots and their values.
         lower: least admissible value of the field.
+        upper: largest.
         monotone: the field never decreases along the state coordinate; of several, the names of those along which.
         ordered: the field never decreases from one component to the next.
         mass_axes: orders of axes in which to try carrying the field as mass.
@@ -302,6 +268,7 @@ class StatesFile(Table):
     units: list[str] = Default(default_factory=list)
     states: list[StateTable]
     lower: float | None = None
+    upper: float | None = None
     monotone: bool | list[str] = False
     ordered: bool = False
     mass_axes: list[str] = Default(default_factory=list)
@@ -333,12 +300,13 @@ class StatesFile(Table):
     def inputs(self, folder: Path) -> Inputs:
         """What the file says; file names in it count from its own folder."""
         rising = self.names if self.monotone is True else tuple(self.monotone or ())
+        files = [(path, state.value) for state in self.states for path in state.paths(folder)]
         return Inputs(
-            tuple(folder / state.file for state in self.states),
+            tuple(path for path, _ in files),
             self.field,
             self.names,
             tuple(self.units) if self.coordinate is None else (self.coordinate.unit,),
-            tuple(state.value for state in self.states),
+            tuple(value for _, value in files),
             None,
             self.lower,
             rising,
@@ -349,6 +317,7 @@ class StatesFile(Table):
             self.where_known,
             paired=True,
             cheap=tuple(matching(folder, pattern) for pattern in self.cheap),
+            upper=self.upper,
         )
 
 

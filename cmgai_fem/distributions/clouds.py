@@ -127,12 +127,14 @@ def _ordered(clouds: Sequence[ArrayLike], values: ArrayLike) -> tuple[Array, lis
         raise InputError("two clouds have the same state: join them")
     count = len(arrays[0])
     shuffle = np.random.default_rng(0)
-    sized = [cloud if len(cloud) == count else _resized(cloud, count, shuffle) for cloud in arrays]
+    sized = [resized(cloud, count, shuffle) for cloud in arrays]
     return times[order], [sized[row] for row in order]
 
 
-def _resized(cloud: Array, count: int, shuffle: np.random.Generator) -> Array:
+def resized(cloud: Array, count: int, shuffle: np.random.Generator) -> Array:
     """As many rows as asked for: every row equally often, but for a remainder that is drawn."""
+    if len(cloud) == count:
+        return cloud
     whole, rest = divmod(count, len(cloud))
     rows = np.concatenate([np.tile(np.arange(len(cloud)), whole), shuffle.permutation(len(cloud))[:rest]])
     return cloud[rows]
@@ -159,11 +161,12 @@ def _left_out(motion: PointMotion, times: Array, clouds: Sequence[Array], side: 
             made = motion(times[rest], label_clouds([clouds[row] for row in rest.tolist()]), times[group])
         except (InputError, np.linalg.LinAlgError):
             return Wasserstein(np.inf, np.inf)
-        found += [wasserstein(_some(one), _some(clouds[row])) for one, row in zip(made, group, strict=True)]
+        found += [wasserstein(some(one), some(clouds[row])) for one, row in zip(made, group, strict=True)]
     return Wasserstein(*(float(np.mean(each)) for each in zip(*found, strict=True)))
 
 
-def _some(cloud: Array) -> Array:
+def some(cloud: Array) -> Array:
+    """As many rows of a cloud as distances are measured with."""
     if len(cloud) <= MEASURED:
         return cloud
     return cloud[np.random.default_rng(0).choice(len(cloud), MEASURED, replace=False)]

@@ -122,9 +122,20 @@ def read_states(
     Raises:
         InputError: a file is not readable, a value or field is missing, or the geometries differ.
     """
-    names = [field] if isinstance(field, str) else list(field)
     axes = _coordinates(coordinate, unit)
-    read = _Gathered(names, [axis.name for axis in axes])
+    read = gather(paths, field, axes, points)
+    told = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from, read.timed, paired)
+    states = read.states(axes, told.values, field_unit, volumes)
+    states = replace(states, notes=(*told.notes, *states.notes))
+    return with_numbers(states, where_known)
+
+
+def gather(
+    paths: Source | Sequence[Source], field: str | Sequence[str], axes: Coordinates, points: ArrayLike | None = None
+) -> "Gathered":
+    """Read snapshots one by one; see `read_states`."""
+    names = [field] if isinstance(field, str) else list(field)
+    read = Gathered(names, [axis.name for axis in axes])
     if not any(names):
         raise InputError("say which field to read")
     for number, source in enumerate(as_sources(paths), start=1):
@@ -132,12 +143,7 @@ def read_states(
             read.add(snapshot)
     if not read.snapshots:
         raise InputError("no states to read: give one file a state")
-    told = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from, read.timed, paired)
-    states = read.states(axes, told.values, field_unit, volumes)
-    states = replace(states, notes=(*told.notes, *states.notes))
-    if where_known:
-        return _known_labels(states)
-    return _all_known(states)
+    return read
 
 
 def _coordinates(names: str | Sequence[str], units: str | Sequence[str]) -> Coordinates:
@@ -151,7 +157,7 @@ def _coordinates(names: str | Sequence[str], units: str | Sequence[str]) -> Coor
     return Coordinates(tuple(Coordinate(name, unit) for name, unit in zip(each, own, strict=True)))
 
 
-class _Gathered:
+class Gathered:
     """What is kept of each snapshot while files are read one by one, so that one mesh is held at a time."""
 
     def __init__(self, names: list[str], coordinates: list[str]) -> None:
@@ -244,7 +250,7 @@ class _Gathered:
             if len(twins):
                 raise InputError(
                     f"{self.snapshots[twins[0]].name} and {self.snapshots[right].name} both have "
-                    f"{coordinates.label(value)}: keep one of them"
+                    f"{coordinates.label(value)}: keep one of them; or --distribution, if they are specimens"
                 )
 
     def _map_to(self, label: Snapshot) -> dict[str, MappingReport]:
@@ -257,6 +263,11 @@ class _Gathered:
                 self.arrays[index][name], report = map_field(snapshot, label, array, self.location)
                 mapped[f"{snapshot.name}: {printable(name)}"] = report
         return mapped
+
+
+def with_numbers(states: FileStates, where_known: bool) -> FileStates:
+    """Refuse values that are no numbers, or leave out the labels where they are; see `read_states`."""
+    return _known_labels(states) if where_known else _all_known(states)
 
 
 def _all_known(states: FileStates) -> FileStates:

@@ -178,7 +178,7 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "coordinates": [[one.name, one.unit] for one in states.coordinates],
         "reach": None if problem.reach is None else list(problem.reach),
         "inside": generator.inside,
-        "bounds": {"lower": bounds.lower, "monotone": bounds.monotone, "ordered": bounds.ordered},
+        "bounds": vars(bounds),
         "files": [file.name for file in states.files],
         "made": generator.describe(),
         "blend": blend,
@@ -254,13 +254,14 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
     states = _states(path, facts, arrays)
     bounds = facts["bounds"]
     rises = tuple(map(bool, bounds["monotone"])) if isinstance(bounds["monotone"], list) else bool(bounds["monotone"])
-    lower = None if bounds["lower"] is None else float(bounds["lower"])
+    # Models of before there was an upper bound do not name it.
+    lower, upper = (None if bounds.get(key) is None else float(bounds[key]) for key in ("lower", "upper"))
     reach = facts["reach"]
     problem = Problem(
         states,
         str(facts["field"]),
         reach=None if reach is None else (float(reach[0]), float(reach[1])),
-        admissible=Admissible(lower, rises, bool(bounds["ordered"])),
+        admissible=Admissible(lower, rises, bool(bounds["ordered"]), upper),
     )
     shares = arrays["shares"]
     members = []

@@ -111,16 +111,28 @@ class Admissible:
         monotone: the field never decreases along the state coordinate (a plastic strain in time). A tuple, one each,
             for several coordinates: known states bound those that differ from them in monotone coordinates alone.
         ordered: the field never decreases from one component to the next (a history, a component a time).
+        upper: largest admissible value, e.g. 1 for a damage; None for no bound.
     """
 
     lower: float | None = None
     monotone: bool | tuple[bool, ...] = False
     ordered: bool = False
+    upper: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise InputError(f"the least admissible value, {self.lower:g}, must lie below the largest, {self.upper:g}")
 
     @property
     def bounds(self) -> bool:
         """Whether there is anything to keep."""
-        return self.lower is not None or bool(np.any(self.monotone)) or self.ordered
+        limits = self.lower is not None or self.upper is not None
+        return limits or bool(np.any(self.monotone)) or self.ordered
+
+    def clip(self, values: Array) -> Array:
+        """The values within `lower` and `upper` that are nearest."""
+        values = values if self.lower is None else np.maximum(values, self.lower)
+        return values if self.upper is None else np.minimum(values, self.upper)
 
     def project(self, value: ArrayLike, generated: Array, known_values: Array, known: Array) -> Array:
         """The admissible field nearest to `generated`.
@@ -137,7 +149,7 @@ class Admissible:
             result = np.maximum(result, known[before].max(axis=0)) if before.any() else result
             result = np.minimum(result, known[after].min(axis=0)) if after.any() else result
         result = isotonic(result) if self.ordered else result
-        return np.maximum(result, self.lower) if self.lower is not None else result
+        return self.clip(result)
 
     def check_known(self, name: str, known_values: Array, known: Array) -> None:
         """Refuse known states that are not admissible themselves."""
@@ -146,6 +158,10 @@ class Admissible:
             state = np.atleast_1d(known_values[int(np.argmin(known.min(axis=(1, 2))))])
             text = ", ".join(f"{part:g}" for part in state)
             raise InputError(f"field {name!r} falls to {known.min():g} at state {text}, below its bound {self.lower:g}")
+        if self.upper is not None and known.max() > self.upper + slack:
+            state = np.atleast_1d(known_values[int(np.argmax(known.max(axis=(1, 2))))])
+            text = ", ".join(f"{part:g}" for part in state)
+            raise InputError(f"field {name!r} rises to {known.max():g} at state {text}, above its bound {self.upper:g}")
         for row, state in enumerate(known_values if np.any(self.monotone) else ()):
             before = self._before(known_values, state)
             if np.min(known[row] - known[before]) < -slack:

@@ -1,4 +1,4 @@
-"""`generate --samples`: clouds from files of every kind and back, and what is refused."""
+"""`generate --clouds` (`--samples` as before): clouds from files of every kind and back, and what is refused."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def run(*arguments: object) -> int:
 def test_clouds_go_in_and_out(tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
     paths, out = written(tmp_path, ending), tmp_path / f"made{ending}"
     named = ("--values-from", "cloud_([0-9.]+)[.]") if ending == ".csv" else ()
-    assert run(*paths, "--samples", "--coordinate", "time", "--at", 1.5, "--out", out, *named) == 0
+    assert run(*paths, "--clouds", "--coordinate", "time", "--at", 1.5, "--out", out, *named) == 0
     assert "distances W1, W2 to clouds left out, between the known ones" in capsys.readouterr().out
     (made,) = read_clouds([out], "time").clouds
     np.testing.assert_allclose(np.sort(made, axis=0), np.sort(cloud(1.5), axis=0), atol=1e-6)

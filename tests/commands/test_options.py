@@ -32,7 +32,7 @@ OPTIONS = [
     "--at", "--values", "--values-from", "--coordinate", "--unit", "--field", "--lower", "--mass", "--stiffness",
     "--damping", "--pseudo-time", "--volumes", "--method", "--seed", "--device", "--sensors", "--model", "--save-model",
     "--out", "--monotone-in", "--cheap", "--rivals", "--resume", "--force", "--where-known", "--ordered", "--samples",
-    "--json", "--nonsense",
+    "--json", "--nonsense", "--upper", "--clouds", "--distribution", "--exceeds",
 ]  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cmgai_fem.commands.inputs import Inputs, asked_points
+from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.options import asked_points
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.units import unit_of, value_in
 

@@ -3,19 +3,16 @@ import pytest
 import torch
 
 from cmgai_fem.distributions.mixture_density import Mixture
-from cmgai_fem.distributions.optimal_transport import Gaussian
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 
 STUDY = studies_folder() / "multimodal"
-fields_study, known_states = (study_module(STUDY, name) for name in ("fields_study", "known_state_methods"))
+fields_study = study_module(STUDY, "fields_study")
 FieldsPlan = fields_study.FieldsPlan
 judge_fields, run_monte_carlo, study_fields = (
     fields_study.judge_fields, fields_study.run_monte_carlo, fields_study.study_fields
 )  # fmt: skip
-Clouds, transport_cloud = known_states.Clouds, known_states.transport_cloud
-interpolate_normals, normal_law = known_states.interpolate_normals, known_states.normal_law
 Setup = study_module(STUDY, "fits").Setup
 GAUGE_ERRORS, StripFields = (
     getattr(study_module(STUDY, "problems.strip_fields"), name) for name in ("GAUGE_ERRORS", "StripFields")
@@ -96,29 +93,6 @@ def test_fresh_specimens_are_nearer_the_truth_than_those_of_another_pull(problem
         assert fresh[measure] < 0.3 * other[measure]
     assert truth.fields.shape[:3] == (2, 2, 3) and (np.diff(truth.fields, axis=2) >= 0.0).all()
     np.testing.assert_array_equal(truth.reference.only([1]).x, np.full((30, 1), 140.0))
-
-
-def test_clouds_that_drift_at_constant_speed_are_carried_exactly():
-    rng = np.random.default_rng(2)
-    cloud, drift = rng.normal(size=(40, 2)), np.array([0.3, -0.1])
-    states = np.array([0.0, 1.0, 2.0, 4.0])
-    clouds = Clouds(states, [rng.permutation(cloud + s * drift) for s in states])
-    found = transport_cloud(clouds, [3.0, 5.0], np.ones(2))
-    for s, moved in zip((3.0, 5.0), found, strict=True):
-        expected = cloud + s * drift
-        order = np.lexsort(moved.T), np.lexsort(expected.T)
-        np.testing.assert_allclose(moved[order[0]], expected[order[1]], atol=1e-6)
-
-
-def test_normals_between_states_are_mccanns():
-    first, last = Gaussian(np.zeros(2), np.eye(2)), Gaussian(np.array([2.0, 0.0]), np.diag([9.0, 1.0]))
-    middle = interpolate_normals(np.array([0.0, 1.0]), [first, last], 0.5)
-    np.testing.assert_allclose(middle.mean, [1.0, 0.0])
-    np.testing.assert_allclose(middle.covariance, np.diag([4.0, 1.0]))
-    beyond = interpolate_normals(np.array([0.0, 1.0]), [first, last], 1.5)
-    np.testing.assert_allclose(beyond.covariance, np.diag([16.0, 1.0]))
-    sampled = normal_law(np.random.default_rng(0).normal(size=(4000, 2)) * [3.0, 0.1])
-    np.testing.assert_allclose(np.sqrt(np.diag(sampled.covariance)), [3.0, 0.1], rtol=0.05)
 
 
 def test_gauge_errors_are_small_beside_the_scatter(truth):

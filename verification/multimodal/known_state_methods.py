@@ -1,28 +1,14 @@
-"""Two methods for samples that come in clouds, one at each of a few known states: no network, nothing but transport.
-
-CM-GAI in density mode: the clouds are coupled from state to state by optimal transport, which makes them one labelled
-motion; its order, damping and superposition are calibrated on the known states, as in field mode. The rival is the
-plainest thing that respects the states: one normal law each, and McCann's interpolation between neighbours.
-"""
+"""The two methods of `cmgai_fem.distributions.known_states` as fits, of all seeds."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import stats
-from sklearn.covariance import oas
 from torch import Tensor
 
-from cmgai_fem.calibration.calibrate import calibrate
-from cmgai_fem.calibration.candidates import Search
-from cmgai_fem.calibration.trials import sides
-from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
-from cmgai_fem.solve import Solver
-from cmgai_fem.states.labels import Array, labels_on_points
-from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
-from cmgai_fem.transport.problem import Problem as Statement
+from cmgai_fem.distributions.known_states import Clouds, carry_clouds, interpolate_normals, normal_law
+from cmgai_fem.distributions.optimal_transport import Gaussian
 
 from .fits import Fit, Split
 from .problems import Problem
@@ -30,30 +16,13 @@ from .problems import Problem
 CMGAI, NORMALS = "CM-GAI", "normal per state"
 
 
-@dataclass(frozen=True)
-class Clouds:
-    """Samples of one seed, sorted by known state.
-
-    Args:
-        states: (K,) known values of the first condition, increasing.
-        values: K clouds (N_k, d).
-    """
-
-    states: Array
-    values: list[Array]
-
-    @classmethod
-    def of_seeds(cls, split: Split) -> "list[Clouds]":
-        """The clouds of every seed, training and validation samples together: nothing here is stopped early."""
-        x, u = (
-            torch.cat([getattr(part, name) for part in (split.training, split.validation)], dim=1).cpu().double()
-            for name in ("x", "u")
-        )
-        found = []
-        for pulls, values in zip(x[..., 0].numpy(), u.numpy(), strict=True):
-            states = np.unique(pulls)
-            found.append(cls(states, [values[pulls == state] for state in states]))
-        return found
+def clouds_of(split: Split) -> list[Clouds]:
+    """The clouds of every seed, training and validation samples together: nothing here is stopped early."""
+    x, u = (
+        torch.cat([getattr(part, name) for part in (split.training, split.validation)], dim=1).cpu().double()
+        for name in ("x", "u")
+    )
+    return [Clouds.of(pulls, values) for pulls, values in zip(x[..., 0].numpy(), u.numpy(), strict=True)]
 
 
 def fit_transport(problem: Problem, split: Split) -> Fit:
@@ -61,7 +30,10 @@ def fit_transport(problem: Problem, split: Split) -> Fit:
     start = time.perf_counter()
     units = np.array(problem.card.units)
     targets = [float(at[0]) for at in problem.test_conditions(1)]
-    found = [transport_cloud(clouds, targets, units) for clouds in Clouds.of_seeds(split)]
+    found = [
+        units * carry_clouds(Clouds(clouds.states, [cloud / units for cloud in clouds.values]), targets)
+        for clouds in clouds_of(split)
+    ]
     seconds = (time.perf_counter() - start) / len(found)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -75,36 +47,10 @@ def fit_transport(problem: Problem, split: Split) -> Fit:
     return Fit(CMGAI, 0, seconds, draw, None)
 
 
-def transport_cloud(clouds: Clouds, targets: Sequence[float], units: Array) -> Array:
-    """Where the labels of a motion through the known clouds are at states between and beyond them.
-
-    Args:
-        clouds: K clouds of as many samples each.
-        targets: (C,) states.
-        units: (d,) size of each value that counts as one in distances.
-
-    Returns:
-        (C, N, d) positions.
-    """
-    motion = label_clouds([cloud / units for cloud in clouds.values])
-    labels = labels_on_points(np.arange(float(motion.shape[1]))[:, None])
-    names = tuple(str(axis) for axis in range(motion.shape[2]))
-    coordinates = Coordinates((Coordinate("state"),))
-    states = States(labels, coordinates, clouds.states[:, None], {"value": Field(motion, "1", names)})
-    statement = Statement(states).with_reach(*targets)
-    cloud = np.empty((len(targets), *motion.shape[1:]))
-    # Labels have no places here, so the weights of the superposition must not vary over them.
-    for side in sides(states, targets):
-        carried = calibrate(statement, np.array(side), search=Search(kinds=())).solve(statement, Solver())
-        for point in side:
-            cloud[np.equal(targets, point[0])] = carried.at(point)
-    return cloud * units
-
-
 def fit_normals(split: Split) -> Fit:
     """One normal law a known state (shrunk covariance); between neighbours, and beyond, McCann's interpolation."""
     start = time.perf_counter()
-    every = [(clouds.states, [normal_law(cloud) for cloud in clouds.values]) for clouds in Clouds.of_seeds(split)]
+    every = [(clouds.states, [normal_law(cloud) for cloud in clouds.values]) for clouds in clouds_of(split)]
     dimension = split.training.u.shape[-1]
     parameters = len(every[0][0]) * (dimension + dimension * (dimension + 1) // 2)
 
@@ -130,21 +76,3 @@ def fit_normals(split: Split) -> Fit:
         return density
 
     return Fit(NORMALS, parameters, (time.perf_counter() - start) / len(every), draw, log_prob)
-
-
-def normal_law(cloud: Array) -> Gaussian:
-    """Mean and shrunk covariance of samples (N, d), shrunk in units in which every value has the variance one.
-
-    Source: oracle approximating shrinkage, Chen et al., IEEE Trans. Signal Process. 58 (2010).
-    """
-    scale = np.maximum(cloud.std(axis=0, ddof=1), 1e-9)
-    away = (cloud - cloud.mean(axis=0)) / scale
-    covariance = oas(away, assume_centered=True)[0] * len(cloud) / (len(cloud) - 1)
-    return Gaussian(cloud.mean(axis=0), covariance * np.outer(scale, scale))
-
-
-def interpolate_normals(states: Array, normals: Sequence[Gaussian], at: float) -> Gaussian:
-    """The normal law at a state: McCann's between the two neighbours, continued straight beyond the ends."""
-    left = int(np.clip(np.searchsorted(states, at) - 1, 0, len(states) - 2))
-    s = (at - states[left]) / (states[left + 1] - states[left])
-    return normals[left].between(normals[left + 1], s)

@@ -1,0 +1,159 @@
+"""`cmgai-fem generate --distribution`: the law of a field at unseen states, from a user's own specimens."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmgai_fem.commands.generate import as_points, output_paths
+from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.provenance import digest, provenance
+from cmgai_fem.distributions.cloud_laws import RIVALS
+from cmgai_fem.distributions.random_fields import BAND, JudgedLaws
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.specimens import Specimens
+from cmgai_fem.files.trust import printable
+from cmgai_fem.files.writers import write_grid
+from cmgai_fem.generate_distribution import GeneratedDistribution, generate_distribution
+from cmgai_fem.measures import quantity_of
+from cmgai_fem.states.labels import Array
+
+Report = Callable[[str], None]
+# Levels of the fields that are written, and numbers of all samples that a file may take.
+LEVELS = {"p05": BAND[0], "p50": 0.5, "p95": BAND[1]}
+MOST_NUMBERS = 400_000_000
+
+
+def generate_from_specimens(
+    inputs: Inputs,
+    at: Sequence[float | Sequence[float]],
+    out: Path,
+    *,
+    samples: int = 0,
+    exceeds: Sequence[str] = (),
+    seed: int = 0,
+    force: bool = False,
+    report: Report = print,
+) -> list[Path]:
+    """Generate the law of a field at unseen states and write it: FIELD_p05, FIELD_p50, FIELD_p95 and what is asked for.
+
+    Args:
+        inputs: the specimens, several at a state.
+        at: states to generate.
+        out: the file to write; with several states its name must hold "{value}".
+        samples: fields to draw and write, as FIELD_sample_1 and so on.
+        exceeds: limits, each a number or QUANTITY:number; the probability to exceed it goes to FIELD_above_LIMIT or
+            FIELD_QUANTITY_above_LIMIT, the quantity's 5, 50 and 95 % values beside.
+        seed: of draws and networks.
+        force: results may replace files that this program did not write.
+        report: takes lines of progress, and a table of left-out distances.
+
+    Returns:
+        The files written, in the order of `at`.
+
+    Raises:
+        InputError: the files, values, field or output are not usable.
+        ConvergenceError: a coupling was not solved to its optimum.
+    """
+    targets = inputs.targets(as_points(at))
+    paths = output_paths(out, targets, inputs.sources, force=force)
+    limits = [_limit(text) for text in exceeds]
+    if samples < 0 or seed < 0:
+        raise InputError(f"--{'samples' if samples < 0 else 'seed'}: a number of 0 or more")
+    specimens = inputs.read_specimens()
+    if samples * specimens.data.values[0].size > MOST_NUMBERS:
+        raise InputError(f"--samples {samples}: too many of {specimens.numbered.labels.count} labels for one file")
+    for quantity, limit in limits:
+        quantity_of(f"--exceeds {quantity}:{limit:g}".replace(" :", " "), quantity, specimens.data.components)
+    describe_specimens(specimens, report)
+    made = generate_distribution(specimens, [value for (value,) in targets], bounds=inputs.bounds, seed=seed)
+    for inside, judged in made.judged.items():
+        for line in law_table(judged, inside):
+            report(line)
+    for (value,), path in zip(targets, paths, strict=True):
+        fields, anywhere = fields_of(made, value, samples, limits)
+        facts = made.facts(value) | ({"exceeded_anywhere": anywhere} if anywhere else {})
+        for name, probability in anywhere.items():
+            report(f"{specimens.coordinate.label(value)}: {name} somewhere: probability {probability:.3g}")
+        _write(specimens, value, fields, path, facts)
+        report(f"{specimens.coordinate.label(value)}: {printable(str(path))} ({made.trust(value)})")
+    return paths
+
+
+def fields_of(
+    made: GeneratedDistribution, value: float, samples: int, limits: Sequence[tuple[str, float]]
+) -> tuple[dict[str, Array], dict[str, float]]:
+    """What goes to a file, by name, and the probability that each limit is exceeded anywhere."""
+    name = made.specimens.field
+    fields = {f"{name}_{text}": made.at(value, level) for text, level in LEVELS.items()}
+    anywhere = {}
+    for quantity, limit in limits:
+        of = f"{name}_{quantity}" if quantity else name
+        if quantity:
+            fields |= {f"{of}_{text}": made.at(value, level, quantity) for text, level in LEVELS.items()}
+        above = f"{of}_above_{limit:g}".replace("+", "")
+        fields[above], anywhere[above] = made.exceeds(value, limit, quantity)
+    if samples:
+        fields |= {f"{name}_sample_{row}": one for row, one in enumerate(made.samples(value, samples), start=1)}
+    return fields, anywhere
+
+
+def describe_specimens(specimens: Specimens, report: Report) -> None:
+    """Lines that say what was read and mapped."""
+    listed = ", ".join(f"{value:g} ({count})" for value, count in specimens.counts.items())
+    count, labels = len(specimens.values), specimens.numbered.labels.count
+    report(f"{count} specimens at {specimens.coordinate.label()} = {listed}; {labels} labels")
+    for note in specimens.numbered.notes:
+        report(note)
+    for name, mapping in specimens.numbered.mapped.items():
+        report(f"mapped to the first mesh: {name}: {mapping}")
+
+
+def law_table(judged: JudgedLaws, inside: bool) -> list[str]:
+    """Distances of every law and rival to the clouds left out, least first, and what they are to be held against."""
+    width = max(map(len, judged.errors))
+    rows = [
+        f"  {name:<{width}}  {f'{error:.4g}' if np.isfinite(error) else '-':<9}"
+        f"{' taken' if name == judged.chosen else ' (rival)' if name in RIVALS else ''}".rstrip()
+        for name, error in sorted(judged.errors.items(), key=lambda row: row[1])
+    ]
+    left = ", ".join(f"{value:g}" for value in judged.left_out)
+    where = "between" if inside else "beyond"
+    return [
+        f"left-out distances W2 {where} the known states (at {left}), root mean square over the body:",
+        *rows,
+        f"  the true law, with as many specimens, about {judged.floor:.4g}; specimens scatter by {judged.scatter:.4g}",
+        f"  {100 * judged.coverage:.0f} % of the volume of the specimens left out lies in their 5 to 95 % band",
+    ]
+
+
+def _limit(text: str) -> tuple[str, float]:
+    """Quantity and limit of "350e6" or "von_mises:350e6"."""
+    quantity, _, number = text.rpartition(":")
+    try:
+        limit = float(number)
+    except ValueError:
+        limit = np.nan
+    if not np.isfinite(limit):
+        raise InputError(f"--exceeds {printable(text)}: write --exceeds 350e6, or von_mises:350e6 of a tensor")
+    return quantity, limit
+
+
+def _write(specimens: Specimens, value: float, fields: dict[str, Array], path: Path, facts: dict[str, Any]) -> None:
+    """Write fields on the label mesh, with their provenance."""
+    coordinate, files = specimens.coordinate, specimens.numbered.files
+    grid = specimens.grid(fields)
+    grid.field_data[coordinate.name] = np.array([value])
+    if coordinate.unit:
+        grid.field_data[f"{coordinate.name}_unit"] = [coordinate.unit]
+    grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
+    told = {
+        "coordinate": coordinate.name,
+        "unit": coordinate.unit,
+        "known": [
+            {"file": file.name, "value": float(known)} for file, known in zip(files, specimens.values, strict=True)
+        ],
+        "data": digest(fields),
+    }
+    write_grid(path, grid, provenance(specimens.numbered, (value,), facts | told), value)

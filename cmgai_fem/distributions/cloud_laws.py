@@ -1,0 +1,101 @@
+"""Laws of samples at unseen states, as clouds of equally weighted atoms: three ways to make them, and two rivals."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from cmgai_fem.distributions.known_states import (
+    Clouds,
+    carry_clouds,
+    interpolate_normals,
+    neighbour,
+    normal_law,
+)
+from cmgai_fem.distributions.mixture_density import MixtureShape, Samples
+from cmgai_fem.distributions.mixture_training import fit_mixtures
+from cmgai_fem.distributions.training import Budget
+from cmgai_fem.errors import InputError
+from cmgai_fem.motions.line import Line
+from cmgai_fem.states.labels import Array
+
+CloudLaw = Callable[[Clouds, Sequence[float], int], list[Array]]
+"""From clouds (K of (N_k, d)), states (T,) and a seed to the atoms (M, d) of each state's law."""
+# Atoms that stand for a law, and couplings of samples drawn anew that their number is reached by, at most.
+ATOMS, COUPLINGS = 1000, 20
+# A mixture's network: its components, hidden units, steps, samples it needs, and most values with full covariances.
+COMPONENTS, HIDDEN, STEPS, NEEDED, MOST_FULL = 2, (24, 24), 300, 30, 6
+
+
+def carried(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+    """CM-GAI: the clouds coupled by optimal transport and carried as one motion; so are bootstrap samples of them.
+
+    One coupling gives as many atoms as the largest cloud has; who is coupled to whom depends on who was drawn, and the
+    mean over other draws has as many more (bagging).
+
+    Source: Breiman, Machine Learning 24 (1996), for the mean over bootstrap samples.
+    """
+    rng = np.random.default_rng(seed)
+    more = min(COUPLINGS, ATOMS // max(map(len, clouds.values))) - 1
+    every = [clouds, *(_drawn_anew(clouds, rng) for _ in range(more))]
+    return list(np.concatenate([carry_clouds(one, targets) for one in every], axis=1))
+
+
+def _drawn_anew(clouds: Clouds, rng: np.random.Generator) -> Clouds:
+    return Clouds(clouds.states, [cloud[rng.integers(len(cloud), size=len(cloud))] for cloud in clouds.values])
+
+
+def normal_laws(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+    """One normal law a known state, McCann's interpolation between neighbours."""
+    rng = np.random.default_rng(seed)
+    normals = [normal_law(cloud) for cloud in clouds.values]
+    laws = [interpolate_normals(clouds.states, normals, at) for at in targets]
+    return [rng.multivariate_normal(law.mean, law.covariance, ATOMS, method="cholesky") for law in laws]
+
+
+def mixture(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+    """A mixture density network of the state, about the spline through the means of the known clouds.
+
+    By likelihood alone; a fifth of the samples chooses the weights kept.
+
+    Raises:
+        InputError: too few samples.
+    """
+    x = np.concatenate([np.full(len(cloud), at) for at, cloud in zip(clouds.states, clouds.values, strict=True)])
+    means = np.array([cloud.mean(axis=0) for cloud in clouds.values])
+    u = np.concatenate([cloud - mean for cloud, mean in zip(clouds.values, means, strict=True)])
+    if len(x) < NEEDED:
+        raise InputError(f"a mixture needs {NEEDED} samples, there are {len(x)}")
+    rows = np.random.default_rng(seed).permutation(len(x))
+    training, validation = (
+        Samples(*(torch.as_tensor(part[some], dtype=torch.float32)[None] for part in (x[:, None], u)))
+        for some in (rows[len(rows) // 5 :], rows[: len(rows) // 5])
+    )
+    covariance = "full" if u.shape[1] <= MOST_FULL else "diagonal"
+    shape = MixtureShape(COMPONENTS, covariance, HIDDEN)
+    network, _ = fit_mixtures(shape, training, validation, [seed], Budget(STEPS))
+    with torch.no_grad():
+        found = network(torch.tensor(targets, dtype=torch.float32)[None, :, None])
+        drawn = found.sample(ATOMS, torch.Generator().manual_seed(seed))
+    carried = Line(min(0, len(means) - 3)).weights(clouds.states, np.asarray(targets, dtype=float)) @ means
+    return [mean + drawn[:, 0, row].double().numpy() for row, mean in enumerate(carried)]
+
+
+def nearest(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+    """The cloud of the nearest known state as it is."""
+    return [clouds.values[int(np.argmin(np.abs(clouds.states - at)))] for at in targets]
+
+
+def straight(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+    """Wasserstein interpolation: the two neighbours' clouds, coupled, along straight ways and on beyond the ends."""
+    made = []
+    for at in targets:
+        left = neighbour(clouds.states, at)
+        pair = Clouds(clouds.states[left : left + 2], clouds.values[left : left + 2])
+        made.append(carry_clouds(pair, [at])[0])
+    return made
+
+
+# In this order the first is taken whose left-out distance is not clearly above the least.
+LAWS: dict[str, CloudLaw] = {"CM-GAI": carried, "normal per state": normal_laws, "mixture density": mixture}
+RIVALS: dict[str, CloudLaw] = {"nearest state": nearest, "Wasserstein interpolation": straight}

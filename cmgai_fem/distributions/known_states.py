@@ -1,0 +1,98 @@
+"""Clouds of samples at a few known states, none of them seen at two: what transport makes of them at other states.
+
+CM-GAI in density mode: the clouds are coupled from state to state by optimal transport, which makes them one labelled
+motion; its order, damping and superposition are calibrated on the known states, as for any field. The plainest thing
+that respects the states is one normal law each, and McCann's interpolation between neighbours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from sklearn.covariance import oas
+
+from cmgai_fem.calibration.calibrate import calibrate
+from cmgai_fem.calibration.candidates import Search
+from cmgai_fem.calibration.trials import sides
+from cmgai_fem.distributions.clouds import resized
+from cmgai_fem.distributions.optimal_transport import Gaussian, label_clouds
+from cmgai_fem.motions.line import Line
+from cmgai_fem.solve import Solver
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
+from cmgai_fem.transport.problem import Problem
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """Samples sorted by known state.
+
+    Args:
+        states: (K,) values of the state coordinate, increasing.
+        values: K clouds (N_k, d).
+    """
+
+    states: Array
+    values: list[Array]
+
+    @classmethod
+    def of(cls, states: Array, values: Array) -> Self:
+        """The clouds of samples (N, d), each at its state (N,)."""
+        known = np.unique(states)
+        return cls(known, [values[states == state] for state in known])
+
+
+def carry_clouds(clouds: Clouds, targets: Sequence[float]) -> Array:
+    """CM-GAI: where the labels of a motion through the known clouds are at states between and beyond them.
+
+    Args:
+        clouds: K clouds, in units in which distances count alike; of unlike size, samples of the smaller ones are taken
+            again.
+        targets: (T,) states.
+
+    Returns:
+        (T, N, d) positions, N the size of the largest cloud.
+
+    Raises:
+        ConvergenceError: a coupling was not solved to its optimum.
+    """
+    largest, shuffle = max(map(len, clouds.values)), np.random.default_rng(0)
+    motion = label_clouds([resized(cloud, largest, shuffle) for cloud in clouds.values])
+    if len(motion) == 2:
+        return np.asarray(np.tensordot(Line(-1).weights(clouds.states, np.asarray(targets)), motion, axes=1))
+    labels = labels_on_points(np.arange(float(largest))[:, None])
+    names = tuple(str(axis) for axis in range(motion.shape[2]))
+    coordinates = Coordinates((Coordinate("state"),))
+    states = States(labels, coordinates, clouds.states[:, None], {"value": Field(motion, "1", names)})
+    problem = Problem(states).with_reach(*targets)
+    carried = np.empty((len(targets), *motion.shape[1:]))
+    # Labels have no places here, so the weights of the superposition must not vary over them.
+    for side in sides(states, targets):
+        solution = calibrate(problem, np.array(side), search=Search(kinds=())).solve(problem, Solver())
+        for point in side:
+            carried[np.equal(targets, point[0])] = solution.at(point)
+    return carried
+
+
+def normal_law(cloud: Array) -> Gaussian:
+    """Mean and shrunk covariance of samples (N, d), shrunk in units in which every value has the variance one.
+
+    Source: oracle approximating shrinkage, Chen et al., IEEE Trans. Signal Process. 58 (2010).
+    """
+    scale = np.maximum(cloud.std(axis=0, ddof=1), 1e-6)
+    away = (cloud - cloud.mean(axis=0)) / scale
+    covariance = oas(away, assume_centered=True)[0] * len(cloud) / (len(cloud) - 1)
+    return Gaussian(cloud.mean(axis=0), covariance * np.outer(scale, scale))
+
+
+def interpolate_normals(states: Array, normals: Sequence[Gaussian], at: float) -> Gaussian:
+    """The normal law at a state: McCann's between the two neighbours, continued straight beyond the ends."""
+    left = neighbour(states, at)
+    s = (at - states[left]) / (states[left + 1] - states[left])
+    return normals[left].between(normals[left + 1], s)
+
+
+def neighbour(states: Array, at: float) -> int:
+    """Row of the known state before `at`; the last but one beyond the end, the first before the beginning."""
+    return int(np.clip(np.searchsorted(states, at) - 1, 0, len(states) - 2))

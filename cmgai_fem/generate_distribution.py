@@ -1,0 +1,167 @@
+"""Generation of distributions: the law of a field at unseen states, from specimens that are each seen at one state.
+
+The command `generate --distribution` and the API do it here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
+from cmgai_fem.calibration.trust import Trust, judge_law
+from cmgai_fem.distributions.cloud_laws import LAWS
+from cmgai_fem.distributions.field_law import FieldLaw
+from cmgai_fem.distributions.random_fields import JudgedLaws, RandomFields, judge_laws, make_laws
+from cmgai_fem.errors import InputError
+from cmgai_fem.files.specimens import Specimens, read_specimens
+from cmgai_fem.measures import quantity_of
+from cmgai_fem.states.labels import Array, labels_on_points
+from cmgai_fem.states.states import Coordinates, States
+from cmgai_fem.transport.feature_space import Admissible
+
+
+@dataclass(frozen=True)
+class GeneratedDistribution:
+    """Laws of a field at unseen states, and how they were made.
+
+    Args:
+        specimens: what is known.
+        points: (T,) states asked for.
+        laws: the law of the field at each.
+        judged: what clouds left out say, for each side of the known states where states were asked for; by whether
+            that is between them.
+        seed: of draws and networks.
+    """
+
+    specimens: Specimens
+    points: Array
+    laws: tuple[FieldLaw, ...]
+    judged: Mapping[bool, JudgedLaws]
+    seed: int
+
+    def law(self, value: float) -> FieldLaw:
+        """The law of the field at a state that was asked for."""
+        rows = np.flatnonzero(np.isclose(self.points, value, rtol=1e-12, atol=0.0))
+        if not len(rows):
+            listed = ", ".join(f"{point:g}" for point in self.points)
+            raise InputError(f"{value:g}: no such state was asked for; there are: {listed}")
+        return self.laws[int(rows[0])]
+
+    def at(self, value: float, level: float = 0.5, quantity: str = "") -> Array:
+        """The field below which a specimen lies with probability `level`, label by label.
+
+        Args:
+            value: the state.
+            level: between 0 and 1.
+            quantity: a component, "von_mises" or "norm"; every component by itself by default.
+
+        Returns:
+            (L, n), or (L,) of a quantity, in the unit of the field.
+        """
+        if not 0.0 < level < 1.0:
+            raise InputError(f"level {level:g}: give a probability between 0 and 1")
+        return self.law(value).quantiles((level,), self._quantity(quantity) if quantity else None)[0]
+
+    def samples(self, value: float, count: int) -> Array:
+        """Fields (count, L, n) of specimens drawn at a state."""
+        if count < 1:
+            raise InputError(f"{count} samples: ask for one or more")
+        return self.law(value).fields(count, np.random.default_rng([self.seed, *np.flatnonzero(self.points == value)]))
+
+    def exceeds(self, value: float, limit: float, quantity: str = "") -> tuple[Array, float]:
+        """Probability (L,) that a specimen exceeds a limit at each label, and that it does so at any."""
+        if not np.isfinite(limit):
+            raise InputError(f"limit {limit:g}: not a finite number")
+        return self.law(value).above(limit, self._quantity(quantity))
+
+    def trust(self, value: float) -> Trust:
+        """How far the law at a state is to be trusted, and why."""
+        counts = self.specimens.counts
+        return judge_law(np.array([*counts]), value, self.of(value).size, min(counts.values()))
+
+    def of(self, value: float) -> JudgedLaws:
+        """What clouds left out say of the side where a state lies."""
+        return self.judged[self._inside(value)]
+
+    def facts(self, value: float) -> dict[str, Any]:
+        """How the law at a state was made and how far it is to be trusted, as plain data."""
+        judged, trust = self.of(value), self.trust(value)
+        return {
+            "field": self.specimens.field,
+            "method": judged.chosen,
+            "left_out_W2": {name: error for name, error in judged.errors.items() if np.isfinite(error)},
+            "left_out_floor": judged.floor,
+            "left_out_scatter": judged.scatter,
+            "left_out_coverage": judged.coverage,
+            "left_out_states": list(judged.left_out),
+            "modes": len(self.law(value).shapes),
+            "seed": self.seed,
+            "trust": trust.word,
+            "trust_reason": trust.reason,
+        }
+
+    def _inside(self, value: float) -> bool:
+        return bool(self.specimens.values.min() <= value <= self.specimens.values.max())
+
+    def _quantity(self, name: str) -> Callable[[Array], Array]:
+        """From values (..., n) to a quantity (...)."""
+        of = quantity_of(f"quantity {name!r}", name, self.specimens.data.components)
+
+        def each(values: Array) -> Array:
+            return of(values.reshape(-1, values.shape[-1])).reshape(values.shape[:-1])
+
+        return each
+
+
+def generate_distribution(
+    specimens: Any,
+    at: ArrayLike,
+    *,
+    field: str = "field",
+    bounds: Admissible | None = None,
+    method: str = "",
+    seed: int = 0,
+    **reading: Any,
+) -> GeneratedDistribution:
+    """Generate the law of a field at unseen states from specimens that are each seen at one state.
+
+    The law is chosen among `LAWS` by known clouds that are left out, and two simple rivals are judged beside.
+
+    Args:
+        specimens: files, pyvista grids or arrays (L,) or (L, n), one a specimen; or what `read_specimens` gave.
+        at: states asked for, a number or (T,).
+        field: name of the field.
+        bounds: least and largest value that every field keeps.
+        method: the law, of `LAWS`; chosen by default.
+        seed: of draws and networks.
+        reading: `coordinate`, `unit`, `values`, `values_from`, `points`, `volumes`, `where_known` of `read_states`.
+
+    Raises:
+        InputError: fewer than three known states, fewer than three specimens at one, or a name that is unknown.
+        ConvergenceError: a coupling was not solved to its optimum.
+    """
+    if method and method not in LAWS:
+        raise InputError(f"method {method!r} is unknown; there are: {', '.join(LAWS)}")
+    known = specimens if isinstance(specimens, Specimens) else read_specimens(specimens, field=field, **reading)
+    bounds = bounds or Admissible()
+    if np.any(bounds.monotone) or bounds.ordered:
+        raise InputError("specimens keep a lower and an upper bound; monotone and ordered fields are not known of them")
+    coordinates = Coordinates((known.coordinate,))
+    points = coordinates.points(at)
+    values = known.data.values
+    bounds.check_known(known.field, known.values, values)
+    random = RandomFields.of(known.values, values, known.numbered.labels.weights, bounds)
+    # The known states alone, to tell sides and trials by.
+    states = States(labels_on_points(np.zeros((1, 1))), coordinates, np.unique(known.values), {})
+    judged: dict[bool, JudgedLaws] = {}
+    laws: dict[float, FieldLaw] = {}
+    for group in sides(states, list(points)):
+        rows = trials_for(states, np.array(group))
+        found = judge_laws(random, states.scalars[rows].tolist(), seed, method)
+        targets = [float(point[0]) for point in group]
+        judged[inside_hull(states.values, group[0])] = found
+        laws |= dict(zip(targets, make_laws(random, targets, LAWS[found.chosen], seed), strict=True))
+    return GeneratedDistribution(known, points[:, 0], tuple(laws[float(point)] for point in points[:, 0]), judged, seed)
