@@ -9,12 +9,12 @@ Source: the variance is that of `motions.precision`; what is beside it is ours, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cmgai_fem.calibration.evidence import Evidence
+from cmgai_fem.calibration.evidence import Block, Evidence, Roughness
 from cmgai_fem.calibration.members import Said
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.trials import inside_hull
@@ -42,31 +42,47 @@ TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
+class Told:
+    """What is said of some labels.
+
+    Args:
+        values: (T, L) generated values.
+        deviation: (T, L) standard deviations.
+        on_line: (T, L) labels that keep to the straight piece through their states.
+    """
+
+    values: Array
+    deviation: Array
+    on_line: BoolArray
+
+
+@dataclass(frozen=True)
 class Asked:
     """A rule, asked at values (T, m)."""
 
     rule: RuleOfChoice
     points: Array
 
-    @cached_property
+    def on(self, block: slice) -> Told:
+        """What it says of some labels."""
+        own = self.rule.data.on(block)
+        mixed, straight, kept = self._mean @ own.values, self._straight @ own.values, self._kept[:, None]
+        on_line = self._on_line(own)
+        deviation = np.sqrt(self._variance(own, mixed, straight))
+        if on_line.any():
+            deviation *= np.where(on_line, np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None], 1.0)
+        values = np.where(on_line, straight, mixed + (1.0 - kept) * (straight - mixed))
+        return Told(values, np.maximum(deviation, ROUNDING * self.rule.data.range), on_line)
+
+    @property
     def values(self) -> Array:
         """(T, L) generated values."""
-        mixed, straight = self._mixed[0], self._straight
-        found = mixed + (1.0 - self._kept)[:, None] * (straight - mixed)
-        return np.where(self._on_line, straight, found)
+        return np.concatenate([self.on(block).values for block in self.rule.data.dealt.blocks], axis=1)
 
-    @cached_property
+    @property
     def deviation(self) -> Array:
         """(T, L) standard deviations."""
-        mixed, variance = self._mixed
-        kept, row = self._kept[:, None], self.rule.anchor
-        anchored = self._variances[0][row][:, None] * self._roughness(row)
-        variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * (self._straight - mixed) ** 2
-        between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
-        factor = np.where(self._outside, beyond, between)[:, None]
-        on_line = np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None]
-        found = factor * np.sqrt(variance) * np.where(self._on_line, on_line, 1.0)
-        return np.maximum(found, ROUNDING * self.rule.data.range)
+        return np.concatenate([self.on(block).deviation for block in self.rule.data.dealt.blocks], axis=1)
 
     @cached_property
     def shares(self) -> Array:
@@ -75,15 +91,37 @@ class Asked:
         found[:, self.rule.anchor] += 1.0 - self._kept
         return found
 
-    @property
-    def on_line(self) -> BoolArray:
-        """(T, L) labels that keep to the straight piece through their states."""
-        return self._on_line
-
-    @property
+    @cached_property
     def size(self) -> Array:
         """(T,) root mean square deviations over the labels, relative to the known range."""
-        return np.sqrt(self.deviation**2 @ self.rule.data.shares) / self.rule.data.range
+        data = self.rule.data
+
+        def squares(block: slice) -> Array:
+            return self.on(block).deviation ** 2 @ data.on(block).shares
+
+        return np.asarray(np.sqrt(data.dealt.sum(squares)) / data.range)
+
+    def _variance(self, own: Block, mixed: Array, straight: Array) -> Array:
+        """(T, L) variances, where the straight end piece has its share."""
+        variance = self._spread(own)
+        if self._outside.any():
+            kept, row = self._kept[:, None], self.rule.anchor
+            anchored = self._variances[0][row][:, None] * self._roughness[row].of(own)
+            variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * (straight - mixed) ** 2
+        between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
+        return np.asarray(variance * np.where(self._outside, beyond, between)[:, None] ** 2)
+
+    def _spread(self, own: Block) -> Array:
+        """(T, L) variance of the members' mean: what each is thought to be wrong by, and how far they are apart."""
+        found = np.empty((len(self.points), own.values.shape[1]))
+        shares, weights = self._weights, np.array([said.weights for said in self._said])
+        for row, share in enumerate(shares):
+            spoken = np.flatnonzero(share > LEAST_SHARE)
+            factors = share[spoken] * self._variances[0][spoken, row]
+            each = (self._roughness[one].times(factor) for one, factor in zip(spoken, factors, strict=True))
+            apart = (weights[spoken, row] - self._mean[row]) @ own.values
+            found[row] = reduce(Roughness.plus, each).of(own) + share[spoken] @ apart**2 + self._noise[row]
+        return found
 
     @property
     def _states(self) -> int:
@@ -153,19 +191,17 @@ class Asked:
         return np.where(self._outside, evidence.pooled, (1.0 - WHOLE) * local + WHOLE * evidence.pooled)
 
     @cached_property
-    def _mixed(self) -> tuple[Array, Array]:
-        """(T, L) weighted mean of what the members say, and its variance."""
-        known, shares = self.rule.data.values, self._weights
-        spoken = [row for row in range(len(self._said)) if np.any(shares[:, row] > LEAST_SHARE)]
-        made = {row: self._said[row].weights @ known for row in spoken}
-        mean = sum((shares[:, [row]] * made[row] for row in spoken), np.zeros((len(shares), known.shape[1])))
-        variance = np.zeros_like(mean)
-        for row in spoken:
-            own = self._variances[0][row][:, None] * self._roughness(row)
-            variance += shares[:, [row]] * (own + (made[row] - mean) ** 2)
+    def _mean(self) -> Array:
+        """(T, K) weights of the known states in the members' mean."""
+        weights = np.array([said.weights for said in self._said])
+        return np.asarray(np.einsum("tm,mtk->tk", np.where(self._weights > LEAST_SHARE, self._weights, 0.0), weights))
+
+    @cached_property
+    def _noise(self) -> Array:
+        """(T,) variance that noise of the states has in the mean."""
         noise = NOISE * np.min(np.where(self._usable, self._variances[1], np.inf), axis=0)
         lift = np.array([np.sum(said.weights**2, axis=1) for said in self._said])
-        return mean, variance + (self._apart * noise * np.einsum("tm,mt->t", shares, lift))[:, None]
+        return np.asarray(self._apart * noise * np.einsum("tm,mt->t", self._weights, lift))
 
     @cached_property
     def _apart(self) -> Array:
@@ -177,23 +213,27 @@ class Asked:
         gap = tree.query(places, k=2)[0][:, 1]
         return np.minimum(distance / (FADE * gap[nearest]), 1.0)
 
-    def _roughness(self, row: int) -> Array:
-        return self.rule.weighed[row].evidence.roughness(self.rule.data)
+    @cached_property
+    def _roughness(self) -> list[Roughness]:
+        return [one.evidence.roughness(self.rule.data.size) for one in self.rule.weighed]
 
     @cached_property
     def _straight(self) -> Array:
-        return np.asarray(self._said[self.rule.anchor].weights @ self.rule.data.values)
+        """(T, K) weights of the known states in the straight end piece."""
+        return self._said[self.rule.anchor].weights
 
     @cached_property
     def _kept(self) -> Array:
         """(T,) share that the straight end piece leaves to the members."""
-        size = np.sqrt(self._mixed[1] @ self.rule.data.shares) / self.rule.data.range
+        if not self._outside.any():
+            return np.ones(len(self.points))
+        data = self.rule.data
+        size = np.sqrt(data.mean(self._spread)) / data.range
         return np.where(self._outside, 1.0 / (1.0 + (size / ANCHORED) ** SHARPNESS), 1.0)
 
-    @cached_property
-    def _on_line(self) -> BoolArray:
-        data = self.rule.data
+    def _on_line(self, own: Block) -> BoolArray:
+        """(T, L) labels that keep to the straight piece through their states."""
         if not self._line:
-            return np.zeros((len(self.points), data.values.shape[1]), dtype=bool)
-        gaps = np.searchsorted(data.places[:, 0], self.points[:, 0], side="right") - 1
-        return data.straight[np.clip(gaps, 0, self._states - 2)]
+            return np.zeros((len(self.points), own.values.shape[1]), dtype=bool)
+        gaps = np.searchsorted(own.places[:, 0], self.points[:, 0], side="right") - 1
+        return own.straight[np.clip(gaps, 0, self._states - 2)]

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyvista
-import vtk
+from vtkmodules.vtkCommonCore import vtkLogger
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
@@ -169,13 +169,13 @@ def _by_vtk(path: Path) -> object:
 @contextlib.contextmanager
 def _vtk_errors(path: Path) -> Iterator[None]:
     """VTK reports errors beside the call; here they are raised."""
-    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    verbosity = vtkLogger.GetCurrentVerbosityCutoff()
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     try:
         with pyvista.VtkErrorCatcher(raise_errors=False, send_to_logging=False) as catcher:
             yield
     finally:
-        vtk.vtkLogger.SetStderrVerbosity(verbosity)
+        vtkLogger.SetStderrVerbosity(verbosity)
     # Some readers call an error a warning; an information key (a norm, an infinite one too) is none of the data.
     texts = [event.alert or str(event) for event in catcher.error_events]
     texts += [event.alert for event in catcher.warning_events if "error reading" in (event.alert or "").lower()]

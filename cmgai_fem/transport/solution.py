@@ -55,16 +55,16 @@ class CarriedPath:
     """Motion `sum_k w_k(s) U_k`: the known states, carried by weights that all labels share.
 
     Args:
-        features: (K, L, n) features of the known states.
+        problem: holds the known states.
         weights: maps (s, derivative) to (K,) weights.
     """
 
-    features: Array
+    problem: Problem
     weights: Callable[[float, int], Array]
 
     def __call__(self, s: float, derivative: int = 0) -> Array:
         """Features (L, n) at `s`, or their derivative in s."""
-        return np.tensordot(self.weights(s, derivative), self.features, axes=1)
+        return np.tensordot(self.weights(s, derivative), self.problem.encoded, axes=1)
 
 
 @dataclass(frozen=True)
@@ -103,19 +103,40 @@ class Solution:
         problem, coordinates = self.problem, self.problem.states.coordinates
         if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
             return np.array([self.at(one) for one in coordinates.points(value)])
-        point = problem.check_reach(value)
-        carried = problem.carried
-        if isinstance(problem.transform, MovingLabels):
+        carry = self.carry(value)
+        blocks = problem.states.labels.portion.blocks
+        return carry(blocks[0]) if len(blocks) == 1 else np.concatenate([carry(block) for block in blocks])
+
+    def carry(self, value: ArrayLike) -> Callable[[slice], Array]:
+        """What generates the field (l, n) of some labels at one state; see `at`."""
+        problem = self.problem
+        point, known = problem.check_reach(value), problem.known.values
+        if self.motion is None or problem.transform is not None:
+            generated = self._whole(point)
+
+            def made(block: slice) -> Array:
+                return generated[block]
+        else:
+            weights = self.motion.weights(point[None])[0]
+
+            def made(block: slice) -> Array:
+                return np.asarray(np.tensordot(weights, known[:, block], axes=1))
+
+        places = problem.states.values
+        return lambda block: problem.admissible.project(point, made(block), places, known[:, block])
+
+    def _whole(self, point: Array) -> Array:
+        """(L, n) the field at a state before it is made admissible, where a law or a transform couples the labels."""
+        problem, transform = self.problem, self.problem.transform
+        if isinstance(transform, MovingLabels):
             assert self.motion is not None
-            generated = problem.transform.at(self.motion.weights(point[None])[0], point)
-        elif self.motion is not None:
-            generated = np.tensordot(self.motion.weights(point[None])[0], carried.values, axes=1)
+            return transform.at(self.motion.weights(point[None])[0], point)
+        if self.motion is not None:
+            generated = np.tensordot(self.motion.weights(point[None])[0], problem.carried.values, axes=1)
         else:
             assert self.path is not None
             generated = problem.scaling.decode(self.path(float(problem.time(point[0]))))
-        if problem.transform is not None and not isinstance(problem.transform, MovingLabels):
-            generated = problem.transform.decode(generated, coordinates.label(point))
-        return problem.admissible.project(point, generated, problem.states.values, problem.known.values)
+        return generated if transform is None else transform.decode(generated, problem.states.coordinates.label(point))
 
     def weights(self, value: ArrayLike) -> Array:
         """(K,) weights of the known states in what is carried to `value`, adding up to one.
