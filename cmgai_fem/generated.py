@@ -89,6 +89,12 @@ class Generator:
         """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
         return self.solution.error(value) if isinstance(self.solution, Estimated) else None
 
+    def answer(self, value: ArrayLike) -> tuple[Array, Array | None]:
+        """(L, n) generated field at a state by the first method, and `error`; quicker than one after the other."""
+        if isinstance(self.solution, Blended):
+            return self.solution.answer(value).both
+        return self.solution.at(value), self.error(value)
+
     def size(self, value: ArrayLike) -> float | None:
         """Root mean square of `error` over the volume, relative to the known range."""
         return self.solution.size(value) if isinstance(self.solution, Estimated) else None

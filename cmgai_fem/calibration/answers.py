@@ -9,7 +9,7 @@ Source: the variance is that of `motions.precision`; what is beside it is ours, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -42,47 +42,52 @@ TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is said of some labels.
-
-    Args:
-        values: (T, L) generated values.
-        deviation: (T, L) standard deviations.
-        on_line: (T, L) labels that keep to the straight piece through their states.
-    """
-
-    values: Array
-    deviation: Array
-    on_line: BoolArray
-
-
-@dataclass(frozen=True)
 class Asked:
     """A rule, asked at values (T, m)."""
 
     rule: RuleOfChoice
     points: Array
 
-    def on(self, block: slice) -> Told:
-        """What it says of some labels."""
-        own = self.rule.data.on(block)
-        mixed, straight, kept = self._mean @ own.values, self._straight @ own.values, self._kept[:, None]
-        on_line = self._on_line(own)
-        deviation = np.sqrt(self._variance(own, mixed, straight))
-        if on_line.any():
-            deviation *= np.where(on_line, np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None], 1.0)
-        values = np.where(on_line, straight, mixed + (1.0 - kept) * (straight - mixed))
-        return Told(values, np.maximum(deviation, ROUNDING * self.rule.data.range), on_line)
-
     @property
     def values(self) -> Array:
         """(T, L) generated values."""
-        return np.concatenate([self.on(block).values for block in self.rule.data.dealt.blocks], axis=1)
+        return np.concatenate([self._values_on(block) for block in self.rule.data.dealt.blocks], axis=1)
 
     @property
     def deviation(self) -> Array:
         """(T, L) standard deviations."""
-        return np.concatenate([self.on(block).deviation for block in self.rule.data.dealt.blocks], axis=1)
+        return np.concatenate([self.deviation_on(block) for block in self.rule.data.dealt.blocks], axis=1)
+
+    def deviation_on(self, block: slice) -> Array:
+        """(T, l) standard deviations of some labels."""
+        data = self.rule.data
+        own = data.on(block)
+        variance = self._spread(own)
+        if self._outside.any():
+            kept, row = self._kept[:, None], self.rule.anchor
+            anchored = self._variances[0][row][:, None] * self._roughness[row].of(own)
+            apart = (self._straight - self._mean) @ own.values
+            variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * apart**2
+        between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
+        found = np.where(self._outside, beyond, between)[:, None] * np.sqrt(variance)
+        if (on_line := self.on_line(block)) is not None:
+            found *= np.where(on_line, np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None], 1.0)
+        return np.maximum(found, ROUNDING * data.range)
+
+    def on_line(self, block: slice) -> BoolArray | None:
+        """(T, l) which of some labels keep to the straight piece through their states; None where none does."""
+        data = self.rule.data
+        if not self._line or not data.keeps_straight(block):
+            return None
+        gaps = np.searchsorted(data.places[:, 0], self.points[:, 0], side="right") - 1
+        return data.on(block).straight[np.clip(gaps, 0, self._states - 2)]
+
+    def _values_on(self, block: slice) -> Array:
+        own = self.rule.data.on(block)
+        mixed, straight = self._mean @ own.values, self._straight @ own.values
+        found = mixed + (1.0 - self._kept)[:, None] * (straight - mixed)
+        on_line = self.on_line(block)
+        return found if on_line is None else np.where(on_line, straight, found)
 
     @cached_property
     def shares(self) -> Array:
@@ -97,30 +102,23 @@ class Asked:
         data = self.rule.data
 
         def squares(block: slice) -> Array:
-            return self.on(block).deviation ** 2 @ data.on(block).shares
+            return self.deviation_on(block) ** 2 @ data.on(block).shares
 
         return np.asarray(np.sqrt(data.dealt.sum(squares)) / data.range)
 
-    def _variance(self, own: Block, mixed: Array, straight: Array) -> Array:
-        """(T, L) variances, where the straight end piece has its share."""
-        variance = self._spread(own)
-        if self._outside.any():
-            kept, row = self._kept[:, None], self.rule.anchor
-            anchored = self._variances[0][row][:, None] * self._roughness[row].of(own)
-            variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * (straight - mixed) ** 2
-        between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
-        return np.asarray(variance * np.where(self._outside, beyond, between)[:, None] ** 2)
-
     def _spread(self, own: Block) -> Array:
-        """(T, L) variance of the members' mean: what each is thought to be wrong by, and how far they are apart."""
-        found = np.empty((len(self.points), own.values.shape[1]))
-        shares, weights = self._weights, np.array([said.weights for said in self._said])
-        for row, share in enumerate(shares):
+        """(T, l) variance of the members' mean: what each is thought to be wrong by, and how far they are apart."""
+        return np.array([one.of(own) for one in self._spreads]) + self._noise[:, None]
+
+    @cached_property
+    def _spreads(self) -> list[Roughness]:
+        """The variance at each target as one form of a label's known values."""
+        found, weights = [], np.array([said.weights for said in self._said])
+        for row, share in enumerate(self._weights):
             spoken = np.flatnonzero(share > LEAST_SHARE)
-            factors = share[spoken] * self._variances[0][spoken, row]
-            each = (self._roughness[one].times(factor) for one, factor in zip(spoken, factors, strict=True))
-            apart = (weights[spoken, row] - self._mean[row]) @ own.values
-            found[row] = reduce(Roughness.plus, each).of(own) + share[spoken] @ apart**2 + self._noise[row]
+            each = [self._roughness[one] for one in spoken]
+            apart = Roughness(np.sqrt(share[spoken])[:, None] * (weights[spoken, row] - self._mean[row]))
+            found.append(Roughness.total([*each, apart], np.append(share[spoken] * self._variances[0][spoken, row], 1.0)))
         return found
 
     @property
@@ -230,10 +228,3 @@ class Asked:
         data = self.rule.data
         size = np.sqrt(data.mean(self._spread)) / data.range
         return np.where(self._outside, 1.0 / (1.0 + (size / ANCHORED) ** SHARPNESS), 1.0)
-
-    def _on_line(self, own: Block) -> BoolArray:
-        """(T, L) labels that keep to the straight piece through their states."""
-        if not self._line:
-            return np.zeros((len(self.points), own.values.shape[1]), dtype=bool)
-        gaps = np.searchsorted(own.places[:, 0], self.points[:, 0], side="right") - 1
-        return own.straight[np.clip(gaps, 0, self._states - 2)]

@@ -20,7 +20,7 @@ from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.portion import Portion
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Solution, carry_together
 
 # Crossed left-out error, in that of the rule, at which the stacked members have half the weight between and beyond the
 # known states; how sharply it falls.
@@ -140,27 +140,35 @@ class BlendedAnswer:
 
     def on(self, block: slice) -> tuple[Array, Array]:
         """(l, n) generated field and its standard deviation at some labels."""
-        blend, width = self.blended.blend, self._data.width
-        told, (value, line) = self._asked.on(block), self._ruled(block)
-        variance = told.deviation[0].reshape(-1, width) ** 2
+        scale, width = self.blended.blend.scale, self._data.width
+        value = self._ruled(block)
+        variance = self._asked.deviation_on(block)[0].reshape(-1, width) ** 2
         if self._share > 0.0:
             share, stacked = self._share, self._stacked(block)
-            variance = (1.0 - share + share * blend.scale**2) * variance
+            variance *= 1.0 - share + share * scale**2
             variance += share * (1.0 - share) * (stacked - value) ** 2
             value = (1.0 - share) * value + share * stacked
-        if told.on_line.any():
-            value = np.where(told.on_line[0].reshape(-1, width), line(), value)
+        if (on_line := self._asked.on_line(block)) is not None:
+            value = np.where(on_line[0].reshape(-1, width), self._straight(block), value)
         return value, np.sqrt(variance)
 
     @property
     def field(self) -> Array:
         """(L, n) generated field."""
-        return np.concatenate([self.on(block)[0] for block in self._dealt.blocks])
+        return self.both[0]
 
     @property
     def error(self) -> Array:
         """(L, n) its standard deviation."""
-        return np.concatenate([self.on(block)[1] for block in self._dealt.blocks])
+        return self.both[1]
+
+    @property
+    def both(self) -> tuple[Array, Array]:
+        """(L, n) generated field and its standard deviation."""
+        found = np.empty((2, *self.blended.problem.known.values.shape[1:]))
+        for block in self._dealt.blocks:
+            found[:, block] = self.on(block)
+        return found[0], found[1]
 
     @cached_property
     def size(self) -> float:
@@ -180,24 +188,22 @@ class BlendedAnswer:
         return Asked(self.blended.blend.rule, (self.point - self.blended.problem.origin)[None])
 
     @cached_property
-    def _carried(self) -> list[Callable[[slice], Array]]:
-        return [member.carry(self.point) for member in self.blended.members]
-
-    def _ruled(self, block: slice) -> tuple[Array, Callable[[], Array]]:
-        """The blend of the rule's members, and what the straight one of them says."""
+    def _ruled(self) -> Callable[[slice], Array]:
+        """The blend of the rule's members."""
         blend = self.blended.blend
-        carried = self._carried[len(blend.stacked) :]
-        shares = blend.shares(self._asked)
-        zero = np.zeros((block.stop - block.start, self._data.width))
-        value = sum((share * one(block) for share, one in zip(shares, carried, strict=True)), zero)
-        return np.asarray(value), lambda: carried[blend.rows.index(blend.rule.anchor)](block)
+        return carry_together(self.blended.members[len(blend.stacked) :], blend.shares(self._asked), self.point)
 
-    def _stacked(self, block: slice) -> Array:
+    @cached_property
+    def _stacked(self) -> Callable[[slice], Array]:
         """The stacked members, each with its share."""
         shares = self.blended.blend.stacked
-        each = zip(shares, self._carried[: len(shares)], strict=True)
-        found = (np.reshape(share[block] if np.ndim(share) else share, (-1, 1)) * one(block) for share, one in each)
-        return np.asarray(sum(found))
+        return carry_together(self.blended.members[: len(shares)], shares, self.point)
+
+    @cached_property
+    def _straight(self) -> Callable[[slice], Array]:
+        """The straight one of the rule's members."""
+        blend = self.blended.blend
+        return self.blended.members[len(blend.stacked) + blend.rows.index(blend.rule.anchor)].carry(self.point)
 
     @cached_property
     def _share(self) -> float:
@@ -205,7 +211,7 @@ class BlendedAnswer:
         blend = self.blended.blend
         if not blend.stacked or blend.taken <= 0.0:
             return 0.0
-        apart = self._size(lambda block: self._stacked(block) - self._ruled(block)[0])
+        apart = self._size(lambda block: self._stacked(block) - self._ruled(block))
         ratio = apart / max(APART[not blend.inside] * float(self._asked.size[0]), np.finfo(float).tiny)
         return blend.taken / (1.0 + min(ratio, 1e3) ** 4)
 

@@ -9,10 +9,11 @@ Source: G. Wahba, Spline Models for Observational Data (1990), chapter 4 (left-o
 W. F. Eddy, JASA 74 (1979) 153-160 (predictive density of what is left out).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import lgamma
+from typing import Self
 
 import numpy as np
 
@@ -113,8 +114,18 @@ class Data:
 
     @cached_property
     def straight(self) -> bool:
-        """Whether some label keeps to a straight piece; see `Block.straight`."""
-        return any(self.dealt.collect(lambda block: bool(self.on(block).straight.any())))
+        """Whether some label of the body keeps to a straight piece; see `Block.straight`."""
+        return any(self.dealt.collect(self.keeps_straight))
+
+    def keeps_straight(self, block: slice) -> bool:
+        """Whether some label of a block does; worked out once."""
+        if block.start not in self._kept_straight:
+            self._kept_straight[block.start] = bool(self.on(block).straight.any())
+        return self._kept_straight[block.start]
+
+    @cached_property
+    def _kept_straight(self) -> dict[int, bool]:
+        return {}
 
 
 def _triangle(columns: Array) -> Array:
@@ -197,36 +208,39 @@ class Evidence:
         """
         freedom, prior = self.member.freedom, 2.0
         whole = (freedom + prior) * max(self.energy, float(np.finfo(float).tiny))
-        form = freedom / whole * self.member.precision
-        return Roughness(form, freedom**2 * self.floor / whole, prior / size / (freedom + prior))
+        root = np.sqrt(freedom / whole) * self.member.root
+        return Roughness(root, freedom**2 * self.floor / whole, prior / size / (freedom + prior))
 
 
 @dataclass(frozen=True)
 class Roughness:
-    """`v.form.v + rest + ranged (max v - min v)^2` of each label's known values v: one number a label.
+    """`|root v|^2 + rest + ranged (max v - min v)^2` of each label's known values v: one number a label.
 
     Args:
-        form: (K, K).
+        root: (r, K).
         rest: the same for all labels.
         ranged: factor of the squared range.
     """
 
-    form: Array
-    rest: float
-    ranged: float
+    root: Array
+    rest: float = 0.0
+    ranged: float = 0.0
 
-    def times(self, factor: float) -> "Roughness":
-        """So many times this."""
-        return Roughness(factor * self.form, factor * self.rest, factor * self.ranged)
-
-    def plus(self, other: "Roughness") -> "Roughness":
-        """The sum of two."""
-        return Roughness(self.form + other.form, self.rest + other.rest, self.ranged + other.ranged)
+    @classmethod
+    def total(cls, each: Sequence["Roughness"], factors: Array) -> Self:
+        """So many times each of them, together, not below zero."""
+        roots = [np.sqrt(factor) * one.root for one, factor in zip(each, factors, strict=True)]
+        return cls(
+            np.linalg.qr(np.vstack(roots), mode="r"),
+            sum(factor * one.rest for one, factor in zip(each, factors, strict=True)),
+            sum(factor * one.ranged for one, factor in zip(each, factors, strict=True)),
+        )
 
     def of(self, block: Block) -> Array:
         """(L,) numbers of a block."""
-        own = np.einsum("kl,kl->l", block.values, self.form @ block.values)
-        return np.maximum(own, 0.0) + (self.rest + self.ranged * block.sizes)
+        own = self.root @ block.values
+        found = np.einsum("kl,kl->l", own, own)
+        return np.asarray(found + (self.rest + self.ranged * block.sizes if self.ranged else self.rest))
 
 
 def weigh(member: Member, data: Data) -> Evidence:

@@ -113,7 +113,7 @@ def generate(
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")
     for row, (value, path) in enumerate(files.items()):
-        fields = fields_of(inputs.field, made.at(value), made.error(value))
+        fields = fields_of(inputs.field, *made.generator(value).answer(value))
         fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
