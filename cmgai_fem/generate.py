@@ -32,6 +32,7 @@ from cmgai_fem.rivals.cheap import rivals_with
 from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.solve import CHECK, Solver
 from cmgai_fem.states.labels import Array, Labels
+from cmgai_fem.states.portion import MOST_WHOLE
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from cmgai_fem.files.cheap_states import Cheap
 
 Report = Callable[[str], None]
-# Labels up to which a whole body is looked at: for labels that move and laws of motion.
-MOST_MOVING = 300_000
 # What `generate` hands on to `read_states`.
 READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes", "where_known")
 
@@ -153,11 +152,11 @@ def for_size(labels: Labels, search: Search, report: Report = silent) -> Search:
     """
     count, alone = labels.portion.total, labels.portion.alone
     if not alone and (search.laws or search.mass_axes):
-        raise InputError("a law with stiffness and mass look at all of a body, which is read in pieces: leave them out")
-    if (count <= MOST_MOVING and alone) or not (search.moving or search.state_force):
+        raise InputError("a law with stiffness, or mass, takes all of a body at once, and this one is read in pieces")
+    if (count <= MOST_WHOLE and alone) or not (search.moving or search.state_force):
         return search
     report(
-        f"{count} labels: they stay where they are and no law of motion is sought, which is done up to {MOST_MOVING} "
+        f"{count} labels: they stay where they are and no law of motion is sought, which is done up to {MOST_WHOLE} "
         "labels of one piece; where fronts or pulses move, give a coarser mesh"
     )
     return replace(search, moving=False, state_force=False)

@@ -118,7 +118,9 @@ class Asked:
             spoken = np.flatnonzero(share > LEAST_SHARE)
             each = [self._roughness[one] for one in spoken]
             apart = Roughness(np.sqrt(share[spoken])[:, None] * (weights[spoken, row] - self._mean[row]))
-            found.append(Roughness.total([*each, apart], np.append(share[spoken] * self._variances[0][spoken, row], 1.0)))
+            found.append(
+                Roughness.total([*each, apart], np.append(share[spoken] * self._variances[0][spoken, row], 1.0))
+            )
         return found
 
     @property

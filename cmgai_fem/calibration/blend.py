@@ -155,19 +155,20 @@ class BlendedAnswer:
     @property
     def field(self) -> Array:
         """(L, n) generated field."""
-        return self.both[0]
+        return self.over()[0]
 
     @property
     def error(self) -> Array:
         """(L, n) its standard deviation."""
-        return self.both[1]
+        return self.over()[1]
 
-    @property
-    def both(self) -> tuple[Array, Array]:
-        """(L, n) generated field and its standard deviation."""
-        found = np.empty((2, *self.blended.problem.known.values.shape[1:]))
+    def over(self, labels: slice = slice(None)) -> tuple[Array, Array]:
+        """(l, n) generated field and its standard deviation over whole pieces of the body."""
+        start, stop, _ = labels.indices(self.blended.problem.states.labels.count)
+        found = np.empty((2, stop - start, self._data.width))
         for block in self._dealt.blocks:
-            found[:, block] = self.on(block)
+            if start <= block.start < stop:
+                found[:, block.start - start : block.stop - start] = self.on(block)
         return found[0], found[1]
 
     @cached_property

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from itertools import zip_longest
@@ -17,6 +17,7 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import read_cheap
 from cmgai_fem.files.file_states import FileStates, read_states
+from cmgai_fem.files.pieces import PiecedStates, Pieces
 from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.files.units import QUANTITY, unit_of, value_in
 from cmgai_fem.states.states import Coordinate, Coordinates
@@ -107,20 +108,29 @@ class Inputs:
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
-        states = read_states(
-            self.paths,
-            field=list(fields) or self.field,
-            coordinate=self.coordinates,
-            unit=self.units,
-            values=self.values,
-            values_from=self.values_from,
-            volumes=self.volumes,
-            where_known=self.where_known,
-            paired=self.paired,
-        )
-        return (
-            states if self.lower is None or self.field not in states.fields else _raised(states, self.field, self.lower)
-        )
+        return self._bounded(read_states(self.paths, field=list(fields) or self.field, **self._reading))
+
+    def read_pieces(self, pieces: Pieces, report: Callable[[str], None]) -> PiecedStates:
+        """The states of a large body in pieces, those of this rank."""
+        if self.where_known:
+            raise InputError("--where-known takes all of a body at once, and this one is read in pieces: leave it out")
+        return self._bounded(pieces.read(report, field=self.field, **self._reading))
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        return {
+            "coordinate": self.coordinates,
+            "unit": self.units,
+            "values": self.values,
+            "values_from": self.values_from,
+            "volumes": self.volumes,
+            "where_known": self.where_known,
+            "paired": self.paired,
+        }
+
+    def _bounded[Read: FileStates](self, states: Read) -> Read:
+        unbounded = self.lower is None or self.field not in states.fields
+        return states if unbounded or self.lower is None else _raised(states, self.field, self.lower)
 
     def read_cheap(self) -> list[FileStates] | None:
         """The states of the cheap models; None where there are none.
@@ -147,18 +157,21 @@ class Inputs:
         return [tuple(target) for target in at]
 
 
-def _raised(states: FileStates, name: str, lower: float) -> FileStates:
+def _raised[Read: FileStates](states: Read, name: str, lower: float) -> Read:
     """The states with values a little below the bound raised to it: what extrapolation to the nodes leaves there.
 
     Values further below are left to be refused.
     """
-    field = states.field(name)
-    below = field.values < lower
-    most, reach = float(np.max(lower - field.values, initial=0.0)), float(np.ptp(field.values))
-    if not below.any() or most > UNDERSHOOT * reach:
+    field, dealt = states.field(name), states.labels.portion
+    values = field.values
+    below = int(dealt.sum(lambda block: np.count_nonzero(values[:, block] < lower)))
+    least = float(dealt.least(lambda block: values[:, block].min()))
+    reach = float(dealt.greatest(lambda block: values[:, block].max())) - least
+    most = lower - least
+    if not below or most > UNDERSHOOT * reach:
         return states
     note = (
-        f"{np.count_nonzero(below)} values of {printable(name)} lie below --lower {lower:g}, by up to {most:.3g} "
+        f"{below} values of {printable(name)} lie below --lower {lower:g}, by up to {most:.3g} "
         f"({100 * most / reach:.2g} % of the range): raised to it"
     )
     fields = {**states.fields, name: replace(field, values=np.maximum(field.values, lower))}

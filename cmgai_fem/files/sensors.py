@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pyvista
-from vtkmodules.vtkCommonCore import reference
 from scipy.spatial import cKDTree
+from vtkmodules.vtkCommonCore import reference
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.components import component_of

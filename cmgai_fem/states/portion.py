@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Labels worked on at a time.
 BLOCK = 65_536
+# Labels up to which a whole body is looked at: for labels that move and laws of motion. Larger ones stay in pieces.
+MOST_WHOLE = 300_000
 
 
 @dataclass(frozen=True)

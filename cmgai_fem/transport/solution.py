@@ -205,9 +205,7 @@ def carry_together(
         value: the state, (m,) or a number.
     """
     shared = [one.shared and not np.ndim(share) for one, share in zip(members, shares, strict=True)]
-    together = sum(
-        share * one.weights(value) for one, share, same in zip(members, shares, shared, strict=True) if same
-    )
+    together = sum(share * one.weights(value) for one, share, same in zip(members, shares, shared, strict=True) if same)
     others = [(share, one.carry(value)) for one, share, same in zip(members, shares, shared, strict=True) if not same]
 
     def carry(block: slice) -> Array:

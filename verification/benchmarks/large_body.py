@@ -7,6 +7,7 @@ five states, the block cut into slabs along x as a partitioned solver leaves it.
 """
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -64,7 +65,7 @@ def make(folder: Path, nodes: int, pieces: int, at_cells: bool = False) -> list[
     """Write the states; the files that `generate` takes."""
     folder.mkdir(parents=True, exist_ok=True)
     cuts = np.linspace(0, nodes - 1, pieces + 1).astype(int)
-    for index, (first, last) in enumerate(zip(cuts[:-1], cuts[1:], strict=True)):
+    for index, (first, last) in enumerate(pairwise(cuts)):
         grid = slab(nodes, int(first), int(last))
         places = np.asarray(grid.cell_centers().points) if at_cells else np.asarray(grid.points)
         data = grid.cell_data if at_cells else grid.point_data
