@@ -17,6 +17,7 @@ from cmgai_fem.calibration.blend import data_of
 from cmgai_fem.calibration.calibrate import calibrate
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.cheap import CheapModels
+from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.guided import guide
 from cmgai_fem.calibration.laws_of_motion import LawCalibration, MotionLaws, find_law
 from cmgai_fem.calibration.moving import LabelMaps, let_labels_move
@@ -30,7 +31,8 @@ from cmgai_fem.rivals import RIVALS
 from cmgai_fem.rivals.cheap import rivals_with
 from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.solve import CHECK, Solver
-from cmgai_fem.states.labels import Array
+from cmgai_fem.states.labels import Array, Labels
+from cmgai_fem.states.portion import MOST_WHOLE
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
@@ -130,15 +132,34 @@ def generate(
             f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
         )
     solvers = {method: networks.solver(method) for method in methods}
-    maps, laws = LabelMaps(problem.states), MotionLaws(problem)
+    maps, laws, data = LabelMaps(problem.states), MotionLaws(problem), data_of(problem)
+    search = for_size(labels, search, report)
     models = None if cheap is None else cheap_states(cheap, problem.states, name, points, reading)
     generators = tuple(
-        make_generator(problem, np.array(group), solvers, search, report, maps=maps, cheap=models, laws=laws)
+        make_generator(problem, np.array(group), solvers, search, report, maps=maps, cheap=models, laws=laws, data=data)
         for group in sides(states, list(points))
     )
-    suspects = find_suspects(data_of(problem))
+    suspects = find_suspects(data)
     more = rivals_with(models) if models is not None and rivals else {}
     return Generated(states, name, points, generators, compete(problem, points, rivals, more=more), suspects)
+
+
+def for_size(labels: Labels, search: Search, report: Report = silent) -> Search:
+    """The search, without what looks at all of a body at once where the body is too large for that.
+
+    Raises:
+        InputError: what was asked for looks at all of a body, which is read in pieces.
+    """
+    count, alone = labels.portion.total, labels.portion.alone
+    if not alone and (search.laws or search.mass_axes):
+        raise InputError("a law with stiffness, or mass, takes all of a body at once, and this one is read in pieces")
+    if (count <= MOST_WHOLE and alone) or not (search.moving or search.state_force):
+        return search
+    report(
+        f"{count} labels: they stay where they are and no law of motion is sought, which is done up to {MOST_WHOLE} "
+        "labels of one piece; where fronts or pulses move, give a coarser mesh"
+    )
+    return replace(search, moving=False, state_force=False)
 
 
 def cheap_states(cheap: "Cheap", known: States, name: str, points: Array, reading: Mapping[str, Any]) -> CheapModels:
@@ -172,6 +193,7 @@ def make_generator(
     maps: LabelMaps | None = None,
     cheap: CheapModels | None = None,
     laws: MotionLaws | None = None,
+    data: Data | None = None,
 ) -> Generator:
     """Calibrate and solve for states (T, m) that all lie between the known ones, or all beyond them.
 
@@ -185,6 +207,7 @@ def make_generator(
         maps: label maps of the known states, where another side shares them.
         laws: laws of motion of the known states, the same.
         cheap: cheap models at the known states and at those asked for; laws of motion are not sought then.
+        data: `data_of` the problem, the same.
 
     Raises:
         InputError: too few states to tell what cheap models are worth.
@@ -201,7 +224,7 @@ def make_generator(
         plain = replace(problem, force=Least(-1 if len(states) == 2 else 0))
         made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
         return Generator(problem, points, inside, None, made)
-    calibration = calibrate(problem, points, search=search, local=local)
+    calibration = calibrate(problem, points, search=search, local=local, data=data)
     if search.state_force and cheap is None and set(solvers) == {"fem"}:
         calibration = find_law(problem, points, calibration, laws or MotionLaws(problem), report)
     elif search.state_force and states.coordinates.is_time:

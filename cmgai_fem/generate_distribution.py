@@ -152,7 +152,7 @@ def generate_distribution(
     coordinates = Coordinates((known.coordinate,))
     points = coordinates.points(at)
     values = known.data.values
-    bounds.check_known(known.field, known.values, values)
+    bounds.check_known(known.field, known.values, values, known.numbered.labels.portion)
     random = RandomFields.of(known.values, values, known.numbered.labels.weights, bounds)
     # The known states alone, to tell sides and trials by.
     states = States(labels_on_points(np.zeros((1, 1))), coordinates, np.unique(known.values), {})

@@ -89,6 +89,13 @@ class Generator:
         """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
         return self.solution.error(value) if isinstance(self.solution, Estimated) else None
 
+    def answer(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
+        """(l, n) generated field of some labels at a state by the first method, and `error`: both in one go."""
+        if isinstance(self.solution, Blended):
+            return self.solution.answer(value).over(labels)
+        spread = self.error(value)
+        return self.solution.at(value)[labels], None if spread is None else spread[labels]
+
     def size(self, value: ArrayLike) -> float | None:
         """Root mean square of `error` over the volume, relative to the known range."""
         return self.solution.size(value) if isinstance(self.solution, Estimated) else None

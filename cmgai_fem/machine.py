@@ -6,12 +6,17 @@ import resource
 import shutil
 import sys
 import sysconfig
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.writing import try_folder
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 PACKAGES = (
     "cmgai-fem", "dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn",
@@ -43,6 +48,42 @@ def versions() -> dict[str, str]:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def world() -> "MPI.Comm | None":
+    """The ranks of the MPI run that this process belongs to; None where it runs by itself."""
+    if not any(name in os.environ for name in ("PMI_SIZE", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE")):
+        return None
+    from mpi4py import MPI
+
+    comm = MPI.COMM_WORLD
+    if comm.size == 1:
+        return None
+
+    def abort(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # One rank that is gone would leave the others waiting for it.
+        sys.__excepthook__(kind, error, trace)
+        comm.Abort(1)
+
+    sys.excepthook = abort
+    return comm
+
+
+def agreed[Found](comm: "MPI.Comm | None", work: Callable[[], Found]) -> Found:
+    """What `work` gives on this rank; what it refuses on one of them is refused on all. Collective.
+
+    Raises:
+        InputError: the first of the ranks' refusals.
+    """
+    found, wrong = [], ""
+    try:
+        found.append(work())
+    except InputError as error:
+        wrong = str(error)
+    said = next((line for line in ([wrong] if comm is None else comm.allgather(wrong)) if line), "")
+    if said:
+        raise InputError(said)
+    return found[0]
 
 
 def compiler() -> str | None:

@@ -149,10 +149,10 @@ class UnitMotion:
 
 def carried(problem: Problem, units: Solution, seconds: float) -> Solution:
     """The solution of a problem by the motion of its unit states."""
-    motion, features = UnitMotion(units), problem.scaling.encode(problem.carried.values)
-    force = CarriedPath(features, motion.force) if units.force is not None else None
-    residual = CarriedPath(features, motion.residual) if units.residual is not None else None
-    path = CarriedPath(features, motion.along)
+    motion = UnitMotion(units)
+    force = CarriedPath(problem, motion.force) if units.force is not None else None
+    residual = CarriedPath(problem, motion.residual) if units.residual is not None else None
+    path = CarriedPath(problem, motion.along)
     return Solution(problem, units.method, motion, path, force, seconds, units.history, units.info, residual)
 
 

@@ -7,6 +7,7 @@ the old file stays as it was. What a killed run leaves behind is swept when its 
 import contextlib
 import csv
 import json
+import math
 import os
 import platform
 import re
@@ -16,9 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from cmgai_fem.errors import InputError
+
+# Share of the free memory that an array may take before it goes to the disk.
+IN_MEMORY = 0.3
 
 
 @contextlib.contextmanager
@@ -77,6 +83,21 @@ def sweep(path: Path) -> None:
 def _mark(path: Path) -> str:
     """How the names of the temporary files of a path begin, on this machine."""
     return f".{path.stem[:40]}.{re.sub(r'[^A-Za-z0-9]', '-', platform.node())[:40]}-"
+
+
+def scratch_array(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """An array to fill: in memory, or where it would take a good part of what is free, in a file without a name.
+
+    Raises:
+        InputError: the disk does not hold it.
+    """
+    size = 8 * math.prod(shape)
+    if size <= IN_MEMORY * psutil.virtual_memory().available:
+        return np.empty(shape)
+    with tempfile.TemporaryFile(prefix="cmgai-fem.") as stream:
+        if size > shutil.disk_usage(tempfile.gettempdir()).free:
+            raise InputError(f"{tempfile.gettempdir()}: {size / 2**30:.3g} GiB are needed there: set TMPDIR to a disk")
+        return np.memmap(stream, dtype=float, mode="w+", shape=shape)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cmgai_fem.calibration.evidence import Evidence
+from cmgai_fem.calibration.evidence import Block, Evidence, Roughness
 from cmgai_fem.calibration.members import Said
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.trials import inside_hull
@@ -48,25 +48,46 @@ class Asked:
     rule: RuleOfChoice
     points: Array
 
-    @cached_property
+    @property
     def values(self) -> Array:
         """(T, L) generated values."""
-        mixed, straight = self._mixed[0], self._straight
-        found = mixed + (1.0 - self._kept)[:, None] * (straight - mixed)
-        return np.where(self._on_line, straight, found)
+        return np.concatenate([self._values_on(block) for block in self.rule.data.dealt.blocks], axis=1)
 
-    @cached_property
+    @property
     def deviation(self) -> Array:
         """(T, L) standard deviations."""
-        mixed, variance = self._mixed
-        kept, row = self._kept[:, None], self.rule.anchor
-        anchored = self._variances[0][row][:, None] * self._roughness(row)
-        variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * (self._straight - mixed) ** 2
+        return np.concatenate([self.deviation_on(block) for block in self.rule.data.dealt.blocks], axis=1)
+
+    def deviation_on(self, block: slice) -> Array:
+        """(T, l) standard deviations of some labels."""
+        data = self.rule.data
+        own = data.on(block)
+        variance = self._spread(own)
+        if self._outside.any():
+            kept, row = self._kept[:, None], self.rule.anchor
+            anchored = self._variances[0][row][:, None] * self._roughness[row].of(own)
+            apart = (self._straight - self._mean) @ own.values
+            variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * apart**2
         between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
-        factor = np.where(self._outside, beyond, between)[:, None]
-        on_line = np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None]
-        found = factor * np.sqrt(variance) * np.where(self._on_line, on_line, 1.0)
-        return np.maximum(found, ROUNDING * self.rule.data.range)
+        found = np.where(self._outside, beyond, between)[:, None] * np.sqrt(variance)
+        if (on_line := self.on_line(block)) is not None:
+            found *= np.where(on_line, np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None], 1.0)
+        return np.maximum(found, ROUNDING * data.range)
+
+    def on_line(self, block: slice) -> BoolArray | None:
+        """(T, l) which of some labels keep to the straight piece through their states; None where none does."""
+        data = self.rule.data
+        if not self._line or not data.keeps_straight(block):
+            return None
+        gaps = np.searchsorted(data.places[:, 0], self.points[:, 0], side="right") - 1
+        return data.on(block).straight[np.clip(gaps, 0, self._states - 2)]
+
+    def _values_on(self, block: slice) -> Array:
+        own = self.rule.data.on(block)
+        mixed, straight = self._mean @ own.values, self._straight @ own.values
+        found = mixed + (1.0 - self._kept)[:, None] * (straight - mixed)
+        on_line = self.on_line(block)
+        return found if on_line is None else np.where(on_line, straight, found)
 
     @cached_property
     def shares(self) -> Array:
@@ -75,15 +96,32 @@ class Asked:
         found[:, self.rule.anchor] += 1.0 - self._kept
         return found
 
-    @property
-    def on_line(self) -> BoolArray:
-        """(T, L) labels that keep to the straight piece through their states."""
-        return self._on_line
-
-    @property
+    @cached_property
     def size(self) -> Array:
         """(T,) root mean square deviations over the labels, relative to the known range."""
-        return np.sqrt(self.deviation**2 @ self.rule.data.shares) / self.rule.data.range
+        data = self.rule.data
+
+        def squares(block: slice) -> Array:
+            return self.deviation_on(block) ** 2 @ data.on(block).shares
+
+        return np.asarray(np.sqrt(data.dealt.sum(squares)) / data.range)
+
+    def _spread(self, own: Block) -> Array:
+        """(T, l) variance of the members' mean: what each is thought to be wrong by, and how far they are apart."""
+        return np.array([one.of(own) for one in self._spreads]) + self._noise[:, None]
+
+    @cached_property
+    def _spreads(self) -> list[Roughness]:
+        """The variance at each target as one form of a label's known values."""
+        found, weights = [], np.array([said.weights for said in self._said])
+        for row, share in enumerate(self._weights):
+            spoken = np.flatnonzero(share > LEAST_SHARE)
+            each = [self._roughness[one] for one in spoken]
+            apart = Roughness(np.sqrt(share[spoken])[:, None] * (weights[spoken, row] - self._mean[row]))
+            found.append(
+                Roughness.total([*each, apart], np.append(share[spoken] * self._variances[0][spoken, row], 1.0))
+            )
+        return found
 
     @property
     def _states(self) -> int:
@@ -153,19 +191,17 @@ class Asked:
         return np.where(self._outside, evidence.pooled, (1.0 - WHOLE) * local + WHOLE * evidence.pooled)
 
     @cached_property
-    def _mixed(self) -> tuple[Array, Array]:
-        """(T, L) weighted mean of what the members say, and its variance."""
-        known, shares = self.rule.data.values, self._weights
-        spoken = [row for row in range(len(self._said)) if np.any(shares[:, row] > LEAST_SHARE)]
-        made = {row: self._said[row].weights @ known for row in spoken}
-        mean = sum((shares[:, [row]] * made[row] for row in spoken), np.zeros((len(shares), known.shape[1])))
-        variance = np.zeros_like(mean)
-        for row in spoken:
-            own = self._variances[0][row][:, None] * self._roughness(row)
-            variance += shares[:, [row]] * (own + (made[row] - mean) ** 2)
+    def _mean(self) -> Array:
+        """(T, K) weights of the known states in the members' mean."""
+        weights = np.array([said.weights for said in self._said])
+        return np.asarray(np.einsum("tm,mtk->tk", np.where(self._weights > LEAST_SHARE, self._weights, 0.0), weights))
+
+    @cached_property
+    def _noise(self) -> Array:
+        """(T,) variance that noise of the states has in the mean."""
         noise = NOISE * np.min(np.where(self._usable, self._variances[1], np.inf), axis=0)
         lift = np.array([np.sum(said.weights**2, axis=1) for said in self._said])
-        return mean, variance + (self._apart * noise * np.einsum("tm,mt->t", shares, lift))[:, None]
+        return np.asarray(self._apart * noise * np.einsum("tm,mt->t", self._weights, lift))
 
     @cached_property
     def _apart(self) -> Array:
@@ -177,23 +213,20 @@ class Asked:
         gap = tree.query(places, k=2)[0][:, 1]
         return np.minimum(distance / (FADE * gap[nearest]), 1.0)
 
-    def _roughness(self, row: int) -> Array:
-        return self.rule.weighed[row].evidence.roughness(self.rule.data)
+    @cached_property
+    def _roughness(self) -> list[Roughness]:
+        return [one.evidence.roughness(self.rule.data.size) for one in self.rule.weighed]
 
     @cached_property
     def _straight(self) -> Array:
-        return np.asarray(self._said[self.rule.anchor].weights @ self.rule.data.values)
+        """(T, K) weights of the known states in the straight end piece."""
+        return self._said[self.rule.anchor].weights
 
     @cached_property
     def _kept(self) -> Array:
         """(T,) share that the straight end piece leaves to the members."""
-        size = np.sqrt(self._mixed[1] @ self.rule.data.shares) / self.rule.data.range
-        return np.where(self._outside, 1.0 / (1.0 + (size / ANCHORED) ** SHARPNESS), 1.0)
-
-    @cached_property
-    def _on_line(self) -> BoolArray:
+        if not self._outside.any():
+            return np.ones(len(self.points))
         data = self.rule.data
-        if not self._line:
-            return np.zeros((len(self.points), data.values.shape[1]), dtype=bool)
-        gaps = np.searchsorted(data.places[:, 0], self.points[:, 0], side="right") - 1
-        return data.straight[np.clip(gaps, 0, self._states - 2)]
+        size = np.sqrt(data.mean(self._spread)) / data.range
+        return np.where(self._outside, 1.0 / (1.0 + (size / ANCHORED) ** SHARPNESS), 1.0)

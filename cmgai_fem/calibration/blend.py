@@ -7,7 +7,9 @@ says its own error is: where all left-out errors vanish by symmetry, or one left
 Source: ours; both bounds are set on the shipped studies and on problems of known truth with many labels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,8 +18,9 @@ from cmgai_fem.calibration.answers import Asked
 from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.states.labels import Array
+from cmgai_fem.states.portion import Portion
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution, Superposition
+from cmgai_fem.transport.solution import Solution, carry_together
 
 # Crossed left-out error, in that of the rule, at which the stacked members have half the weight between and beyond the
 # known states; how sharply it falls.
@@ -31,9 +34,9 @@ LEAST_SCALE = 0.5
 
 def data_of(problem: Problem) -> Data:
     """The known values of a problem as the rule takes them: components in a row, each sharing its label's volume."""
-    known, weights = problem.known.values, problem.states.labels.weights
-    shares = np.repeat(weights / weights.sum() / known.shape[2], known.shape[2])
-    return Data(problem.states.values - problem.origin, known.reshape(len(known), -1), shares)
+    known, labels = problem.known.values, problem.states.labels
+    shares = labels.weights / labels.volume / known.shape[2]
+    return Data(problem.states.values - problem.origin, known.reshape(len(known), -1), shares, labels.dealt)
 
 
 def taken(crossed: float, ruled: float, inside: bool) -> float:
@@ -84,18 +87,30 @@ class Blended:
 
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at the state `value`; see `Solution.at`. Admissible if the members are."""
-        coordinates = self._problem.states.coordinates
+        coordinates = self.problem.states.coordinates
         if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
             return np.array([self.at(one) for one in coordinates.points(value)])
-        return self._answer(coordinates.point(value))[0]
+        return self.answer(coordinates.point(value)).field
 
     def error(self, value: ArrayLike) -> Array:
         """(L, n) standard deviation of the generated field at a state, in the field's unit."""
-        return self._answer(self._problem.states.coordinates.point(value))[1]
+        return self.answer(value).error
 
     def size(self, value: ArrayLike) -> float:
         """Root mean square of `error` over the volume, relative to the known range."""
-        return self.blend.rule.data.relative_size(self.error(value))
+        return self.answer(value).size
+
+    def answer(self, value: ArrayLike) -> "BlendedAnswer":
+        """What is generated at one state, for all labels or a block of them."""
+        point = self.problem.check_reach(value)
+        key = tuple(map(float, point))
+        if key not in self._answers:
+            self._answers[key] = BlendedAnswer(self, point)
+        return self._answers[key]
+
+    @cached_property
+    def _answers(self) -> dict[tuple[float, ...], "BlendedAnswer"]:
+        return {}
 
     @property
     def seconds(self) -> float:
@@ -103,33 +118,106 @@ class Blended:
         return sum(member.seconds for member in self.members)
 
     @property
-    def _problem(self) -> Problem:
+    def problem(self) -> Problem:
+        """The statement that the members share: known states, bounds and reach."""
         return self.members[0].problem
-
-    def _answer(self, point: Array) -> tuple[Array, Array]:
-        blend, problem, shape = self.blend, self._problem, self._problem.known.values.shape[1:]
-        problem.check_reach(point)
-        asked = Asked(blend.rule, (point - problem.origin)[None])
-        count = len(blend.stacked)
-        made = {row: member.at(point) for row, member in zip(blend.rows, self.members[count:], strict=True)}
-        shares = blend.shares(asked)
-        value = sum((share * made[row] for share, row in zip(shares, blend.rows, strict=True)), np.zeros(shape))
-        variance = asked.deviation[0].reshape(shape) ** 2
-        if count and blend.taken > 0.0:
-            stacked = Superposition(self.members[:count], blend.stacked).at(point)
-            share = blend.taken * self._agreement(stacked - value, float(asked.size[0]))
-            variance = (1.0 - share + share * blend.scale**2) * variance
-            variance += share * (1.0 - share) * (stacked - value) ** 2
-            value = (1.0 - share) * value + share * stacked
-        if asked.on_line.any():
-            line = made[blend.rule.anchor]
-            value = np.where(asked.on_line[0].reshape(shape), line, value)
-        return value, np.sqrt(variance)
-
-    def _agreement(self, apart: Array, deviation: float) -> float:
-        size = self.blend.rule.data.relative_size(apart)
-        ratio = size / max(APART[not self.blend.inside] * deviation, np.finfo(float).tiny)
-        return 1.0 / (1.0 + min(ratio, 1e3) ** 4)
 
     def __repr__(self) -> str:
         return f"Blended({len(self.members)} members: {', '.join(map(repr, self.members))})"
+
+
+@dataclass(frozen=True, eq=False)
+class BlendedAnswer:
+    """What a blend generates at one state. What it needs of the whole body are three numbers, found when asked for.
+
+    Args:
+        blended: the blend.
+        point: (m,) the state.
+    """
+
+    blended: Blended
+    point: Array
+
+    def on(self, block: slice) -> tuple[Array, Array]:
+        """(l, n) generated field and its standard deviation at some labels."""
+        scale, width = self.blended.blend.scale, self._data.width
+        value = self._ruled(block)
+        variance = self._asked.deviation_on(block)[0].reshape(-1, width) ** 2
+        if self._share > 0.0:
+            share, stacked = self._share, self._stacked(block)
+            variance *= 1.0 - share + share * scale**2
+            variance += share * (1.0 - share) * (stacked - value) ** 2
+            value = (1.0 - share) * value + share * stacked
+        if (on_line := self._asked.on_line(block)) is not None:
+            value = np.where(on_line[0].reshape(-1, width), self._straight(block), value)
+        return value, np.sqrt(variance)
+
+    @property
+    def field(self) -> Array:
+        """(L, n) generated field."""
+        return self.over()[0]
+
+    @property
+    def error(self) -> Array:
+        """(L, n) its standard deviation."""
+        return self.over()[1]
+
+    def over(self, labels: slice = slice(None)) -> tuple[Array, Array]:
+        """(l, n) generated field and its standard deviation over whole pieces of the body."""
+        start, stop, _ = labels.indices(self.blended.problem.states.labels.count)
+        found = np.empty((2, stop - start, self._data.width))
+        for block in self._dealt.blocks:
+            if start <= block.start < stop:
+                found[:, block.start - start : block.stop - start] = self.on(block)
+        return found[0], found[1]
+
+    @cached_property
+    def size(self) -> float:
+        """Root mean square of `error` over the volume, relative to the known range."""
+        return self._size(lambda block: self.on(block)[1])
+
+    @property
+    def _data(self) -> Data:
+        return self.blended.blend.rule.data
+
+    @property
+    def _dealt(self) -> Portion:
+        return self._data.dealt
+
+    @cached_property
+    def _asked(self) -> Asked:
+        return Asked(self.blended.blend.rule, (self.point - self.blended.problem.origin)[None])
+
+    @cached_property
+    def _ruled(self) -> Callable[[slice], Array]:
+        """The blend of the rule's members."""
+        blend = self.blended.blend
+        return carry_together(self.blended.members[len(blend.stacked) :], blend.shares(self._asked), self.point)
+
+    @cached_property
+    def _stacked(self) -> Callable[[slice], Array]:
+        """The stacked members, each with its share."""
+        shares = self.blended.blend.stacked
+        return carry_together(self.blended.members[: len(shares)], shares, self.point)
+
+    @cached_property
+    def _straight(self) -> Callable[[slice], Array]:
+        """The straight one of the rule's members."""
+        blend = self.blended.blend
+        return self.blended.members[len(blend.stacked) + blend.rows.index(blend.rule.anchor)].carry(self.point)
+
+    @cached_property
+    def _share(self) -> float:
+        """Share of the stacked members: as far as they agree with the rule."""
+        blend = self.blended.blend
+        if not blend.stacked or blend.taken <= 0.0:
+            return 0.0
+        apart = self._size(lambda block: self._stacked(block) - self._ruled(block))
+        ratio = apart / max(APART[not blend.inside] * float(self._asked.size[0]), np.finfo(float).tiny)
+        return blend.taken / (1.0 + min(ratio, 1e3) ** 4)
+
+    def _size(self, field: Callable[[slice], Array]) -> float:
+        """Root mean square over the volume of a field, relative to the known range."""
+        data = self._data
+        squares = self._dealt.sum(lambda block: field(block).reshape(-1) ** 2 @ data.on(block).shares)
+        return float(np.sqrt(squares)) / data.range

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.answers import Asked
 from cmgai_fem.calibration.blend import LEAST_SCALE, Blend, Blended, data_of, taken
 from cmgai_fem.calibration.candidates import Candidate, Search, transformed
+from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.explore import explore
 from cmgai_fem.calibration.left_out import Solve
 from cmgai_fem.calibration.members import Member
@@ -104,6 +105,7 @@ def calibrate(
     solve: Solve | None = None,
     trials: IntArray | None = None,
     local: bool = False,
+    data: Data | None = None,
 ) -> Calibration:
     """Choose everything about a transport by left-out errors, and blend the choices.
 
@@ -115,6 +117,7 @@ def calibrate(
         solve: the transport solver of laws and mass; finite elements by default.
         trials: (T,) rows of the states to leave out; those of `trials_for` by default.
         local: let weights vary over the body, where it has labels enough.
+        data: `data_of` the problem, where others have made them.
 
     Returns:
         The members with their weights, and the whole table.
@@ -131,7 +134,7 @@ def calibrate(
     rows = trials_for(states, points) if trials is None else trials
     left = tuple(tuple(float(part) for part in states.values[row]) for row in rows)
     numbers = tuple(int(row) for row in rows)
-    rule = RuleOfChoice.of(data_of(problem))
+    rule = RuleOfChoice.of(data or data_of(problem))
     shares = Asked(rule, points - problem.origin).shares
     ruled, table = _ruled(rule, shares.mean(axis=0), rows)
     explored = explore(problem, points, rows, search, solve, local) if _worth(problem, search) else None
@@ -164,10 +167,10 @@ def _worth(problem: Problem, search: Search) -> bool:
     if dimension > 1:
         # Laws and mass are refused there by the search itself.
         asked = bool(search.laws or search.mass_axes)
-        return asked or (problem.states.labels.count > FEW and count <= MOST_SCATTERED)
+        return asked or (problem.states.labels.portion.total > FEW and count <= MOST_SCATTERED)
     if search.laws or search.mass_axes:
         return count >= FEWEST - 1
-    return problem.states.labels.count > FEW and FEWEST <= count <= MOST_STATES
+    return problem.states.labels.portion.total > FEW and FEWEST <= count <= MOST_STATES
 
 
 def _kept(rule: RuleOfChoice, shares: Array, inside: bool, taken: float) -> list[int]:
@@ -175,7 +178,7 @@ def _kept(rule: RuleOfChoice, shares: Array, inside: bool, taken: float) -> list
     least = min(LEAST_WEIGHT / max(1.0 - taken, LEAST_WEIGHT), MINOR)
     kept = set(np.flatnonzero(shares.max(axis=0) >= least).tolist())
     line = rule.data.places.shape[1] == 1
-    if not inside or (line and rule.data.straight.any()):
+    if not inside or (line and rule.data.straight):
         kept.add(rule.anchor)
     return sorted(kept)
 

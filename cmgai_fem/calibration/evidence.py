@@ -9,14 +9,17 @@ Source: G. Wahba, Spline Models for Observational Data (1990), chapter 4 (left-o
 W. F. Eddy, JASA 74 (1979) 153-160 (predictive density of what is left out).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import lgamma
+from typing import Self
 
 import numpy as np
 
 from cmgai_fem.calibration.members import Member
 from cmgai_fem.states.labels import Array, BoolArray
+from cmgai_fem.states.portion import Portion
 
 # Of the known range: rounding of the data, below which no error is told from another.
 ROUNDING = 1e-13
@@ -33,7 +36,111 @@ class Data:
     Args:
         places: (K, m) values of the coordinates.
         values: (K, L) of labels and components in a row.
-        shares: (L,) share of each in a mean, adding up to one.
+        shares: (L / n,) share of each label's n components in a mean; all of them add up to one over the body.
+        portion: which labels of the body these are; all of them by default.
+    """
+
+    places: Array
+    values: Array
+    shares: Array
+    portion: Portion | None = None
+
+    @property
+    def dealt(self) -> Portion:
+        """Which labels of the body these are."""
+        return self.portion or Portion.whole(len(self.shares))
+
+    @property
+    def width(self) -> int:
+        """Number n of components."""
+        return self.values.shape[1] // len(self.shares) if len(self.shares) else 1
+
+    def on(self, block: slice) -> "Block":
+        """The values of some labels."""
+        columns = slice(block.start * self.width, block.stop * self.width)
+        return Block(self.places, self.values[:, columns], np.repeat(self.shares[block], self.width))
+
+    def mean(self, part: Callable[["Block"], Array]) -> Array:
+        """Mean over the body of what `part` makes of each label of a block (..., L)."""
+
+        def summed(block: slice) -> Array:
+            own = self.on(block)
+            return np.asarray(part(own) @ own.shares)
+
+        return np.asarray(self.dealt.sum(summed))
+
+    @cached_property
+    def range(self) -> float:
+        """Known range; 1 where nothing varies."""
+        low = self.dealt.least(lambda block: self.on(block).values.min())
+        return float(self.dealt.greatest(lambda block: self.on(block).values.max()) - low) or 1.0
+
+    @cached_property
+    def factor(self) -> Array:
+        """(K, r) matrix, r <= K, whose Gram matrix is that of the values: it stands for all labels in every mean."""
+
+        def part(block: slice) -> Array:
+            own = self.on(block)
+            return _triangle(own.values * np.sqrt(own.shares))
+
+        found = self.dealt.collect(part)
+        return found[0] if len(found) == 1 else _triangle(np.hstack(found))
+
+    def relative_size(self, field: Array) -> float:
+        """Root mean square over the volume of a field (L, n), relative to the known range."""
+        squares = self.dealt.sum(
+            lambda block: np.repeat(self.shares[block], self.width) @ field[block].reshape(-1) ** 2
+        )
+        return float(np.sqrt(squares)) / self.range
+
+    @cached_property
+    def size(self) -> float:
+        """Mean squared range of the labels, above zero."""
+        return max(float(self.mean(lambda block: block.sizes)), float(np.finfo(float).tiny))
+
+    def independent(self, precision: Array) -> float:
+        """Participation ratio of the labels' left-out errors, each label's in its own size: how many tell apart."""
+        step = max(1, self.dealt.total * self.width // SAMPLE)
+        chosen = np.arange(-self.dealt.first * self.width % step, self.values.shape[1], step)
+        values = self.dealt.gather(self.values[:, chosen], axis=1)
+        shares = self.dealt.gather(self.shares[chosen // self.width])
+        errors = precision @ values / np.sqrt(np.diag(precision))[:, None]
+        squares = errors**2
+        shares = shares / shares.sum()
+        own = squares.mean(axis=0) + 1e-4 * float(squares.mean(axis=0) @ shares) + np.finfo(float).tiny
+        scaled = errors * np.sqrt(shares / own)
+        gram = scaled @ scaled.T
+        return float(np.trace(gram) ** 2 / max(np.sum(gram**2), np.finfo(float).tiny))
+
+    @cached_property
+    def straight(self) -> bool:
+        """Whether some label of the body keeps to a straight piece; see `Block.straight`."""
+        return any(self.dealt.collect(self.keeps_straight))
+
+    def keeps_straight(self, block: slice) -> bool:
+        """Whether some label of a block does; worked out once."""
+        if block.start not in self._kept_straight:
+            self._kept_straight[block.start] = bool(self.on(block).straight.any())
+        return self._kept_straight[block.start]
+
+    @cached_property
+    def _kept_straight(self) -> dict[int, bool]:
+        return {}
+
+
+def _triangle(columns: Array) -> Array:
+    """(K, r) matrix, r <= K, with the Gram matrix of columns (K, L)."""
+    return columns if columns.shape[1] <= len(columns) else np.asarray(np.linalg.qr(columns.T, mode="r")).T
+
+
+@dataclass(frozen=True)
+class Block:
+    """The known values of some labels; see `Data`.
+
+    Args:
+        places: (K, m) values of the coordinates.
+        values: (K, L) of labels and components in a row.
+        shares: (L,) share of each in a mean over the body.
     """
 
     places: Array
@@ -41,37 +148,9 @@ class Data:
     shares: Array
 
     @cached_property
-    def range(self) -> float:
-        """Known range; 1 where nothing varies."""
-        return float(np.ptp(self.values)) or 1.0
-
-    @cached_property
-    def factor(self) -> Array:
-        """(K, r) matrix, r <= K, whose Gram matrix is that of the values: it stands for all labels in every mean."""
-        scaled = self.values * np.sqrt(self.shares)
-        if scaled.shape[1] <= len(scaled):
-            return scaled
-        return np.asarray(np.linalg.qr(scaled.T, mode="r")).T
-
-    def relative_size(self, field: Array) -> float:
-        """Root mean square over the volume of a field (L, n), relative to the known range."""
-        return float(np.sqrt(self.shares @ field.reshape(-1) ** 2)) / self.range
-
-    @cached_property
     def sizes(self) -> Array:
         """(L,) squared range of each label."""
         return np.ptp(self.values, axis=0) ** 2
-
-    def independent(self, precision: Array) -> float:
-        """Participation ratio of the labels' left-out errors, each label's in its own size: how many tell apart."""
-        step = max(1, self.values.shape[1] // SAMPLE)
-        errors = precision @ self.values[:, ::step] / np.sqrt(np.diag(precision))[:, None]
-        squares = errors**2
-        shares = self.shares[::step] / self.shares[::step].sum()
-        own = squares.mean(axis=0) + 1e-4 * float(squares.mean(axis=0) @ shares) + np.finfo(float).tiny
-        scaled = errors * np.sqrt(shares / own)
-        gram = scaled @ scaled.T
-        return float(np.trace(gram) ** 2 / max(np.sum(gram**2), np.finfo(float).tiny))
 
     @cached_property
     def straight(self) -> BoolArray:
@@ -87,6 +166,8 @@ class Data:
         bent = values[1:-1] - (values[:-2] * after + values[2:] * before) / (before + after)
         # A label that never moves needs no line: every member keeps it.
         flat = (np.abs(bent) <= STRAIGHT * np.ptp(values, axis=0)) & (self.sizes > 0.0)
+        if not flat.any():
+            return found
         run = np.zeros_like(flat)
         run[:-1] |= flat[:-1] & flat[1:]
         run[1:] |= flat[1:] & flat[:-1]
@@ -108,6 +189,7 @@ class Evidence:
         energy: pooled energy.
         noise: variance of the noise in the states if it were the cause of all left-out error.
         score: log density of the left-out states.
+        floor: energy of one degree of freedom that is rounding.
     """
 
     member: Member
@@ -116,16 +198,49 @@ class Evidence:
     energy: float
     noise: float
     score: float
+    floor: float
 
-    def roughness(self, data: Data) -> Array:
-        """(L,) variance of each label against the pooled one: its own energy, and that of its range counted twice."""
+    def roughness(self, size: float) -> "Roughness":
+        """Variance of each label against the pooled one: its own energy, and that of its range counted twice.
+
+        Args:
+            size: mean squared range of the labels.
+        """
         freedom, prior = self.member.freedom, 2.0
-        floor = freedom * (ROUNDING * data.range) ** 2 * float(np.mean(np.diag(self.member.precision)))
-        own = np.einsum("kl,kl->l", data.values, self.member.precision @ data.values)
-        own = np.maximum(own, 0.0) + floor
-        mean = max(float(data.shares @ own), np.finfo(float).tiny)
-        size = max(float(data.shares @ data.sizes), np.finfo(float).tiny)
-        return (freedom * own / mean + prior * data.sizes / size) / (freedom + prior)
+        whole = (freedom + prior) * max(self.energy, float(np.finfo(float).tiny))
+        root = np.sqrt(freedom / whole) * self.member.root
+        return Roughness(root, freedom**2 * self.floor / whole, prior / size / (freedom + prior))
+
+
+@dataclass(frozen=True)
+class Roughness:
+    """`|root v|^2 + rest + ranged (max v - min v)^2` of each label's known values v: one number a label.
+
+    Args:
+        root: (r, K).
+        rest: the same for all labels.
+        ranged: factor of the squared range.
+    """
+
+    root: Array
+    rest: float = 0.0
+    ranged: float = 0.0
+
+    @classmethod
+    def total(cls, each: Sequence["Roughness"], factors: Array) -> Self:
+        """So many times each of them, together, not below zero."""
+        roots = [np.sqrt(factor) * one.root for one, factor in zip(each, factors, strict=True)]
+        return cls(
+            np.linalg.qr(np.vstack(roots), mode="r"),
+            sum(factor * one.rest for one, factor in zip(each, factors, strict=True)),
+            sum(factor * one.ranged for one, factor in zip(each, factors, strict=True)),
+        )
+
+    def of(self, block: Block) -> Array:
+        """(L,) numbers of a block."""
+        own = self.root @ block.values
+        found = np.einsum("kl,kl->l", own, own)
+        return np.asarray(found + (self.rest + self.ranged * block.sizes if self.ranged else self.rest))
 
 
 def weigh(member: Member, data: Data) -> Evidence:
@@ -142,7 +257,7 @@ def weigh(member: Member, data: Data) -> Evidence:
     lift = np.mean(np.sum(form[told] ** 2, axis=1) / diagonal[told] ** 2)
     noise = float(np.mean(sums[told] / diagonal[told] ** 2) / max(lift, np.finfo(float).tiny))
     score = _score(squares[told], diagonal[told], energy, freedom, floor)
-    return Evidence(member, squares, pooled, energy, noise, score)
+    return Evidence(member, squares, pooled, energy, noise, score, floor)
 
 
 def _score(squares: Array, diagonal: Array, energy: float, freedom: int, floor: float) -> float:

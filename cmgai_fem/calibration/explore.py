@@ -164,11 +164,13 @@ def _smooth(sizes: Mapping[Candidate, float], top: int, best: Candidate) -> bool
 def sample(problem: Problem) -> Problem:
     """The problem on a seeded sample of labels; labels that no law couples each tell the same of any choice."""
     labels = problem.states.labels
-    if labels.count <= SAMPLE:
+    dealt = labels.portion
+    if dealt.total <= SAMPLE and dealt.alone:
         return problem
-    rows = np.sort(np.random.default_rng(0).choice(labels.count, SAMPLE, replace=False))
-    known = problem.known
-    bare = Labels(labels.positions[rows], labels.weights[rows], {})
-    sampled = Field(np.ascontiguousarray(known.values[:, rows]), known.unit, known.components)
+    numbers = np.sort(np.random.default_rng(0).choice(dealt.total, min(SAMPLE, dealt.total), replace=False))
+    known, rows = problem.known, dealt.mine(numbers)
+    bare = Labels(dealt.gather(labels.positions_of(rows)), dealt.gather(labels.weights[rows]), {})
+    sampled = Field(dealt.gather(known.values[:, rows], axis=1), known.unit, known.components)
     states = States(bare, problem.states.coordinates, problem.states.values, {problem.field: sampled})
-    return replace(problem, states=states, density=None if problem.density is None else problem.density[rows])
+    density = None if problem.density is None else dealt.gather(problem.density[rows])
+    return replace(problem, states=states, density=density)

@@ -81,6 +81,13 @@ class Member:
         return np.asarray(diagonal > least)
 
     @cached_property
+    def root(self) -> Array:
+        """(r, K) matrix R with R' R the precision; as many rows as it has freedom."""
+        values, vectors = np.linalg.eigh(self.precision)
+        kept = values.argsort()[len(values) - self.freedom :]
+        return np.asarray(np.sqrt(np.maximum(values[kept], 0.0))[:, None] * vectors[:, kept].T)
+
+    @cached_property
     def left_out(self) -> Array:
         """(K, K) map from the data to each state's error when the others alone are known; zeros where they fix none."""
         return np.where(self.told, -self.precision.T / np.where(self.told, np.diag(self.precision), 1.0), 0.0).T

@@ -118,5 +118,5 @@ def _told(weighed: Sequence[Weighed], data: Data) -> float:
     """By how much the prior falls: the labels that are independent, as straight pieces and the cubic have them."""
     plain = [one.member for one in weighed if one.member.plain and one.member.order <= 2 and one.member.freedom >= 2]
     independent = max((data.independent(member.precision) for member in plain), default=1.0)
-    labels = data.values.shape[1]
+    labels = data.dealt.total * data.width
     return float(max(independent, 1.0) ** (2.0 * labels / (labels + HALF)))

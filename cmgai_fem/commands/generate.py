@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,17 +17,23 @@ from cmgai_fem.files.file_values import value_text
 from cmgai_fem.files.model import check_model_path, load_model
 from cmgai_fem.files.model import save_model as write_model
 from cmgai_fem.files.outputs import check_replaceable
+from cmgai_fem.files.pieces import PiecedStates, Pieces, check_pieces, piece_path, write_list
+from cmgai_fem.files.snapshot import Grid
 from cmgai_fem.files.trust import printable
-from cmgai_fem.files.writers import check_writable, write_grid
-from cmgai_fem.generate import Networks
+from cmgai_fem.files.writers import check_folder, check_writable, write_grid
+from cmgai_fem.generate import Networks, silent
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated, Generator
+from cmgai_fem.machine import agreed, world
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.advice import advise_on
 from cmgai_fem.study.field_file import Point, state_text
 from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import percent
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
 
 # Rivals that seek what they choose anew for every state that is left out: minutes where all others take a second.
 SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
@@ -68,8 +74,17 @@ def generate(
         InputError: the files, values, field or output are not usable.
         ConvergenceError: a solver did not reach its tolerance.
     """
-    targets = inputs.targets(as_points(at))
-    paths, networks = output_paths(out, targets, inputs.sources, force=force), networks or Networks()
+    targets, comm, networks = inputs.targets(as_points(at)), world(), networks or Networks()
+    report = report if comm is None or comm.rank == 0 else silent
+    pieces = agreed(comm, lambda: Pieces.of(inputs.paths, comm))
+    if pieces is not None:
+        whole = {"--rivals": rivals, "--save-model": save_model, "--resume": resume, "--cheap": inputs.cheap}
+        for option in (option for option, given in whole.items() if given):
+            raise InputError(f"{option} takes all of a body at once, and this one is read in pieces: leave it out")
+    elif comm is not None and comm.rank > 0:
+        # A body that is read whole is the first rank's work.
+        return []
+    paths = output_paths(out, targets, inputs.sources, force=force, pieces=pieces)
     if save_model is not None:
         if inputs.cheap:
             raise InputError("--save-model: leave it out; a cheap model tells single states, those where it was solved")
@@ -83,7 +98,7 @@ def generate(
             del files[value]
     if not files:
         return paths
-    states = inputs.read()
+    states = inputs.read() if pieces is None else inputs.read_pieces(pieces, report)
     describe_states(states, report)
     if save_model is not None and len(sides(states, list(files))) > 1:
         raise InputError("--save-model keeps one generator: ask for states between the known ones, or beyond them")
@@ -114,13 +129,17 @@ def generate(
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")
     for row, (value, path) in enumerate(files.items()):
-        fields = fields_of(inputs.field, made.at(value), made.error(value))
+        told = {"advice": advice[made.generator(value).inside]} if made.generator(value).inside in advice else {}
+        facts = made.facts(value) | told | {"request": request}
+        if isinstance(states, PiecedStates):
+            write_pieces(states, made, value, path, facts, comm)
+            report(f"{states.coordinates.label(value)}: {printable(str(path))}")
+            continue
+        fields = fields_of(inputs.field, *made.generator(value).answer(value))
         fields |= motion_of(made.generator(value).motion(value))
         if rivals:
             fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-        inside = made.generator(value).inside
-        told = {"advice": advice[inside]} if inside in advice else {}
-        write_answer(states, value, fields, path, made.facts(value) | told | {"request": request})
+        write_answer(states.grid(**fields), states, value, fields, path, facts)
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
 
@@ -151,9 +170,8 @@ def generate_from_model(
     for value, path in zip(targets, paths, strict=True):
         fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
         facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
-        write_answer(loaded.states, value, fields, path, facts)
+        write_answer(loaded.states.grid(**fields), loaded.states, value, fields, path, facts)
         report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))} ({trust})")
-    return paths
     return paths
 
 
@@ -177,17 +195,46 @@ def motion_of(motion: tuple[Array, Array] | None) -> dict[str, Array]:
     return {"label_displacement": arrows, "label_jacobian": jacobian}
 
 
-def write_answer(states: FileStates, value: Point, fields: dict[str, Array], path: Path, facts: dict[str, Any]) -> None:
+def write_pieces(
+    states: PiecedStates, made: Generated, value: Point, path: Path, facts: dict[str, Any], comm: "MPI.Comm | None"
+) -> None:
+    """Write the pieces of this rank, and on the first one the .pvtu that lists all of them, the last of all.
+
+    Args:
+        states: the known states.
+        made: what was generated from them.
+        value: (m,) state of the generated field.
+        path: the .pvtu.
+        facts: how it was made.
+        comm: the ranks that share the body; None for one.
+    """
+    location = states.labels.portion.slices
+
+    def write() -> Grid:
+        for row, piece in enumerate(location):
+            fields = fields_of(made.field, *made.generator(value).answer(value, piece))
+            grid = states.grid_of(row, **fields)
+            write_answer(grid, states, value, fields, piece_path(path, states.number + row), facts)
+        return grid
+
+    grid = agreed(comm, write)
+    if comm is None or comm.rank == 0:
+        write_list(path, grid, states.count)
+
+
+def write_answer(
+    grid: Grid, states: FileStates, value: Point, fields: dict[str, Array], path: Path, facts: dict[str, Any]
+) -> None:
     """Write generated fields on the label mesh, with their provenance.
 
     Args:
+        grid: the mesh with the fields.
         states: the known states.
         value: (m,) state of the generated fields.
         fields: (L, n) fields by name.
         path: the file.
         facts: how they were made.
     """
-    grid = states.grid(**fields)
     for coordinate, part in zip(states.coordinates, value, strict=True):
         grid.field_data[coordinate.name] = np.array([part])
         if coordinate.unit:
@@ -203,7 +250,7 @@ def write_answer(states: FileStates, value: Point, fields: dict[str, Array], pat
 def describe_states(states: FileStates, report: Report) -> None:
     """Lines that say what was read and mapped."""
     listed = ", ".join(state_text(value) for value in states.values)
-    report(f"{len(states)} states at {states.coordinates.label()} = {listed}; {states.labels.count} labels")
+    report(f"{len(states)} states at {states.coordinates.label()} = {listed}; {states.labels.portion.total} labels")
     for note in states.notes:
         report(note)
     for name, mapping in states.mapped.items():
@@ -244,7 +291,9 @@ def error_table(made: Generated, generator: Generator) -> list[str]:
     ]
 
 
-def output_paths(out: Path, targets: Sequence[Point], inputs: Sequence[Path], *, force: bool = False) -> list[Path]:
+def output_paths(
+    out: Path, targets: Sequence[Point], inputs: Sequence[Path], *, force: bool = False, pieces: Pieces | None = None
+) -> list[Path]:
     """The file of each target, refused where it could not be written or would replace what it must not."""
     if not targets:
         raise InputError("say at which state to generate: --at VALUE")
@@ -255,7 +304,13 @@ def output_paths(out: Path, targets: Sequence[Point], inputs: Sequence[Path], *,
         raise InputError(f"{len(targets)} states go to several files: put {{value}} into the name given to --out")
     paths = [out.with_name(out.name.replace("{value}", value_text(target))) for target in targets]
     for path in paths:
-        check_writable(path)
+        if pieces is None:
+            check_writable(path)
+        else:
+            check_pieces(path)
+            check_folder(path)
+            for number in range(len(pieces.labels)):
+                check_replaceable(piece_path(path, number), pieces.files, force=force)
         check_replaceable(path, inputs, force=force)
     if len(set(paths)) < len(paths):
         raise InputError("two of the states asked for would go to one file: name each once")

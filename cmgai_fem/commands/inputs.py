@@ -1,11 +1,13 @@
 """What is known: snapshot files with their state values, and a states.toml that names them."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field as Default
@@ -15,9 +17,11 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import read_cheap
 from cmgai_fem.files.file_states import FileStates, read_states
+from cmgai_fem.files.pieces import PiecedStates, Pieces
 from cmgai_fem.files.specimens import Specimens, read_specimens
 from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.files.units import unit_of
+from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point, state_text
 from cmgai_fem.study.file import Table, first_problem
@@ -105,19 +109,13 @@ class Inputs:
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
-        bounds = self.bounds
-        states = read_states(
-            self.paths,
-            field=list(fields) or self.field,
-            coordinate=self.coordinates,
-            unit=self.units,
-            values=self.values,
-            values_from=self.values_from,
-            volumes=self.volumes,
-            where_known=self.where_known,
-            paired=self.paired,
-        )
-        return _within(states, self.field, bounds) if self.field in states.fields else states
+        return self._bounded(read_states(self.paths, field=list(fields) or self.field, **self._reading))
+
+    def read_pieces(self, pieces: Pieces, report: Callable[[str], None]) -> PiecedStates:
+        """The states of a large body in pieces, those of this rank."""
+        if self.where_known:
+            raise InputError("--where-known takes all of a body at once, and this one is read in pieces: leave it out")
+        return self._bounded(pieces.read(report, field=self.field, **self._reading))
 
     def read_specimens(self) -> Specimens:
         """The specimens that the files hold, several at a state.
@@ -137,18 +135,26 @@ class Inputs:
             raise InputError(
                 f"specimens are carried along one state coordinate, not over {', '.join(self.coordinates)}"
             )
-        specimens = read_specimens(
-            self.paths,
-            field=self.field,
-            coordinate=self.coordinates[0],
-            unit=self.units[0] if self.units else "",
-            values=self.values,
-            values_from=self.values_from,
-            volumes=self.volumes,
-            where_known=self.where_known,
-            paired=self.paired,
-        )
+        unit = self.units[0] if self.units else ""
+        reading = {**self._reading, "coordinate": self.coordinates[0], "unit": unit}
+        specimens = read_specimens(self.paths, field=self.field, **reading)
         return replace(specimens, numbered=_within(specimens.numbered, self.field, bounds))
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        return {
+            "coordinate": self.coordinates,
+            "unit": self.units,
+            "values": self.values,
+            "values_from": self.values_from,
+            "volumes": self.volumes,
+            "where_known": self.where_known,
+            "paired": self.paired,
+        }
+
+    def _bounded[Read: FileStates](self, states: Read) -> Read:
+        bounds = self.bounds
+        return _within(states, self.field, bounds) if self.field in states.fields else states
 
     def read_cheap(self) -> list[FileStates] | None:
         """The states of the cheap models; None where there are none.
@@ -175,31 +181,39 @@ class Inputs:
         return [tuple(target) for target in at]
 
 
-def _within(states: FileStates, name: str, bounds: Admissible) -> FileStates:
+def _within[Read: FileStates](states: Read, name: str, bounds: Admissible) -> Read:
     """The states with values a little beyond a bound brought to it: what extrapolation to the nodes leaves there.
 
     Values further beyond are left to be refused.
     """
-    field, notes = states.field(name), []
-    reach, values = float(np.ptp(field.values)), field.values
-    below, above = (
-        (bounds.lower, 1.0, "lie below --lower", "raised to it"),
-        (bounds.upper, -1.0, "lie above --upper", "lowered to it"),
+    if bounds.lower is None and bounds.upper is None:
+        return states
+    field, dealt = states.field(name), states.labels.portion
+    values, notes = field.values, []
+    least = float(dealt.least(lambda block: field.values[:, block].min()))
+    greatest = float(dealt.greatest(lambda block: field.values[:, block].max()))
+    sides = (
+        (bounds.lower, -1.0, least, "lie below --lower", "raised to it"),
+        (bounds.upper, 1.0, greatest, "lie above --upper", "lowered to it"),
     )
-    for limit, sign, where, how in (below, above):
-        beyond = np.maximum(sign * (limit - values), 0.0) if limit is not None else np.zeros(1)
-        most = float(beyond.max(initial=0.0))
-        if not 0.0 < most <= UNDERSHOOT * reach:
+    for limit, sign, end, where, how in sides:
+        most = sign * (end - limit) if limit is not None else 0.0
+        if limit is None or not 0.0 < most <= UNDERSHOOT * (greatest - least):
             continue
+        beyond = int(dealt.sum(partial(_count_beyond, field.values, limit, sign)))
         notes.append(
-            f"{np.count_nonzero(beyond)} values of {printable(name)} {where} {limit:g}, by up to {most:.3g} "
-            f"({100 * most / reach:.2g} % of the range): {how}"
+            f"{beyond} values of {printable(name)} {where} {limit:g}, by up to {most:.3g} "
+            f"({100 * most / (greatest - least):.2g} % of the range): {how}"
         )
-        values = values + sign * beyond
+        values = np.maximum(values, limit) if sign < 0.0 else np.minimum(values, limit)
     if not notes:
         return states
-    fields = {**states.fields, name: replace(field, values=bounds.clip(values))}
+    fields = {**states.fields, name: replace(field, values=values)}
     return replace(states, fields=fields, notes=(*states.notes, *notes))
+
+
+def _count_beyond(values: Array, limit: float, sign: float, block: slice) -> int:
+    return int(np.count_nonzero(sign * (values[:, block] - limit) > 0.0))
 
 
 def matching(folder: Path, pattern: str, what: str = "cheap model") -> tuple[Path, ...]:

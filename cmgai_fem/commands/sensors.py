@@ -121,7 +121,7 @@ def complete_state(
         inputs.field, completion.fields[inputs.field], spread if completion.taken else generator.error(value)
     ) | motion_of(generator.motion(value))
     facts |= generator.describe() | {"misfit": [completion.before, completion.after]}
-    write_answer(states, value, fields, path, facts)
+    write_answer(states.grid(**fields), states, value, fields, path, facts)
     report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return path
 

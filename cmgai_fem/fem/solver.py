@@ -79,9 +79,9 @@ def _without_law(problem: Problem, start: float) -> Solution:
         motion = problem.motion
         motion.weights(problem.states.values[:1])
         return Solution(problem, "fem", motion, seconds=time.perf_counter() - start)
-    line, features = problem.line, problem.scaling.encode(problem.carried.values)
-    path = CarriedPath(features, lambda s, derivative: line.weights(np.array(s), derivative))
-    force = CarriedPath(features, lambda s, derivative: line.force(np.array(s), derivative))
-    path(0.0)
-    info = {"unknowns": line.size * len(features)}
+    line = problem.line
+    path = CarriedPath(problem, lambda s, derivative: line.weights(np.array(s), derivative))
+    force = CarriedPath(problem, lambda s, derivative: line.force(np.array(s), derivative))
+    path.weights(0.0, 0)
+    info = {"unknowns": line.size * len(problem.states)}
     return Solution(problem, "fem", problem.motion, path, force, time.perf_counter() - start, info=info)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyvista
-import vtk
+from vtkmodules.vtkFiltersCore import vtkAppendFilter
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.components import names_of, set_names
@@ -30,7 +30,7 @@ def join(grids: Sequence[pyvista.DataSet]) -> pyvista.UnstructuredGrid:
         return parts[0]
     for place in ("point_data", "cell_data"):
         _even_out([getattr(part, place) for part in parts])
-    filter_ = vtk.vtkAppendFilter()
+    filter_ = vtkAppendFilter()
     filter_.MergePointsOff()
     for part in parts:
         filter_.AddInputData(part)

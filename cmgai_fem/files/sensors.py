@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pyvista
-import vtk
 from scipy.spatial import cKDTree
+from vtkmodules.vtkCommonCore import reference
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.components import component_of
@@ -182,7 +182,7 @@ def _shape_functions(grid: pyvista.UnstructuredGrid, cell: int, point: Array) ->
     vtk_cell = grid.GetCell(cell)
     count = vtk_cell.GetNumberOfPoints()
     weights = [0.0] * count
-    vtk_cell.EvaluatePosition(point, [0.0] * 3, vtk.reference(0), [0.0] * 3, vtk.reference(0.0), weights)
+    vtk_cell.EvaluatePosition(point, [0.0] * 3, reference(0), [0.0] * 3, reference(0.0), weights)
     rows = np.array([vtk_cell.GetPointId(index) for index in range(count)], dtype=np.int64)
     return rows, np.array(weights)
 

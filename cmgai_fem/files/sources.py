@@ -1,6 +1,7 @@
 """Where snapshots come from: files of any listed format, grids in memory, or bare arrays."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,29 @@ from cmgai_fem.files.snapshot import Snapshot, check_grid
 from cmgai_fem.files.vtk_files import snapshot_of
 from cmgai_fem.states.labels import Array
 
-type Source = str | Path | pyvista.DataSet | ArrayLike
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of a state, in a file of its own.
+
+    Args:
+        path: the file.
+        whole: the file that lists it, whose name tells the state.
+        time: of the state; None for the file's own.
+    """
+
+    path: Path
+    whole: Path
+    time: float | None = None
+
+
+type Source = str | Path | Piece | pyvista.DataSet | ArrayLike
 """A file, a grid, or the values (L,) or (L, n) of one state."""
 
 
 def as_sources(given: Source | Sequence[Source]) -> list[Source]:
     """The sources one by one; one file or grid may stand for a list of one."""
-    if isinstance(given, str | Path | pyvista.DataSet):
+    if isinstance(given, str | Path | Piece | pyvista.DataSet):
         return [given]
     try:
         return list(given)  # type: ignore[arg-type]
@@ -41,10 +58,13 @@ def snapshots_of(source: Source, number: int, names: Sequence[str], points: Arra
     Raises:
         InputError: the source is none of these, or not usable.
     """
-    if isinstance(source, str | Path | pyvista.DataSet) and points is not None:
+    if isinstance(source, str | Path | Piece | pyvista.DataSet) and points is not None:
         raise InputError("points belong to arrays: files and grids have nodes of their own")
     if isinstance(source, str | Path):
         return read_snapshots(Path(source))
+    if isinstance(source, Piece):
+        (one,) = read_snapshots(source.path)
+        return [replace(one, path=source.whole, time=one.time if source.time is None else source.time)]
     if isinstance(source, pyvista.DataSet | pyvista.MultiBlock):
         path = Path(f"grid {number}")
         return [snapshot_of(path, source.copy(deep=False))]

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyvista
-import vtk
+from vtkmodules.vtkCommonCore import vtkLogger
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
@@ -60,6 +60,19 @@ def read_pvd(path: Path) -> list[Snapshot]:
     Raises:
         InputError: a step names two files for one part, or a file that is not VTK's XML.
     """
+    return [
+        Snapshot(whole.path, whole.grid, whole.time if time is None else time)
+        for time, files in steps_of(path)
+        for whole in [_joined(path, [_snapshot(file) for file in files])]
+    ]
+
+
+def steps_of(path: Path) -> list[tuple[float | None, list[Path]]]:
+    """The time of each step of a .pvd collection, None where it gives none, and the files that are its parts.
+
+    Raises:
+        InputError: a step names two files for one part.
+    """
     trust.check_xml(path)
     steps: dict[float | int, dict[str, Path]] = {}
     timed = True
@@ -75,11 +88,7 @@ def read_pvd(path: Path) -> list[Snapshot]:
                 f"{printable(str(path))}: the step {stated} names {printable(members[part].name)} and "
                 f"{printable(file.name)} for one part: keep one, or number the parts"
             )
-    return [
-        Snapshot(whole.path, whole.grid, float(key) if timed else whole.time)
-        for key, members in steps.items()
-        for whole in [_joined(path, [_snapshot(file) for file in members.values()])]
-    ]
+    return [(float(key) if timed else None, list(members.values())) for key, members in steps.items()]
 
 
 def snapshot_of(path: Path, data: object) -> Snapshot:
@@ -120,14 +129,25 @@ def _snapshot(path: Path) -> Snapshot:
         if not raw:
             _check_counts(path)
         return snapshot_of(path, _by_vtk(path))
+    return _joined(path, [_snapshot(file) for file in listed(path)])
+
+
+def listed(path: Path) -> list[Path]:
+    """The files that a .pvtu, .pvtp or .vtm lists.
+
+    Raises:
+        InputError: it lists none, or lists of files.
+    """
+    kind = path.suffix.lower()
+    trust.check_xml(path)
     root = ElementTree.parse(path).getroot()
     tag, key = ("DataSet", "file") if kind == ".vtm" else ("Piece", "Source")
-    listed = [trust.inside(path, item.get(key, "")) for item in root.iter(tag) if item.get(key)]
-    if not listed:
+    found = [trust.inside(path, item.get(key, "")) for item in root.iter(tag) if item.get(key)]
+    if not found:
         raise InputError(f"{printable(str(path))}: lists no files")
-    if any(file.suffix.lower() == ".vtm" for file in listed) or (kind in PIECES and _has(listed, PIECES)):
+    if any(file.suffix.lower() == ".vtm" for file in found) or (kind in PIECES and _has(found, PIECES)):
         raise InputError(f"{printable(str(path))}: lists lists of files; list the files themselves")
-    return _joined(path, [_snapshot(file) for file in listed])
+    return found
 
 
 def _check_counts(path: Path) -> None:
@@ -169,13 +189,13 @@ def _by_vtk(path: Path) -> object:
 @contextlib.contextmanager
 def _vtk_errors(path: Path) -> Iterator[None]:
     """VTK reports errors beside the call; here they are raised."""
-    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    verbosity = vtkLogger.GetCurrentVerbosityCutoff()
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     try:
         with pyvista.VtkErrorCatcher(raise_errors=False, send_to_logging=False) as catcher:
             yield
     finally:
-        vtk.vtkLogger.SetStderrVerbosity(verbosity)
+        vtkLogger.SetStderrVerbosity(verbosity)
     # Some readers call an error a warning; an information key (a norm, an infinite one too) is none of the data.
     texts = [event.alert or str(event) for event in catcher.error_events]
     texts += [event.alert for event in catcher.warning_events if "error reading" in (event.alert or "").lower()]

@@ -1,8 +1,9 @@
 """The rivals beside a transport: the same known states, the same states left out, the same bounds."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -10,10 +11,11 @@ from joblib import Parallel, delayed
 from cmgai_fem.calibration.explore import sample
 from cmgai_fem.calibration.left_out import shares_of, within_bounds
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
+from cmgai_fem.errors import InputError
 from cmgai_fem.machine import cores
 from cmgai_fem.rivals import RIVALS, Rival
 from cmgai_fem.rivals.cheap import CheapRival
-from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
 
 
@@ -22,18 +24,30 @@ class Rivalry:
     """What the simple methods make of the same states with the same rights.
 
     Args:
-        fields: (T, L, n) generated fields by name of the rival, projected on the same bounds.
+        make: their fields and seconds; see `fields`.
         errors: left-out errors by name, relative to the known range, over the same states left out; for each side of
             the known states, True between them.
-        seconds: wall time by name [s].
     """
 
-    fields: Mapping[str, Array]
+    make: Callable[[], tuple[Mapping[str, Array], Mapping[str, float]]]
     errors: Mapping[str, Mapping[bool, float]]
-    seconds: Mapping[str, float]
+
+    @property
+    def fields(self) -> Mapping[str, Array]:
+        """(T, L, n) generated fields by name of the rival, projected on the same bounds; made when first asked for."""
+        return self._made[0]
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Wall time by name in which the fields are made [s]."""
+        return self._made[1]
+
+    @cached_property
+    def _made(self) -> tuple[Mapping[str, Array], Mapping[str, float]]:
+        return self.make()
 
     def __repr__(self) -> str:
-        return f"Rivalry({', '.join(self.fields) or 'none'})"
+        return f"Rivalry({', '.join(self.errors) or 'none'})"
 
 
 def compete(
@@ -53,32 +67,42 @@ def compete(
         more: further rivals by name, made for this problem.
     """
     there = RIVALS | dict(more or {})
-    states, known = problem.states, problem.known.values
+    states = problem.states
     groups = [np.array(group) for group in sides(states, list(points))]
     admitted = [name for name in (*names, *(more or {})) if there[name].admits(states.values)]
     tasks = [(name, group) for name in admitted for group in groups]
     # Tuning over several coordinates takes its time, and each rival is tuned by itself.
-    workers = min(cores(), len(tasks)) if states.values.shape[1] > 1 else 1
-    found = Parallel(n_jobs=max(workers, 1))(
-        delayed(_one)(problem, there[name], group, left_out) for name, group in tasks
-    )
-    fields = {name: np.empty((len(points), *known.shape[1:])) for name in admitted}
+    workers = max(min(cores(), len(tasks)) if states.values.shape[1] > 1 else 1, 1)
     errors: dict[str, dict[bool, float]] = {name: {} for name in admitted}
-    seconds = dict.fromkeys(admitted, 0.0)
-    for (name, group), (made, error, spent) in zip(tasks, found, strict=True):
-        fields[name][_rows(points, group)] = made
-        seconds[name] += spent
-        if error is not None:
+    if left_out and tasks and len(states) > states.values.shape[1] + 1:
+        seen = sample(problem)
+        found = Parallel(n_jobs=workers)(
+            # Cheap models are known at all labels.
+            delayed(_left_out_error)(problem if isinstance(there[name], CheapRival) else seen, there[name], group)
+            for name, group in tasks
+        )
+        for (name, group), error in zip(tasks, found, strict=True):
             errors[name][inside_hull(states.values, group[0])] = error
-    return Rivalry(fields, errors, seconds)
+
+    def make() -> tuple[Mapping[str, Array], Mapping[str, float]]:
+        if not states.labels.portion.alone:
+            raise InputError("rivals generate fields of a body that is read in one piece: leave their fields out")
+        fields = {name: np.empty((len(points), *problem.known.values.shape[1:])) for name in admitted}
+        seconds = dict.fromkeys(admitted, 0.0)
+        each = Parallel(n_jobs=workers)(delayed(_generated)(problem, there[name], group) for name, group in tasks)
+        for (name, group), (made, spent) in zip(tasks, each, strict=True):
+            fields[name][_rows(points, group)] = made
+            seconds[name] += spent
+        return fields, seconds
+
+    return Rivalry(make, errors)
 
 
-def _one(problem: Problem, rival: Rival, group: Array, left_out: bool) -> tuple[Array, float | None, float]:
-    """Fields of one rival on one side, its left-out error if there is one, and the wall time."""
+def _generated(problem: Problem, rival: Rival, group: Array) -> tuple[Array, float]:
+    """Fields of one rival on one side, and the wall time."""
     start = time.perf_counter()
     states, known = problem.states, problem.known.values
     trials = trials_for(states, group) if len(states) > states.values.shape[1] + 1 else None
-    error = _left_out_error(problem, rival, trials) if left_out and trials is not None else None
     volumes = np.repeat(states.labels.weights, known.shape[2])
     made = rival.fit(states.values, known.reshape(len(known), -1), volumes, trials)(group)
     fields = made.reshape(len(group), *known.shape[1:])
@@ -86,13 +110,12 @@ def _one(problem: Problem, rival: Rival, group: Array, left_out: bool) -> tuple[
         problem.admissible.project(point, field, states.values, known)
         for point, field in zip(group, fields, strict=True)
     ]
-    return np.array(admitted), error, time.perf_counter() - start
+    return np.array(admitted), time.perf_counter() - start
 
 
-def _left_out_error(problem: Problem, rival: Rival, trials: IntArray) -> float:
+def _left_out_error(seen: Problem, rival: Rival, group: Array) -> float:
     """Root mean square over the left-out states and the volume, relative to the known range, within the bounds."""
-    # Cheap models are known at all labels.
-    seen = problem if isinstance(rival, CheapRival) else sample(problem)
+    trials = trials_for(seen.states, group)
     known, values = seen.known.values, seen.states.values
     volumes = np.repeat(seen.states.labels.weights, known.shape[2])
     flat = rival.left_out(values, known.reshape(len(known), -1), volumes, trials)

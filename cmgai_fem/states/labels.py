@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.states.portion import Portion
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -30,12 +32,14 @@ class Labels:
         weights: (L,) volume that each label stands for [m^g]: lumped nodal volumes where `location` is "point"
             (L = N), cell volumes where it is "cell" (L = C, in the order of `cells`).
         location: where the fields live, "point" or "cell".
+        dealt: which labels of the body these are, where others have the rest or they come in pieces; None for all.
     """
 
     points: Array
     weights: Array
     cells: Mapping[str, IntArray]
     location: str = "point"
+    dealt: Portion | None = None
 
     def __post_init__(self) -> None:
         for name in ("points", "weights"):
@@ -61,11 +65,30 @@ class Labels:
         return len(self.weights)
 
     @property
+    def portion(self) -> Portion:
+        """Which labels of the body these are."""
+        return self.dealt or Portion.whole(self.count)
+
+    @cached_property
+    def volume(self) -> float:
+        """Volume of the body [m^g]; over all ranks that share it."""
+        return float(self.portion.sum(lambda block: self.weights[block].sum()))
+
+    @property
     def positions(self) -> Array:
         """(L, g) where the labels are: nodes, or cell centres [m]."""
+        return self.positions_of(np.arange(self.count)) if self.location == "cell" else self.points
+
+    def positions_of(self, rows: IntArray) -> Array:
+        """(R, g) where some of the labels are, given in increasing order [m]."""
         if self.location == "point":
-            return self.points
-        return np.concatenate([self.points[block].mean(axis=1) for block in self.cells.values()])
+            return self.points[rows]
+        found, first = [], 0
+        for block in self.cells.values():
+            own = rows[(rows >= first) & (rows < first + len(block))] - first
+            found.append(self.points[block[own]].mean(axis=1))
+            first += len(block)
+        return np.concatenate(found)
 
 
 def labels_on_points(points: Array, weights: Array | None = None) -> Labels:

@@ -7,6 +7,7 @@ several. Everything else reads states, nothing changes them.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array, IntArray, Labels, floats
+from cmgai_fem.states.portion import blocks_of
 from cmgai_fem.writing import whole_file
 
 # Units by which a coordinate is known for a time.
@@ -114,6 +116,12 @@ class Field:
         object.__setattr__(self, "values", floats("field values", self.values))
         if self.values.ndim != 3 or self.values.shape[2] != len(self.components):
             raise InputError(f"field values must be (states, labels, {len(self.components)}), not {self.values.shape}")
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether all values are finite numbers."""
+        blocks = blocks_of(slice(0, self.values.shape[1]))
+        return all(np.isfinite(self.values[:, block]).all() for block in blocks)
 
     def __repr__(self) -> str:
         return f"Field({self.values.shape} [{self.unit}]; components: {', '.join(self.components)})"
@@ -228,9 +236,8 @@ class States:
     def check_finite(self) -> Self:
         """Refuse NaN and infinity, naming the field, state and label."""
         for name, field in self.fields.items():
-            bad = np.argwhere(~np.isfinite(field.values))
-            if len(bad):
-                state, label, component = bad[0]
+            if not field.finite:
+                state, label, component = np.argwhere(~np.isfinite(field.values))[0]
                 raise InputError(
                     f"field {name!r} is not finite at {self.coordinates.label(self.values[state])}, "
                     f"label {label}, component {field.components[component] or 'value'}"

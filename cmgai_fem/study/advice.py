@@ -55,7 +55,10 @@ def advise_on(made: Generated) -> dict[bool, str]:
     A side where nothing can be left out has no entry.
     """
     known, found = made.states.field(made.field), {}
-    span = float(np.ptp(known.values))
+    dealt, values = made.states.labels.portion, known.values
+    span = float(
+        dealt.greatest(lambda block: values[:, block].max()) - dealt.least(lambda block: values[:, block].min())
+    )
     for generator in made.generators:
         if generator.calibration is None or not made.rivalry.errors:
             continue

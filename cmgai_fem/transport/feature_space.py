@@ -14,6 +14,7 @@ from scipy import linalg
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array
+from cmgai_fem.states.portion import Portion
 from cmgai_fem.states.states import Field
 
 BoolArray = NDArray[np.bool_]
@@ -151,22 +152,39 @@ class Admissible:
         result = isotonic(result) if self.ordered else result
         return self.clip(result)
 
-    def check_known(self, name: str, known_values: Array, known: Array) -> None:
-        """Refuse known states that are not admissible themselves."""
-        slack, known_values = 1e-9 * float(np.ptp(known)), np.reshape(known_values, (len(known), -1))
-        if self.lower is not None and known.min() < self.lower - slack:
-            state = np.atleast_1d(known_values[int(np.argmin(known.min(axis=(1, 2))))])
-            text = ", ".join(f"{part:g}" for part in state)
-            raise InputError(f"field {name!r} falls to {known.min():g} at state {text}, below its bound {self.lower:g}")
-        if self.upper is not None and known.max() > self.upper + slack:
-            state = np.atleast_1d(known_values[int(np.argmax(known.max(axis=(1, 2))))])
-            text = ", ".join(f"{part:g}" for part in state)
-            raise InputError(f"field {name!r} rises to {known.max():g} at state {text}, above its bound {self.upper:g}")
-        for row, state in enumerate(known_values if np.any(self.monotone) else ()):
-            before = self._before(known_values, state)
-            if np.min(known[row] - known[before]) < -slack:
-                text = ", ".join(f"{part:g}" for part in np.atleast_1d(state))
-                raise InputError(f"field {name!r} is declared monotone but decreases before state {text}")
+    def check_known(self, name: str, known_values: Array, known: Array, dealt: Portion) -> None:
+        """Refuse known states that are not admissible themselves.
+
+        Args:
+            name: of the field.
+            known_values: see `project`.
+            known: see `project`.
+            dealt: which labels of the body these are.
+        """
+        if self.lower is None and self.upper is None and not np.any(self.monotone):
+            return
+        known_values = np.reshape(known_values, (len(known), -1))
+        lows = dealt.least(lambda block: known[:, block].min(axis=(1, 2)))
+        highs = dealt.greatest(lambda block: known[:, block].max(axis=(1, 2)))
+        slack = 1e-9 * float(highs.max() - lows.min())
+        if self.lower is not None and lows.min() < self.lower - slack:
+            text = ", ".join(f"{part:g}" for part in known_values[int(np.argmin(lows))])
+            raise InputError(f"field {name!r} falls to {lows.min():g} at state {text}, below its bound {self.lower:g}")
+        if self.upper is not None and highs.max() > self.upper + slack:
+            text = ", ".join(f"{part:g}" for part in known_values[int(np.argmax(highs))])
+            raise InputError(f"field {name!r} rises to {highs.max():g} at state {text}, above its bound {self.upper:g}")
+        if not np.any(self.monotone):
+            return
+        before = [self._before(known_values, state) for state in known_values]
+
+        def rises(block: slice) -> Array:
+            own = known[:, block]
+            return np.array([np.min(now - own[rows]) for now, rows in zip(own, before, strict=True)])
+
+        falling = np.flatnonzero(dealt.least(rises) < -slack)
+        if len(falling):
+            text = ", ".join(f"{part:g}" for part in known_values[falling[0]])
+            raise InputError(f"field {name!r} is declared monotone but decreases before state {text}")
 
     def _before(self, first: ArrayLike, second: ArrayLike) -> BoolArray:
         """Whether states `first` come before `second`, or are the same, along monotone coordinates alone."""

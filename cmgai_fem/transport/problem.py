@@ -98,7 +98,7 @@ class Problem:
         if self.known_force is not None and not (isinstance(self.force, Least) and self.force.order <= 0):
             raise InputError(f"a known force goes with least(-1) or least(0), not with {self.force}")
         self._check_fixed()
-        self.admissible.check_known(self.field, self.states.values, self.known.values)
+        self.admissible.check_known(self.field, self.states.values, self.known.values, self.states.labels.portion)
 
     def _check_several(self) -> None:
         """Refuse what several coordinates do not have, saying why."""
@@ -185,7 +185,12 @@ class Problem:
     @cached_property
     def modes(self) -> Modes:
         """Displacement modes of the known states."""
-        return Modes.of(self.scaling.encode(self.carried.values), self.features.labels.weights)
+        return Modes.of(self.encoded, self.features.labels.weights)
+
+    @cached_property
+    def encoded(self) -> Array:
+        """(K, L, n) features of the known states."""
+        return self.scaling.encode(self.carried.values)
 
     @cached_property
     def softness(self) -> Array:
@@ -193,7 +198,7 @@ class Problem:
         allowed = np.broadcast_to(np.asarray(self.tolerance, dtype=float), (len(self.states),))
         if not np.all(allowed >= 0.0):
             raise InputError("state tolerances must not be negative")
-        return allowed / self.scaling.scale
+        return allowed / self.scaling.scale if allowed.any() else np.zeros(len(allowed))
 
     @cached_property
     def held(self) -> Force:

@@ -1,6 +1,6 @@
 """What every solver returns: a motion through the known states that can be asked for the field at a state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any, Protocol
@@ -55,16 +55,16 @@ class CarriedPath:
     """Motion `sum_k w_k(s) U_k`: the known states, carried by weights that all labels share.
 
     Args:
-        features: (K, L, n) features of the known states.
+        problem: holds the known states.
         weights: maps (s, derivative) to (K,) weights.
     """
 
-    features: Array
+    problem: Problem
     weights: Callable[[float, int], Array]
 
     def __call__(self, s: float, derivative: int = 0) -> Array:
         """Features (L, n) at `s`, or their derivative in s."""
-        return np.tensordot(self.weights(s, derivative), self.features, axes=1)
+        return np.tensordot(self.weights(s, derivative), self.problem.encoded, axes=1)
 
 
 @dataclass(frozen=True)
@@ -103,19 +103,45 @@ class Solution:
         problem, coordinates = self.problem, self.problem.states.coordinates
         if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
             return np.array([self.at(one) for one in coordinates.points(value)])
-        point = problem.check_reach(value)
-        carried = problem.carried
-        if isinstance(problem.transform, MovingLabels):
+        carry = self.carry(value)
+        blocks = problem.states.labels.portion.blocks
+        return carry(blocks[0]) if len(blocks) == 1 else np.concatenate([carry(block) for block in blocks])
+
+    def carry(self, value: ArrayLike) -> Callable[[slice], Array]:
+        """What generates the field (l, n) of some labels at one state; see `at`."""
+        problem = self.problem
+        point, known = problem.check_reach(value), problem.known.values
+        if self.motion is None or problem.transform is not None:
+            generated = self._whole(point)
+
+            def made(block: slice) -> Array:
+                return generated[block]
+        else:
+            weights = self.motion.weights(point[None])[0]
+
+            def made(block: slice) -> Array:
+                return np.asarray(np.tensordot(weights, known[:, block], axes=1))
+
+        places = problem.states.values
+        return lambda block: problem.admissible.project(point, made(block), places, known[:, block])
+
+    @property
+    def shared(self) -> bool:
+        """Whether the field is the known ones, each times a weight that all labels share, and nothing else."""
+        return self.motion is not None and self.problem.transform is None and not self.problem.admissible.bounds
+
+    def _whole(self, point: Array) -> Array:
+        """(L, n) the field at a state before it is made admissible, where a law or a transform couples the labels."""
+        problem, transform = self.problem, self.problem.transform
+        if isinstance(transform, MovingLabels):
             assert self.motion is not None
-            generated = problem.transform.at(self.motion.weights(point[None])[0], point)
-        elif self.motion is not None:
-            generated = np.tensordot(self.motion.weights(point[None])[0], carried.values, axes=1)
+            return transform.at(self.motion.weights(point[None])[0], point)
+        if self.motion is not None:
+            generated = np.tensordot(self.motion.weights(point[None])[0], problem.carried.values, axes=1)
         else:
             assert self.path is not None
             generated = problem.scaling.decode(self.path(float(problem.time(point[0]))))
-        if problem.transform is not None and not isinstance(problem.transform, MovingLabels):
-            generated = problem.transform.decode(generated, coordinates.label(point))
-        return problem.admissible.project(point, generated, problem.states.values, problem.known.values)
+        return generated if transform is None else transform.decode(generated, problem.states.coordinates.label(point))
 
     def weights(self, value: ArrayLike) -> Array:
         """(K,) weights of the known states in what is carried to `value`, adding up to one.
@@ -168,6 +194,30 @@ def rate(at: Callable[[Array], Array], states: States, value: ArrayLike, axis: i
     return np.asarray((4.0 * at(point + step) - at(point + 2.0 * step) - 3.0 * at(point)) / (2.0 * step[axis]))
 
 
+def carry_together(
+    members: Sequence[Solution], shares: Sequence[float | Array] | Array, value: ArrayLike
+) -> Callable[[slice], Array]:
+    """What generates the field (l, n) of some labels at one state, as a superposition of transports.
+
+    Args:
+        members: the transports; all of the same states, field and bounds.
+        shares: one weight each, or (L,) weights each.
+        value: the state, (m,) or a number.
+    """
+    shared = [one.shared and not np.ndim(share) for one, share in zip(members, shares, strict=True)]
+    together = sum(share * one.weights(value) for one, share, same in zip(members, shares, shared, strict=True) if same)
+    others = [(share, one.carry(value)) for one, share, same in zip(members, shares, shared, strict=True) if not same]
+
+    def carry(block: slice) -> Array:
+        found = sum(
+            np.reshape(share[block] if np.ndim(share) else share, (-1, 1)) * one(block) for share, one in others
+        )
+        known = members[0].problem.known.values[:, block]
+        return np.asarray(found + np.tensordot(together, known, axes=1) if any(shared) else found)
+
+    return carry
+
+
 @dataclass(frozen=True)
 class Superposition:
     """A convex combination of transports of one field: what calibration makes of several good ones.
@@ -182,12 +232,12 @@ class Superposition:
 
     def at(self, value: ArrayLike) -> Array:
         """The generated field at the state `value`; see `Solution.at`. Admissible if the members are."""
-        return np.asarray(
-            sum(
-                np.reshape(share, (-1, 1)) * member.at(value)
-                for share, member in zip(self.shares, self.members, strict=True)
-            )
-        )
+        problem = self.members[0].problem
+        coordinates = problem.states.coordinates
+        if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
+            return np.array([self.at(one) for one in coordinates.points(value)])
+        carry = carry_together(self.members, self.shares, value)
+        return np.concatenate([carry(block) for block in problem.states.labels.portion.blocks])
 
     def __repr__(self) -> str:
         return f"Superposition({len(self.members)} members: {', '.join(map(repr, self.members))})"

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.states.portion import Portion
 from cmgai_fem.states.states import Field
 from cmgai_fem.transport.feature_space import Admissible, Modes, Scaling, isotonic
 
@@ -66,9 +67,9 @@ def test_projection_beyond_the_known_states_holds_one_side_alone():
 def test_known_states_that_break_their_own_bounds_are_refused():
     values = np.array([0.0, 1.0])
     with pytest.raises(InputError, match="'eps' falls to -1 at state 1"):
-        Admissible(lower=0.0).check_known("eps", values, np.array([[[1.0]], [[-1.0]]]))
+        Admissible(lower=0.0).check_known("eps", values, np.array([[[1.0]], [[-1.0]]]), Portion.whole(1))
     with pytest.raises(InputError, match="'eps' is declared monotone but decreases before state 1"):
-        Admissible(monotone=True).check_known("eps", values, np.array([[[1.0]], [[0.5]]]))
+        Admissible(monotone=True).check_known("eps", values, np.array([[[1.0]], [[0.5]]]), Portion.whole(1))
 
 
 def test_isotonic_rows_are_those_of_scikit_learn():
