@@ -109,8 +109,6 @@ def test_measures_are_planned_as_they_are_measured(name):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_run_by_path_writes_its_folder_and_succeeds_where_all_tolerances_hold(tiny, tmp_path, workers):
-    pytest.importorskip("torchcfm")
-    pytest.importorskip("torchdiffeq")
     state = torch.get_rng_state()
     lines: list[object] = []
     options = Options(out=tmp_path / "out", seed=4, overrides=[f"full.workers={workers}"])
@@ -146,6 +144,4 @@ def test_strongest_prior_within_one_error_is_taken():
 
 @pytest.mark.slow
 def test_quick_study_holds_its_tolerances(tmp_path):
-    pytest.importorskip("torchcfm")
-    pytest.importorskip("torchdiffeq")
     assert run_study("multimodal", Options(out=tmp_path, quick=True), lambda line: None)[0].passed

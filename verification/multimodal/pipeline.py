@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator, model_validator
 
-from cmgai_fem.distributions.flow_matching import PACKAGES, optional_module
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.study.file import StudyFile, Table
 from cmgai_fem.study.findings import Findings, Section
@@ -103,14 +102,7 @@ class Study(StudyFile):
 
 
 def run(study: Study, tools: Tools) -> Findings:
-    """Fit every method to every problem and judge what they draw.
-
-    Raises:
-        InputError: an optional package is missing.
-    """
-    # Asked for first: better to stop here than after half of the run.
-    for package in PACKAGES:
-        optional_module(package)
+    """Fit every method to every problem and judge what they draw."""
     rows: list[Measurement] = []
     sections = [Section("How they are compared", introduction(study.full))]
     for part in study_all(study.full, study.full.setup(tools.seed or 0, tools.device)):
