@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from cmgai_fem.distributions.constraints import Constraint
+from cmgai_fem.distributions.measures import wasserstein
 from cmgai_fem.errors import InputError
 
 X = torch.zeros(50, 1, dtype=torch.float64)
@@ -29,6 +30,14 @@ def test_projection_of_a_normal_law_is_its_law_given_the_constraint():
     gain = covariance @ normal.T / (normal @ covariance @ normal.T)
     np.testing.assert_allclose(found.mean(axis=0), [1.0, 0.0, 0.0] + gain[:, 0] * (0.5 - 1.0), atol=0.01)
     np.testing.assert_allclose(np.cov(found.T), covariance - gain @ normal @ covariance, atol=0.02)
+
+
+def test_no_law_on_the_constraint_is_farther_from_projected_values_than_from_those_given():
+    units = torch.tensor([1.0, 10.0, 0.1], dtype=torch.float64)
+    law = PLANE.project(X, 2.0 * U.flip(0) + 1.0, units**2).values
+    moved = PLANE.project(X, U, units**2).values
+    near, far = (wasserstein((values / units).numpy(), (law / units).numpy()) for values in (moved, U))
+    assert near.first < far.first and near.second < far.second
 
 
 def test_variances_alone_are_a_metric_and_equations_said_twice_do_no_harm():

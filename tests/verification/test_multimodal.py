@@ -14,7 +14,8 @@ from cmgai_fem.study.run import Options, run_study
 STUDY = studies_folder() / "multimodal"
 pipeline, law_comparison = study_module(STUDY, "pipeline"), study_module(STUDY, "law_comparison")
 PROBLEMS = study_module(STUDY, "problems").PROBLEMS
-strongest_within_error = study_module(STUDY, "fits").strongest_within_error
+fits = study_module(STUDY, "fits")
+project, strongest_within_error = fits.project, fits.strongest_within_error
 
 TINY = """
 name = "tiny"
@@ -107,6 +108,21 @@ def test_measures_are_planned_as_they_are_measured(name):
         assert set(measured) == set(law_comparison.law_measures(problem, conditions))
 
 
+@pytest.mark.parametrize("name", sorted(name for name, problem in PROBLEMS.items() if problem.constraint()))
+def test_states_moved_onto_the_constraint_and_read_again_scatter_as_readings_do(name):
+    """From readings with three times the gauge's errors: nearer to the law, with the residual of a reading."""
+    problem, rng = PROBLEMS[name], np.random.default_rng(3)
+    conditions = problem.test_conditions(5)
+    laws = [problem.conditional(at, 200, rng) for at in conditions]
+    errors = np.array(problem.card.gauge_errors)
+    rough = np.stack([law + 2.8 * errors * rng.normal(size=law.shape) for law in laws])
+    moved = project(problem, conditions, rough[None], rng)[0]
+    reference = law_comparison.Reference(conditions, laws, laws, conditions, np.stack([law[0] for law in laws]))
+    before, after, own = (law_comparison.judge(problem, reference, list(values)) for values in (rough, moved, laws))
+    assert after["W1"] < before["W1"]
+    assert after["residual"] == pytest.approx(own["residual"], rel=0.15)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_run_by_path_writes_its_folder_and_succeeds_where_all_tolerances_hold(tiny, tmp_path, workers):
     state = torch.get_rng_state()
@@ -119,9 +135,8 @@ def test_run_by_path_writes_its_folder_and_succeeds_where_all_tolerances_hold(ti
     with (folder / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     methods = {row["method"] for row in rows}
-    assert methods == {
-        "fresh samples", "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
-    }  # fmt: skip
+    fitted = ("mixture", "mixture, priors", "mixture, priors, regimes", "flow matching")
+    assert methods == {"fresh samples", *fitted, *(f"{method}, projected" for method in fitted)}
     measured = {(row["case"], int(row["samples"]), row["method"], row["measure"]) for row in rows}
     assert measured == set(validated(pipeline.Study, tiny, read_study(tiny)).full.quantities())
     sizes = {row["method"]: float(row["value"]) for row in rows if row["measure"] == "parameters"}

@@ -23,6 +23,7 @@ DTYPE = torch.float32
 FLOW_STEPS = 12
 MIXTURE, PRIORS, REGIMES, FLOW = "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
 METHODS = (MIXTURE, PRIORS, REGIMES, FLOW)
+PROJECTED = "{}, projected"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,52 @@ class Fit:
         at, value = (torch.as_tensor(part, dtype=DTYPE, device=device) for part in (x, u))
         with torch.no_grad():
             return (-self.log_prob(at, value).mean(dim=1)).cpu().numpy().astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a method drew at C conditions.
+
+    Args:
+        method: name in tables.
+        values: (S, C, N, d).
+        seconds: of drawing for one network.
+        fit: the method; its density is not that of values which were moved afterwards.
+        moved: whether they were.
+    """
+
+    method: str
+    values: Array
+    seconds: float
+    fit: Fit
+    moved: bool = False
+
+
+def draw_each_way(problem: Problem, fit: Fit, conditions: Array, count: int, setup: Setup) -> list[Drawn]:
+    """Values as a method draws them and, where each of them must satisfy a constraint, moved onto it and read again."""
+    seed = setup.seeds[0]
+    values, seconds = fit.sample(conditions, count, seed, setup.device)
+    as_drawn = Drawn(fit.method, values, seconds, fit)
+    if problem.constraint() is None:
+        return [as_drawn]
+    start = time.perf_counter()
+    moved = project(problem, conditions, values, np.random.default_rng([seed, 104_729]))
+    seconds += (time.perf_counter() - start) / len(values)
+    return [as_drawn, Drawn(PROJECTED.format(fit.method), moved, seconds, fit, moved=True)]
+
+
+def project(problem: Problem, conditions: Array, values: Array, rng: np.random.Generator) -> Array:
+    """The states (S, C, N, d) nearest to values drawn at conditions (C, p), with the errors of fresh readings.
+
+    Nearest in the units that W2 is measured in: no law on a linear constraint is then farther from the moved values
+    than from those that were drawn, as a projection brings no two points apart.
+    """
+    constraint, errors = problem.constraint(), problem.card.gauge_errors
+    assert constraint is not None
+    x = np.broadcast_to(conditions[:, None, :], (*values.shape[:-1], conditions.shape[1]))
+    metric = torch.as_tensor(problem.card.unit_sizes**2)
+    found = constraint.project(torch.tensor(x), torch.as_tensor(values), metric).values.numpy()
+    return found + rng.normal(size=found.shape) * np.array(errors) if errors else found
 
 
 def draw_split(problem: Problem, count: int, setup: Setup) -> Split:

@@ -59,14 +59,16 @@ class Clouds:
 def fit_transport(problem: Problem, split: Split) -> Fit:
     """CM-GAI: the known clouds as one labelled motion, asked at the problem's test conditions."""
     start = time.perf_counter()
-    units = np.array(problem.card.units)
+    units = problem.card.unit_sizes
     targets = [float(at[0]) for at in problem.test_conditions(1)]
     found = [transport_cloud(clouds, targets, units) for clouds in Clouds.of_seeds(split)]
     seconds = (time.perf_counter() - start) / len(found)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = [targets.index(float(at)) for at in conditions[:, 0]]
-        labels = torch.randint(found[0].shape[1], (len(found), len(rows), count), generator=generator)
+        # Every label equally often, but for a remainder: drawing with replacement would add noise of its own.
+        order = torch.rand(len(found), len(rows), found[0].shape[1], generator=generator).argsort(dim=-1)
+        labels = order.repeat(1, 1, -(-count // order.shape[-1]))[..., :count]
         drawn = [torch.as_tensor(cloud)[rows] for cloud in found]
         return torch.stack([
             torch.stack([cloud[k, labels[seed, k]] for k in range(len(rows))]) for seed, cloud in enumerate(drawn)

@@ -22,8 +22,8 @@ from cmgai_fem.study.pipelines import Tools, register
 
 from .fields_study import FieldsPlan, Sizes, study_fields
 from .figures import law_figure
-from .fits import METHODS, Setup, draw_split, fit_all
-from .law_comparison import OURS, TRUTH, Part, Reference, cost_of, judge, law_measures, likelihoods, quantities
+from .fits import METHODS, Setup, draw_each_way, draw_split, fit_all
+from .law_comparison import OURS, TRUTH, Part, Reference, asked_alone, judge, law_measures, quantities
 from .problems import PROBLEMS, Problem
 
 TAKES = frozenset({"device", "seed", "quick"})
@@ -77,8 +77,9 @@ class Plan(Table):
         """What the study measures."""
         measured = [] if self.fields is None else self.fields.quantities()
         for name, sizes in self.samples.items():
-            measures = law_measures(PROBLEMS[name], PROBLEMS[name].test_conditions(self.conditions))
-            measured += quantities(name, sizes, METHODS, measures)
+            problem = PROBLEMS[name]
+            measures = law_measures(problem, problem.test_conditions(self.conditions))
+            measured += quantities(problem, name, sizes, METHODS, measures)
         return measured
 
     def setup(self, seed: int, device: str) -> Setup:
@@ -158,13 +159,14 @@ def study_problem(name: str, plan: Plan, setup: Setup) -> Part:
     for size in sizes:
         rows += [Measurement(name, size, TRUTH, seed, measure, value) for measure, value in floor.items()]
         for fit in fit_all(problem, draw_split(problem, size, setup), setup):
-            values, seconds = fit.sample(reference.conditions, count, seed, setup.device)
-            likely = likelihoods(fit, reference, setup)
-            for index, one in enumerate(setup.seeds):
-                measures = judge(problem, reference, list(values[index])) | likely[index] | cost_of(fit, index, seconds)
-                rows += [Measurement(name, size, fit.method, one, key, value) for key, value in measures.items()]
+            for item in draw_each_way(problem, fit, reference.conditions, count, setup):
+                for one, values, alone in zip(
+                    setup.seeds, item.values, asked_alone(item, reference, setup), strict=True
+                ):
+                    measures = judge(problem, reference, list(values)) | alone
+                    rows += [Measurement(name, size, item.method, one, key, value) for key, value in measures.items()]
+                drawn |= {} if item.moved else {item.method: list(item.values[0])}
             lines.append(f"{name}: {size} samples, {fit.method}: {plan.seeds} networks in {fit.seconds:.1f} s each")
-            drawn[fit.method] = list(values[0])
     parameters = {row.method: int(row.value) for row in rows if row.measure == "parameters"}
     note = (
         f"{TRUTH}: the sampling floor. Residual: {problem.card.residual_name}. Lost: conditions at which a mode is "
