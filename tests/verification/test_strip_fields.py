@@ -16,14 +16,10 @@ judge_fields, run_monte_carlo, study_fields = (
 )  # fmt: skip
 Clouds, transport_cloud = known_states.Clouds, known_states.transport_cloud
 interpolate_normals, normal_law = known_states.interpolate_normals, known_states.normal_law
-Setup, project = study_module(STUDY, "fits").Setup, study_module(STUDY, "fits").project
+Setup, project = study_module(STUDY, "fit").Setup, study_module(STUDY, "fit").project
+methods_for = study_module(STUDY, "fits").methods_for
 GAUGE_ERRORS, StripFields = (
     getattr(study_module(STUDY, "problems.strip_fields"), name) for name in ("GAUGE_ERRORS", "StripFields")
-)  # fmt: skip
-
-
-METHODS = (
-    "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching", "normal per state", "CM-GAI"
 )  # fmt: skip
 
 
@@ -144,13 +140,12 @@ def test_gauge_errors_are_small_beside_the_scatter(truth):
 def test_study_measures_every_method_inside_and_outside():
     plan = FieldsPlan(samples=[40], specimens=20, known=[70.0, 85.0, 100.0, 115.0], unseen=[92.5, 125.0])
     found = study_fields(plan, Setup((3,), (8, 8), Budget(20), (0.1, 1.0), torch.device("cpu")))
+    fitted = [*methods_for(StripFields()), "normal per state", "CM-GAI"]
     assert {row.case for row in found.rows} == {"strip_fields", "strip_fields, outside"}
-    assert {row.method for row in found.rows} == {
-        "fresh samples",
-        *(name for method in METHODS for name in (method, f"{method}, projected")),
-    }
+    moved = {f"{method}, projected" for method in fitted if method != "projection during sampling"}
+    assert {row.method for row in found.rows} == {"fresh samples", *fitted, *moved}
     assert max(row.value for row in found.rows if "projected" in row.method and row.measure == "residual") < 1e-9
     assert all(np.isfinite(row.value) for row in found.rows)
     assert {row.quantity for row in found.rows} == set(plan.quantities())
     assert len(found.tables) == 6 and set(found.figures) == {"strip_fields", "strip_laws"}
-    assert len(found.figures["strip_fields"].axes) == 3 * 9
+    assert len(found.figures["strip_fields"].axes) == 3 * 14

@@ -21,7 +21,8 @@ from cmgai_fem.study.measurements import Measurement, Quantity, seeds_table
 
 from .fields_figures import fields_figure
 from .figures import law_figure
-from .fits import METHODS, Setup, draw_each_way, draw_split, fit_all
+from .fit import Setup, draw_each_way, draw_split
+from .fits import fit_all, methods_for
 from .known_state_methods import CMGAI, NORMALS, fit_normals, fit_transport
 from .law_comparison import OF_LAWS, OURS, TRUTH, Part, Reference, asked_alone, judge, quantities
 from .problems.strip_fields import StripFields
@@ -60,10 +61,9 @@ class FieldsPlan(Table):
 
     def quantities(self) -> list[Quantity]:
         """What this part measures."""
-        methods, measures = (*METHODS, NORMALS, CMGAI), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
-        return [
-            item for name in self.groups() for item in quantities(StripFields(), name, self.samples, methods, measures)
-        ]
+        problem, measures = StripFields(), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
+        methods = [*methods_for(problem), NORMALS, CMGAI]
+        return [item for name in self.groups() for item in quantities(problem, name, self.samples, methods, measures)]
 
 
 @dataclass(frozen=True)

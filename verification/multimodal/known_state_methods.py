@@ -24,7 +24,7 @@ from cmgai_fem.states.labels import Array, labels_on_points
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.problem import Problem as Statement
 
-from .fits import Fit, Split
+from .fit import Fit, Split
 from .problems import Problem
 
 CMGAI, NORMALS = "CM-GAI", "normal per state"

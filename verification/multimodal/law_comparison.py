@@ -12,7 +12,8 @@ from cmgai_fem.distributions.measures import Wasserstein, mode_shares, wasserste
 from cmgai_fem.study.findings import TextTable
 from cmgai_fem.study.measurements import Measurement, Quantity
 
-from .fits import FLOW, MIXTURE, PRIORS, PROJECTED, REGIMES, Drawn, Setup
+from .fit import PROJECTED, Drawn, Setup
+from .fits import CONSTRAINED, FLOW, INFORMED, INTERPOLANT, MIXTURE, PRIORS, REGIMES
 from .known_state_methods import CMGAI, NORMALS
 from .problems import Problem
 
@@ -26,6 +27,8 @@ OF_DENSITIES = (*COSTS, "parameters", "negative log likelihood")
 OF_METHODS = {
     TRUTH: (), MIXTURE: OF_DENSITIES, PRIORS: (*OF_DENSITIES, "penalty weight"),
     REGIMES: (*OF_DENSITIES, "penalty weight"), FLOW: OF_DENSITIES, NORMALS: OF_DENSITIES, CMGAI: COSTS,
+    CONSTRAINED.method: (*COSTS, "parameters"), INTERPOLANT.method: (*COSTS, "parameters"),
+    **{rival.method: OF_DENSITIES if rival.has_density else (*COSTS, "parameters") for rival in INFORMED},
 }  # fmt: skip
 OF_LAWS = ("W1", "W2", "lost modes", "residual", "share error")
 
@@ -125,7 +128,7 @@ def quantities(
     """What is measured on a case of every size: its laws by all methods, and what is asked of a method alone."""
     asked = {TRUTH: OF_METHODS[TRUTH]} | {method: OF_METHODS[method] for method in methods}
     if problem.constraint() is not None:
-        asked |= {PROJECTED.format(method): COSTS for method in methods}
+        asked |= {PROJECTED.format(method): COSTS for method in methods if method != CONSTRAINED.method}
     return [
         Quantity(case, size, method, measure)
         for size in sizes

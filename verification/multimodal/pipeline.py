@@ -22,13 +22,16 @@ from cmgai_fem.study.pipelines import Tools, register
 
 from .fields_study import FieldsPlan, Sizes, study_fields
 from .figures import law_figure
-from .fits import METHODS, Setup, draw_each_way, draw_split, fit_all
+from .fit import Setup, draw_each_way, draw_split
+from .fits import fit_all, methods_for
 from .law_comparison import OURS, TRUTH, Part, Reference, asked_alone, judge, law_measures, quantities
 from .problems import PROBLEMS, Problem
 
 TAKES = frozenset({"device", "seed", "quick"})
 # Copies of a one-dimensional sample's size in the law it is compared with, so that the law's own noise is small.
 FINENESS = 25
+# Looks at the validation samples without improvement after which a network is done; the weights kept are the best.
+PATIENCE = 10
 MEASURES = (
     "W1", "W2", "negative log likelihood", "share error", "lost modes", "trapped share", "residual",
     "training seconds", "sampling seconds",
@@ -79,14 +82,14 @@ class Plan(Table):
         for name, sizes in self.samples.items():
             problem = PROBLEMS[name]
             measures = law_measures(problem, problem.test_conditions(self.conditions))
-            measured += quantities(problem, name, sizes, METHODS, measures)
+            measured += quantities(problem, name, sizes, methods_for(problem), measures)
         return measured
 
     def setup(self, seed: int, device: str) -> Setup:
         """What every method is fitted with."""
         return Setup(
-            tuple(seed + index for index in range(self.seeds)), tuple(self.hidden), Budget(self.steps),
-            tuple(self.penalty_weights), torch.device(device),
+            tuple(seed + index for index in range(self.seeds)), tuple(self.hidden),
+            Budget(self.steps, patience=PATIENCE), tuple(self.penalty_weights), torch.device(device),
         )  # fmt: skip
 
 
