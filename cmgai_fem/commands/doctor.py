@@ -58,7 +58,6 @@ PACKAGES = (
     ("pyvista", "pyvista", "pip install pyvista", True),
     ("meshio", "meshio", "pip install meshio", True),
     ("h5py", "h5py", "pip install h5py", True),
-    ("torchcfm (flow matching's check)", "torchcfm", "pip install 'cmgai-fem[cfm]'", False),
 )
 
 

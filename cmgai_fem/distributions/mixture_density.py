@@ -39,6 +39,14 @@ class Mixture:
         """Lower Cholesky factors (..., K, d, d) of the covariances."""
         return torch.diag_embed(self.scale) if self.diagonal else self.scale
 
+    def spread_points(self) -> Tensor:
+        """(..., K, 2 d, d) values of equal weight that have each component's mean and covariance.
+
+        Source: Arasaratnam and Haykin, Cubature Kalman filters, IEEE Trans. Autom. Control 54 (2009), eq. 32.
+        """
+        away = self.cholesky.mT * self.means.shape[-1] ** 0.5
+        return self.means.unsqueeze(-2) + torch.cat([away, -away], dim=-2)
+
     def components(self) -> Independent | MultivariateNormal:
         """The K components as one batched torch distribution."""
         if self.diagonal:

@@ -1,4 +1,4 @@
-"""Physics priors on a conditional mixture: each says how far a component is from what the physics allows.
+"""Physics priors on a conditional mixture: each says how far a component, or its values, are from what physics allows.
 
 A prior returns one non-negative penalty a component; the fit weights it by the component's probability. Residuals are
 divided by a scale in their own unit, so that one penalty weight means the same for every problem.
@@ -52,19 +52,24 @@ class Prior(Protocol):
 
 @dataclass(frozen=True)
 class AlgebraicResidual:
-    """The component means satisfy `residual(x, u) = 0`.
+    """The component means, or all their values, satisfy `residual(x, u) = 0`.
 
     Args:
-        residual: maps x (..., 1, p) and u (..., K, d) to residuals (..., K, m).
+        residual: maps x (..., 1, p) and u (..., n, d) to residuals (..., n, m).
         scale: size of a residual that counts as one.
+        spread: asked of values that have each component's mean and covariance, which are moved with them, not of the
+            mean alone; for a linear residual the penalty is then the mean square over the component itself.
     """
 
     residual: Residual
     scale: float = 1.0
+    spread: bool = False
 
     def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
         """Mean square of the scaled residual (..., K)."""
-        return (self.residual(x.unsqueeze(-2), mixture.means) / self.scale).square().mean(dim=-1)
+        u = mixture.spread_points().flatten(-3, -2) if self.spread else mixture.means
+        square = (self.residual(x.unsqueeze(-2), u) / self.scale).square().mean(dim=-1)
+        return square.unflatten(-1, (mixture.means.shape[-2], -1)).mean(dim=-1)
 
 
 @dataclass(frozen=True)

@@ -107,10 +107,15 @@ def fit_scores(
     network = ScoreNetwork(training[0], training[1], hidden, seeds)
 
     def misfit(x: Tensor, u: Tensor, draws: torch.Generator) -> Tensor:
-        noise = torch.randn(u.shape, generator=draws, dtype=u.dtype).to(u.device)
-        root = torch.rand(*u.shape[:2], 1, generator=draws, dtype=u.dtype).to(u.device)
-        time = (EARLIEST**0.5 + (1.0 - EARLIEST**0.5) * root) ** 2
-        point = decay(time) * network.value.apply(u) + deviation(time) * noise
+        point, noise, time = noised(network.value.apply(u), draws)
         return (network.noise(x, point, time) - noise).square().mean(dim=(1, 2))
 
     return network, train_on_draws(network, misfit, training, validation, seeds[0], budget)
+
+
+def noised(clean: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Points (M, B, d) between clean ones (M, B, d) and noise, the noise, and their times (M, B, 1)."""
+    noise = torch.randn(clean.shape, generator=draws, dtype=clean.dtype).to(clean.device)
+    root = torch.rand(*clean.shape[:2], 1, generator=draws, dtype=clean.dtype).to(clean.device)
+    time = (EARLIEST**0.5 + (1.0 - EARLIEST**0.5) * root) ** 2
+    return decay(time) * clean + deviation(time) * noise, noise, time

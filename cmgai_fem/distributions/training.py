@@ -138,6 +138,7 @@ def train_on_draws(
     seed: int,
     budget: Budget,
     check: Callable[[], Tensor] | None = None,
+    objective: Callable[[Tensor, Tensor, torch.Generator], Tensor] | None = None,
 ) -> TrainingRecord:
     """Train by a regression whose target is drawn afresh each step: flow matching, denoising score matching.
 
@@ -149,12 +150,13 @@ def train_on_draws(
         seed: of batches and draws.
         budget: steps, batch and patience.
         check: returns (M,) figures by which weights are kept instead of the misfit of the validation samples.
+        objective: what is trained in place of the misfit, which is then only kept by.
     """
     generator = torch.Generator().manual_seed(seed)
 
     def loss() -> Tensor:
         x, u = draw_rows(training, budget.batch, generator)
-        return misfit(x, u, generator)
+        return (objective or misfit)(x, u, generator)
 
     repeats = max(1, CHECKED_DRAWS // validation[0].shape[1])
     x, u = (tensor.repeat(1, repeats, 1) for tensor in validation)

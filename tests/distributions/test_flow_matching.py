@@ -1,24 +1,25 @@
-import importlib
-
 import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions.flow_matching import fit_flows, optional_module
+from cmgai_fem.distributions.flow_matching import fit_flows, integrate
 from cmgai_fem.distributions.training import Budget
-from cmgai_fem.errors import InputError
 
 
-def test_a_missing_extra_is_named():
-    with pytest.raises(InputError, match=r"pip install 'cmgai-fem\[cfm\]'"):
-        optional_module("no_such_flow_package.part")
-    assert optional_module("json") is importlib.import_module("json")
+def test_an_integration_step_is_exact_to_the_fourth_order():
+    """On u' = z u a step multiplies by the exponential's Taylor polynomial; of u' = t^3 it is exact."""
+    start = torch.ones(1, dtype=torch.float64)
+    z = -0.7
+    grown = integrate(lambda time, state: z * state, start, 0.0, 1.0, 1)
+    assert float(grown) == pytest.approx(1.0 + z + z**2 / 2.0 + z**3 / 6.0 + z**4 / 24.0, rel=1e-14)
+    assert float(integrate(lambda time, state: time**3, start, 1.0, 3.0, 2)) == pytest.approx(21.0, rel=1e-14)
+    reached = 2.0 * np.arctan(np.tanh(np.arctanh(np.tan(0.5)) - 1.0))
+    errors = [abs(float(integrate(lambda time, state: state.cos(), start, 2.0, 0.0, n)) - reached) for n in (10, 20)]
+    assert errors[0] / errors[1] == pytest.approx(16.0, rel=0.15)
 
 
 @pytest.fixture(scope="module")
 def flow():
-    pytest.importorskip("torchcfm")
-    pytest.importorskip("torchdiffeq")
     rng = np.random.default_rng(0)
     x = rng.uniform(-1.0, 1.0, (1, 1500, 1))
     u = x + 0.3 * rng.normal(size=x.shape)

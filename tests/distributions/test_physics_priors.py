@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,18 @@ def test_algebraic_residual_is_zero_on_every_branch_and_squared_off_it():
     prior = AlgebraicResidual(lambda x, u: x * u - u**3, scale=0.1)
     penalty = prior.penalty(X, mixture_of([[0.8], [0.5], [0.0]], [0.2, 0.3, 0.5]), along)
     assert penalty[0].tolist() == pytest.approx([0.0, ((0.64 * 0.5 - 0.125) / 0.1) ** 2, 0.0], abs=1e-12)
+
+
+def test_residual_of_the_spread_is_that_of_the_component_itself():
+    """r = a . u - 1: the mean of r^2 over N(m, L L^T) is (a . m - 1)^2 + |L^T a|^2."""
+    factor = torch.tensor([[[[0.5, 0.0], [0.2, 0.3]], [[1.0, 0.0], [-0.4, 0.1]]]], dtype=torch.float64)
+    mixture = replace(mixture_of([[1.0, 2.0], [0.0, -1.0]], [0.5, 0.5]), scale=factor)
+    normal = torch.tensor([2.0, -1.0], dtype=torch.float64)
+    prior = AlgebraicResidual(lambda x, u: (u @ normal - 1.0).unsqueeze(-1), scale=2.0, spread=True)
+    expected = ((mixture.means @ normal - 1.0) ** 2 + (factor.mT @ normal).square().sum(dim=-1)) / 4.0
+    torch.testing.assert_close(prior.penalty(X, mixture, along), expected)
+    along_it = replace(mixture, scale=torch.tensor([[[[1.0, 0.0], [2.0, 0.0]]] * 2], dtype=torch.float64))
+    assert float(prior.penalty(X, along_it, along)[0, 0]) == pytest.approx(0.25)
 
 
 def test_stability_tells_the_unstable_branch_from_the_stable_ones():

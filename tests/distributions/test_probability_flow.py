@@ -14,7 +14,6 @@ def test_noise_and_data_share_unit_variance():
 
 @pytest.fixture(scope="module")
 def two_humps():
-    pytest.importorskip("torchdiffeq")
     rng = np.random.default_rng(0)
     x = np.eye(2)[rng.integers(2, size=1200)]
     side = np.where(rng.uniform(size=1200) < 0.5, -1.0, 1.0)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.distributions.flow_matching import optional_module
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.errors import InputError
 from cmgai_fem.study.file import find_study, read_study, studies_folder, validated
@@ -174,18 +173,7 @@ def test_what_cannot_be_run_is_refused_before_anything_is_drawn(override, proble
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_package_is_asked_for_first(tmp_path, monkeypatch):
-    def missing(name):
-        return optional_module("no_such_package")
-
-    monkeypatch.setattr(pipeline, "optional_module", missing)
-    with pytest.raises(InputError, match=r"not installed: run `pip install 'cmgai-fem\[cfm\]'`"):
-        run_study("digits", Options(out=tmp_path), lambda line: pytest.fail(f"it went on: {line}"))
-
-
 def test_run_by_path_writes_its_folder_and_fails_where_a_tolerance_does(tmp_path):
-    pytest.importorskip("torchcfm")
-    pytest.importorskip("torchdiffeq")
     folder = tmp_path / "tiny"
     shutil.copytree(STUDY, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "study.toml").write_text(TINY)
@@ -204,6 +192,4 @@ def test_run_by_path_writes_its_folder_and_fails_where_a_tolerance_does(tmp_path
 
 @pytest.mark.slow
 def test_quick_study_holds_its_tolerances(tmp_path):
-    pytest.importorskip("torchcfm")
-    pytest.importorskip("torchdiffeq")
     assert run_study("digits", Options(out=tmp_path, quick=True), lambda line: None)[0].passed

@@ -13,7 +13,8 @@ FieldsPlan = fields_study.FieldsPlan
 judge_fields, run_monte_carlo, study_fields = (
     fields_study.judge_fields, fields_study.run_monte_carlo, fields_study.study_fields
 )  # fmt: skip
-Setup = study_module(STUDY, "fits").Setup
+Setup, project = study_module(STUDY, "fit").Setup, study_module(STUDY, "fit").project
+methods_for = study_module(STUDY, "fits").methods_for
 GAUGE_ERRORS, StripFields = (
     getattr(study_module(STUDY, "problems.strip_fields"), name) for name in ("GAUGE_ERRORS", "StripFields")
 )  # fmt: skip
@@ -78,12 +79,23 @@ def test_priors_are_zero_where_stress_and_strain_belong_together(problem):
     (equilibrium,) = problem.priors()
     assert len(problem.regime_priors()) == 3
 
-    def penalty(at: torch.Tensor) -> list[float]:
-        mixture = Mixture(torch.zeros(1, 2, dtype=torch.float64), at, torch.ones_like(at))
+    def penalty(at: torch.Tensor, deviation: float) -> list[float]:
+        mixture = Mixture(torch.zeros(1, 2, dtype=torch.float64), at, torch.full_like(at, deviation))
         return equilibrium.penalty(x, mixture, lambda axis, order=1: pytest.fail("no slope is needed"))[0].tolist()
 
-    assert penalty(means) == pytest.approx([0.0, 0.0], abs=1e-12)
-    assert penalty(off) == pytest.approx([4.0 / 3.0, 4.0 / 3.0])
+    assert penalty(means, 0.0) == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert penalty(off, 0.0) == pytest.approx([4.0 / 3.0, 4.0 / 3.0])
+    # Of independent deviations one: 1 for each stress coefficient itself, and what the plastic ones call for.
+    spread = 1.0 + float((basis.tie**2).sum()) / 3.0
+    assert penalty(means, 1.0) == pytest.approx([spread, spread])
+
+
+def test_projected_specimens_are_in_equilibrium_and_keep_their_place(problem, truth):
+    drawn = truth.reference.laws[1][None, None]
+    found = project(problem, np.array([[140.0]]), drawn, np.random.default_rng(0))
+    assert problem.residual(np.full((30, 1), 140.0), found[0, 0]).max() < 1e-10
+    way = problem.residual(np.full((30, 1), 140.0), drawn[0, 0])
+    assert (np.linalg.norm((found - drawn) / problem.card.unit_sizes, axis=-1)[0, 0] < 0.2 * way).all()
 
 
 def test_fresh_specimens_are_nearer_the_truth_than_those_of_another_pull(problem, truth):
@@ -100,16 +112,14 @@ def test_gauge_errors_are_small_beside_the_scatter(truth):
 
 
 def test_study_measures_every_method_inside_and_outside():
-    pytest.importorskip("torchcfm")
-    pytest.importorskip("torchdiffeq")
     plan = FieldsPlan(samples=[40], specimens=20, known=[70.0, 85.0, 100.0, 115.0], unseen=[92.5, 125.0])
     found = study_fields(plan, Setup((3,), (8, 8), Budget(20), (0.1, 1.0), torch.device("cpu")))
+    fitted = [*methods_for(StripFields()), "normal per state", "CM-GAI"]
     assert {row.case for row in found.rows} == {"strip_fields", "strip_fields, outside"}
-    assert {row.method for row in found.rows} == {
-        "fresh samples", "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching",
-        "normal per state", "CM-GAI",
-    }  # fmt: skip
+    moved = {f"{method}, projected" for method in fitted if method != "projection during sampling"}
+    assert {row.method for row in found.rows} == {"fresh samples", *fitted, *moved}
+    assert max(row.value for row in found.rows if "projected" in row.method and row.measure == "residual") < 1e-9
     assert all(np.isfinite(row.value) for row in found.rows)
     assert {row.quantity for row in found.rows} == set(plan.quantities())
     assert len(found.tables) == 6 and set(found.figures) == {"strip_fields", "strip_laws"}
-    assert len(found.figures["strip_fields"].axes) == 3 * 9
+    assert len(found.figures["strip_fields"].axes) == 3 * 14

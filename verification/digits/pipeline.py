@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from sklearn.svm import SVC
 
-from cmgai_fem.distributions.flow_matching import PACKAGES, optional_module
 from cmgai_fem.distributions.measures import energy_distance, nearest_distances, sliced_wasserstein
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Findings, Picture, Section
@@ -76,14 +75,7 @@ class Study(StudyFile):
 
 
 def run(study: Study, tools: Tools) -> Findings:
-    """Draw the digits by every method and judge them.
-
-    Raises:
-        InputError: an optional package is missing.
-    """
-    # Asked for first: better to stop here than after half of the run.
-    for package in PACKAGES:
-        optional_module(package)
+    """Draw the digits by every method and judge them."""
     plan, device, seed = study.full, torch.device(tools.device), tools.seed or 0
     rows: list[Measurement] = []
     sections = [Section("How they are made", introduction(plan))]

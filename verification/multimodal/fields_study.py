@@ -21,9 +21,10 @@ from cmgai_fem.study.measurements import Measurement, Quantity, seeds_table
 
 from .fields_figures import fields_figure
 from .figures import law_figure
-from .fits import METHODS, Setup, draw_split, fit_all
+from .fit import Setup, draw_each_way, draw_split
+from .fits import fit_all, methods_for
 from .known_state_methods import CMGAI, NORMALS, fit_normals, fit_transport
-from .law_comparison import OF_LAWS, OURS, TRUTH, Part, Reference, cost_of, judge, likelihoods, quantities
+from .law_comparison import OF_LAWS, OURS, TRUTH, Part, Reference, asked_alone, judge, quantities
 from .problems.strip_fields import StripFields
 
 Array = NDArray[np.float64]
@@ -60,8 +61,9 @@ class FieldsPlan(Table):
 
     def quantities(self) -> list[Quantity]:
         """What this part measures."""
-        methods, measures = (*METHODS, NORMALS, CMGAI), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
-        return [item for name in self.groups() for item in quantities(name, self.samples, methods, measures)]
+        problem, measures = StripFields(), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
+        methods = [*methods_for(problem), NORMALS, CMGAI]
+        return [item for name in self.groups() for item in quantities(problem, name, self.samples, methods, measures)]
 
 
 @dataclass(frozen=True)
@@ -155,14 +157,13 @@ def study_fields(plan: FieldsPlan, setup: Setup) -> Part:
         split = draw_split(problem, size, setup)
         for fit in (*fit_all(problem, split, setup), fit_normals(split), fit_transport(problem, split)):
             lines.append(f"strip_fields: {size} samples, {fit.method}: {fit.seconds:.1f} s a seed")
-            values, seconds = fit.sample(truth.reference.conditions, plan.specimens, seed, setup.device)
-            for name, rows in groups.items():
-                likely = likelihoods(fit, truth.reference.only(rows), setup)
-                for index, one in enumerate(setup.seeds):
-                    measures = judge_fields(problem, truth, rows, [values[index][row] for row in rows])
-                    measures |= likely[index] | cost_of(fit, index, seconds)
-                    found[name] += [Measurement(name, size, fit.method, one, key, v) for key, v in measures.items()]
-            drawn[fit.method] = list(values[0])
+            for item in draw_each_way(problem, fit, truth.reference.conditions, plan.specimens, setup):
+                for name, rows in groups.items():
+                    costs = asked_alone(item, truth.reference.only(rows), setup)
+                    for one, values, alone in zip(setup.seeds, item.values, costs, strict=True):
+                        measures = judge_fields(problem, truth, rows, [values[row] for row in rows]) | alone
+                        found[name] += [Measurement(name, size, item.method, one, k, v) for k, v in measures.items()]
+                drawn |= {} if item.moved else {item.method: list(item.values[0])}
     figures = {
         "strip_fields": _picture(problem, truth, groups, drawn, plan.samples[-1]),
         "strip_laws": law_figure(problem.card, truth.reference.conditions, drawn, plan.samples[-1]),

@@ -1,103 +1,24 @@
 """The methods that the multimodal study compares, each fitted to the same samples for several seeds at once."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cmgai_fem.distributions.flow_matching import fit_flows
-from cmgai_fem.distributions.mixture_density import MixtureShape, Samples
+from cmgai_fem.distributions.mixture_density import Samples
 from cmgai_fem.distributions.mixture_training import PriorTerm, fit_mixtures
-from cmgai_fem.distributions.networks import parameter_count, width_for
-from cmgai_fem.distributions.training import Budget
 
+from .fit import DTYPE, Fit, Setup, Split, flow_layers, flow_of, mixture_shape
 from .problems import Problem
+from .rivals.constrained_sampling import ConstrainedSampling
+from .rivals.interpolants import NeighbourInterpolant
+from .rivals.physics_diffusion import PhysicsDiffusion
+from .rivals.physics_flow import PhysicsFlow
 
-Array = NDArray[np.float64]
-
-DTYPE = torch.float32
-FLOW_STEPS = 12
 MIXTURE, PRIORS, REGIMES, FLOW = "mixture", "mixture, priors", "mixture, priors, regimes", "flow matching"
-METHODS = (MIXTURE, PRIORS, REGIMES, FLOW)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What every method is fitted with.
-
-    Args:
-        seeds: (S,) seeds of data and weights.
-        hidden: units of each hidden layer.
-        budget: of each network.
-        penalty_weights: weights of the priors to try, in increasing order.
-        device: of the networks.
-    """
-
-    seeds: tuple[int, ...]
-    hidden: tuple[int, ...]
-    budget: Budget
-    penalty_weights: tuple[float, ...]
-    device: torch.device
-
-
-@dataclass(frozen=True)
-class Split:
-    """Training and validation samples of S seeds."""
-
-    training: Samples
-    validation: Samples
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted method.
-
-    Args:
-        method: name in tables.
-        parameters: numbers that are fitted; 0 for a method that only moves samples.
-        seconds: training time of one network, its share of the stack it was trained in, with any sweep [s].
-        draw: maps conditions (C, p), a count N and a generator to values (S, C, N, d).
-        log_prob: maps conditions (T, p) and values (T, d) to log densities (S, T); None where a method has no density.
-        weights: (S,) chosen penalty weights, empty without priors.
-    """
-
-    method: str
-    parameters: int
-    seconds: float
-    draw: Callable[[Tensor, int, torch.Generator], Tensor]
-    log_prob: Callable[[Tensor, Tensor], Tensor] | None
-    weights: tuple[float, ...] = ()
-
-    def sample(self, conditions: Array, count: int, seed: int, device: torch.device) -> tuple[Array, float]:
-        """Values (S, C, N, d) at conditions (C, p), and the seconds that drawing them took for one network."""
-        start = time.perf_counter()
-        at = torch.as_tensor(conditions, dtype=DTYPE, device=device)
-        with torch.no_grad():
-            drawn = self.draw(at, count, torch.Generator().manual_seed(seed))
-        return drawn.cpu().numpy().astype(np.float64), (time.perf_counter() - start) / len(drawn)
-
-    def negative_log_likelihood(self, x: Array, u: Array, device: torch.device) -> Array | None:
-        """(S,) mean negative log density of test samples (T, p), (T, d), for a method with a density."""
-        if self.log_prob is None:
-            return None
-        at, value = (torch.as_tensor(part, dtype=DTYPE, device=device) for part in (x, u))
-        with torch.no_grad():
-            return (-self.log_prob(at, value).mean(dim=1)).cpu().numpy().astype(np.float64)
-
-
-def draw_split(problem: Problem, count: int, setup: Setup) -> Split:
-    """`count` samples for each seed, of which a fifth is kept back to choose weights by."""
-    drawn = [problem.sample(count, np.random.default_rng([seed, count])) for seed in setup.seeds]
-    x, u = (torch.as_tensor(np.stack([item[k] for item in drawn]), dtype=DTYPE, device=setup.device) for k in (0, 1))
-    regime = torch.as_tensor(np.stack([item[2] for item in drawn]), device=setup.device)
-    kept = count - count // 5
-    return Split(
-        Samples(x[:, :kept], u[:, :kept], regime[:, :kept]), Samples(x[:, kept:], u[:, kept:], regime[:, kept:])
-    )
+# Rivals that need a constraint of single values, and those that do not.
+CONSTRAINED = ConstrainedSampling()
+INFORMED = (PhysicsFlow(), PhysicsFlow(conflict_free=True), PhysicsDiffusion())
+INTERPOLANT = NeighbourInterpolant()
 
 
 def fit_mixture(
@@ -121,7 +42,7 @@ def fit_mixture(
         for numbers in (tried * len(seeds), problem.card.low, problem.card.high)
     )
     term = PriorTerm(problem.regime_priors() if regimes else problem.priors(), each, low, high)
-    shape = _shape(problem, setup.hidden, len(problem.card.regimes) if regimes else None)
+    shape = mixture_shape(problem, setup.hidden, len(problem.card.regimes) if regimes else None)
     network, record = fit_mixtures(shape, training, validation, repeated, setup.budget, term)
     with torch.no_grad():
         unseen = network(validation.x).log_prob(validation.u).view(len(seeds), len(tried), -1)
@@ -170,35 +91,28 @@ def strongest_within_error(log_likelihoods: Tensor) -> int:
     return int(torch.nonzero(short.mean(dim=1) <= error)[-1])
 
 
-def fit_flow(problem: Problem, split: Split, setup: Setup) -> Fit:
-    """Conditional flow matching with as many parameters as the mixture has, as nearly as the width allows."""
-    condition, value = len(problem.card.low), len(problem.card.value_names)
-    mixture = parameter_count(_shape(problem, setup.hidden).layer_sizes(condition, value))
-    width = width_for(mixture, condition + value + 1, value, len(setup.hidden))
+def fit_flows_from_noise(problem: Problem, split: Split, setup: Setup) -> list[Fit]:
+    """Conditional flow matching and, where values must satisfy a constraint, the same flows kept on it as they draw."""
     training, validation = ([part.x, part.u] for part in (split.training, split.validation))
-    network, record = fit_flows([width] * len(setup.hidden), training, validation, setup.seeds, setup.budget)
-    members = len(setup.seeds)
-
-    def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        tiled = conditions.repeat_interleave(count, dim=0).expand(members, -1, -1)
-        flat = network.sample(tiled, generator, FLOW_STEPS)
-        return flat.view(members, len(conditions), count, -1)
-
-    def log_prob(x: Tensor, u: Tensor) -> Tensor:
-        return network.log_prob(x.expand(members, -1, -1), u.expand(members, -1, -1), FLOW_STEPS)
-
-    return Fit(FLOW, network.network.parameters_per_member(), record.seconds / members, draw, log_prob)
+    network, record = fit_flows(flow_layers(problem, setup), training, validation, setup.seeds, setup.budget)
+    flow = flow_of(FLOW, network, record.seconds)
+    return [flow] if problem.constraint() is None else [flow, CONSTRAINED.fit(problem, flow, network)]
 
 
 def fit_all(problem: Problem, split: Split, setup: Setup) -> list[Fit]:
     """Every method of networks on the same samples, with the same steps and batches."""
+    informed = [] if problem.constraint() is None else INFORMED
     return [
         fit_mixture(problem, split, setup),
         fit_mixture(problem, split, setup, setup.penalty_weights),
         fit_mixture(problem, split, setup, setup.penalty_weights, regimes=True),
-        fit_flow(problem, split, setup),
+        *fit_flows_from_noise(problem, split, setup),
+        *(rival.fit(problem, split, setup) for rival in (*informed, INTERPOLANT)),
     ]
 
 
-def _shape(problem: Problem, hidden: tuple[int, ...], components: int | None = None) -> MixtureShape:
-    return MixtureShape(components or problem.card.components, problem.card.covariance, hidden)
+def methods_for(problem: Problem) -> list[str]:
+    """Names of the methods that `fit_all` fits."""
+    free = problem.constraint() is None
+    informed = [] if free else [CONSTRAINED.method, *(rival.method for rival in INFORMED)]
+    return [MIXTURE, PRIORS, REGIMES, FLOW, *informed, INTERPOLANT.method]

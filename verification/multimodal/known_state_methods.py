@@ -10,7 +10,7 @@ from torch import Tensor
 from cmgai_fem.distributions.known_states import Clouds, carry_clouds, interpolate_normals, normal_law
 from cmgai_fem.distributions.optimal_transport import Gaussian
 
-from .fits import Fit, Split
+from .fit import Fit, Split
 from .problems import Problem
 
 CMGAI, NORMALS = "CM-GAI", "normal per state"
@@ -28,7 +28,7 @@ def clouds_of(split: Split) -> list[Clouds]:
 def fit_transport(problem: Problem, split: Split) -> Fit:
     """CM-GAI: the known clouds as one labelled motion, asked at the problem's test conditions."""
     start = time.perf_counter()
-    units = np.array(problem.card.units)
+    units = problem.card.unit_sizes
     targets = [float(at[0]) for at in problem.test_conditions(1)]
     found = [
         units * carry_clouds(Clouds(clouds.states, [cloud / units for cloud in clouds.values]), targets)
@@ -38,7 +38,9 @@ def fit_transport(problem: Problem, split: Split) -> Fit:
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = [targets.index(float(at)) for at in conditions[:, 0]]
-        labels = torch.randint(found[0].shape[1], (len(found), len(rows), count), generator=generator)
+        # Every label equally often, but for a remainder: drawing with replacement would add noise of its own.
+        order = torch.rand(len(found), len(rows), found[0].shape[1], generator=generator).argsort(dim=-1)
+        labels = order.repeat(1, 1, -(-count // order.shape[-1]))[..., :count]
         drawn = [torch.as_tensor(cloud)[rows] for cloud in found]
         return torch.stack([
             torch.stack([cloud[k, labels[seed, k]] for k in range(len(rows))]) for seed, cloud in enumerate(drawn)

@@ -12,20 +12,23 @@ from cmgai_fem.distributions.measures import Wasserstein, mode_shares, wasserste
 from cmgai_fem.study.findings import TextTable
 from cmgai_fem.study.measurements import Measurement, Quantity
 
-from .fits import FLOW, MIXTURE, PRIORS, REGIMES, Fit, Setup
+from .fit import PROJECTED, Drawn, Setup
+from .fits import CONSTRAINED, FLOW, INFORMED, INTERPOLANT, MIXTURE, PRIORS, REGIMES
 from .known_state_methods import CMGAI, NORMALS
 from .problems import Problem
 
 Array = NDArray[np.float64]
 
 TRUTH = "fresh samples"
-OURS = (PRIORS, REGIMES, CMGAI)
+OURS = tuple(name for method in (PRIORS, REGIMES, CMGAI) for name in (method, PROJECTED.format(method)))
 COSTS = ("training seconds", "sampling seconds")
 OF_DENSITIES = (*COSTS, "parameters", "negative log likelihood")
 # What is measured of a method beside the laws that it draws.
 OF_METHODS = {
     TRUTH: (), MIXTURE: OF_DENSITIES, PRIORS: (*OF_DENSITIES, "penalty weight"),
     REGIMES: (*OF_DENSITIES, "penalty weight"), FLOW: OF_DENSITIES, NORMALS: OF_DENSITIES, CMGAI: COSTS,
+    CONSTRAINED.method: (*COSTS, "parameters"), INTERPOLANT.method: (*COSTS, "parameters"),
+    **{rival.method: OF_DENSITIES if rival.has_density else (*COSTS, "parameters") for rival in INFORMED},
 }  # fmt: skip
 OF_LAWS = ("W1", "W2", "lost modes", "residual", "share error")
 
@@ -85,7 +88,7 @@ def judge(problem: Problem, reference: Reference, drawn: Sequence[Array]) -> dic
     distances: list[Wasserstein] = []
     errors, lost, trapped, residuals = [], 0.0, [], []
     for at, law, values in zip(reference.conditions, reference.laws, drawn, strict=True):
-        units = np.array(problem.card.units or (1.0,))
+        units = problem.card.unit_sizes
         distances.append(wasserstein(values / units, law / units))
         x, x_law = np.tile(at, (len(values), 1)), np.tile(at, (len(law), 1))
         residuals.append(float((problem.residual(x, values) ** 2).mean()))
@@ -119,24 +122,30 @@ def law_measures(problem: Problem, conditions: Array) -> list[str]:
     return measures + (["trapped share"] if trapped is not None and (trapped >= 0).any() else [])
 
 
-def quantities(case: str, sizes: Sequence[int], methods: Sequence[str], measures: Sequence[str]) -> list[Quantity]:
+def quantities(
+    problem: Problem, case: str, sizes: Sequence[int], methods: Sequence[str], measures: Sequence[str]
+) -> list[Quantity]:
     """What is measured on a case of every size: its laws by all methods, and what is asked of a method alone."""
+    asked = {TRUTH: OF_METHODS[TRUTH]} | {method: OF_METHODS[method] for method in methods}
+    if problem.constraint() is not None:
+        asked |= {PROJECTED.format(method): COSTS for method in methods if method != CONSTRAINED.method}
     return [
         Quantity(case, size, method, measure)
         for size in sizes
-        for method in (TRUTH, *methods)
-        for measure in (*measures, *OF_METHODS[method])
+        for method, alone in asked.items()
+        for measure in (*measures, *alone)
     ]
 
 
-def cost_of(fit: Fit, index: int, sampling_seconds: float) -> dict[str, float]:
-    """What the network number `index` of a fit cost and was chosen to be."""
-    found = {"training seconds": fit.seconds, "sampling seconds": sampling_seconds}
-    found |= {"parameters": float(fit.parameters)} if fit.parameters else {}
-    return found | ({"penalty weight": fit.weights[index]} if fit.weights else {})
-
-
-def likelihoods(fit: Fit, reference: Reference, setup: Setup) -> list[dict[str, float]]:
-    """Negative log likelihood of the test samples for each seed; empty for a method without a density."""
-    found = fit.negative_log_likelihood(reference.x, reference.u, setup.device)
-    return [{} for _ in setup.seeds] if found is None else [{"negative log likelihood": float(nll)} for nll in found]
+def asked_alone(drawn: Drawn, reference: Reference, setup: Setup) -> list[dict[str, float]]:
+    """What each network (S,) of a method cost and was chosen to be, and how likely it finds the test samples."""
+    fit = drawn.fit
+    found = [{"training seconds": fit.seconds, "sampling seconds": drawn.seconds} for _ in setup.seeds]
+    if drawn.moved:
+        return found
+    likely = fit.negative_log_likelihood(reference.x, reference.u, setup.device)
+    for index, one in enumerate(found):
+        one |= {"parameters": float(fit.parameters)} if fit.parameters else {}
+        one |= {"penalty weight": fit.weights[index]} if fit.weights else {}
+        one |= {} if likely is None else {"negative log likelihood": float(likely[index])}
+    return found

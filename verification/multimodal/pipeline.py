@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator, model_validator
 
-from cmgai_fem.distributions.flow_matching import PACKAGES, optional_module
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.study.file import StudyFile, Table
 from cmgai_fem.study.findings import Findings, Section
@@ -23,13 +22,16 @@ from cmgai_fem.study.pipelines import Tools, register
 
 from .fields_study import FieldsPlan, Sizes, study_fields
 from .figures import law_figure
-from .fits import METHODS, Setup, draw_split, fit_all
-from .law_comparison import OURS, TRUTH, Part, Reference, cost_of, judge, law_measures, likelihoods, quantities
+from .fit import Setup, draw_each_way, draw_split
+from .fits import fit_all, methods_for
+from .law_comparison import OURS, TRUTH, Part, Reference, asked_alone, judge, law_measures, quantities
 from .problems import PROBLEMS, Problem
 
 TAKES = frozenset({"device", "seed", "quick"})
 # Copies of a one-dimensional sample's size in the law it is compared with, so that the law's own noise is small.
 FINENESS = 25
+# Looks at the validation samples without improvement after which a network is done; the weights kept are the best.
+PATIENCE = 10
 MEASURES = (
     "W1", "W2", "negative log likelihood", "share error", "lost modes", "trapped share", "residual",
     "training seconds", "sampling seconds",
@@ -78,15 +80,16 @@ class Plan(Table):
         """What the study measures."""
         measured = [] if self.fields is None else self.fields.quantities()
         for name, sizes in self.samples.items():
-            measures = law_measures(PROBLEMS[name], PROBLEMS[name].test_conditions(self.conditions))
-            measured += quantities(name, sizes, METHODS, measures)
+            problem = PROBLEMS[name]
+            measures = law_measures(problem, problem.test_conditions(self.conditions))
+            measured += quantities(problem, name, sizes, methods_for(problem), measures)
         return measured
 
     def setup(self, seed: int, device: str) -> Setup:
         """What every method is fitted with."""
         return Setup(
-            tuple(seed + index for index in range(self.seeds)), tuple(self.hidden), Budget(self.steps),
-            tuple(self.penalty_weights), torch.device(device),
+            tuple(seed + index for index in range(self.seeds)), tuple(self.hidden),
+            Budget(self.steps, patience=PATIENCE), tuple(self.penalty_weights), torch.device(device),
         )  # fmt: skip
 
 
@@ -103,14 +106,7 @@ class Study(StudyFile):
 
 
 def run(study: Study, tools: Tools) -> Findings:
-    """Fit every method to every problem and judge what they draw.
-
-    Raises:
-        InputError: an optional package is missing.
-    """
-    # Asked for first: better to stop here than after half of the run.
-    for package in PACKAGES:
-        optional_module(package)
+    """Fit every method to every problem and judge what they draw."""
     rows: list[Measurement] = []
     sections = [Section("How they are compared", introduction(study.full))]
     for part in study_all(study.full, study.full.setup(tools.seed or 0, tools.device)):
@@ -166,13 +162,14 @@ def study_problem(name: str, plan: Plan, setup: Setup) -> Part:
     for size in sizes:
         rows += [Measurement(name, size, TRUTH, seed, measure, value) for measure, value in floor.items()]
         for fit in fit_all(problem, draw_split(problem, size, setup), setup):
-            values, seconds = fit.sample(reference.conditions, count, seed, setup.device)
-            likely = likelihoods(fit, reference, setup)
-            for index, one in enumerate(setup.seeds):
-                measures = judge(problem, reference, list(values[index])) | likely[index] | cost_of(fit, index, seconds)
-                rows += [Measurement(name, size, fit.method, one, key, value) for key, value in measures.items()]
+            for item in draw_each_way(problem, fit, reference.conditions, count, setup):
+                for one, values, alone in zip(
+                    setup.seeds, item.values, asked_alone(item, reference, setup), strict=True
+                ):
+                    measures = judge(problem, reference, list(values)) | alone
+                    rows += [Measurement(name, size, item.method, one, key, value) for key, value in measures.items()]
+                drawn |= {} if item.moved else {item.method: list(item.values[0])}
             lines.append(f"{name}: {size} samples, {fit.method}: {plan.seeds} networks in {fit.seconds:.1f} s each")
-            drawn[fit.method] = list(values[0])
     parameters = {row.method: int(row.value) for row in rows if row.measure == "parameters"}
     note = (
         f"{TRUTH}: the sampling floor. Residual: {problem.card.residual_name}. Lost: conditions at which a mode is "

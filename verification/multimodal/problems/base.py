@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cmgai_fem.distributions.constraints import Constraint
 from cmgai_fem.distributions.physics_priors import Prior
 
 Array = NDArray[np.float64]
@@ -29,6 +30,8 @@ class Card:
         covariance: "diagonal" or "full".
         residual_name: what `residual` measures, for the table.
         units: (d,) size of each value that counts as one in distances; ones where empty.
+        gauge_errors: (d,) deviations of the readings' normal errors about the state; empty where the state itself is
+            asked for.
     """
 
     name: str
@@ -42,6 +45,12 @@ class Card:
     covariance: str
     residual_name: str
     units: tuple[float, ...] = ()
+    gauge_errors: tuple[float, ...] = ()
+
+    @property
+    def unit_sizes(self) -> Array:
+        """(d,) size of each value that counts as one in distances."""
+        return np.array(self.units or (1.0,) * len(self.value_names))
 
 
 class Problem(ABC):
@@ -76,6 +85,10 @@ class Problem(ABC):
     def regime_priors(self) -> Sequence[Prior]:
         """Priors for a mixture whose component k is tied to regime k; the free ones unless a problem knows more."""
         return self.priors()
+
+    def constraint(self) -> Constraint | None:
+        """What every single state satisfies, apart from its readings' errors; None where physics ties only the law."""
+        return None
 
     def trapped(self, x: Array, u: Array) -> IntArray | None:
         """Whether values (n, d) sit on an unstable branch: 1, 0, or -1 at conditions (n, p) without one.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmgai_fem.distributions.constraints import Constraint
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, Stability, SteadyShares
 
 from .base import Array, Card, IntArray, Problem
@@ -34,7 +35,7 @@ class Pitchfork(Problem):
 
     card = Card(
         "pitchfork", "Pitchfork bifurcation", ("r",), ("u",), (-1.0,), (1.0,), ("lower", "upper"), 2, "diagonal",
-        "rate r u - u^3 over 0.1",
+        "rate r u - u^3 over 0.1", gauge_errors=(GAUGE_ERROR,),
     )  # fmt: skip
 
     def values(self, x: Array, rng: np.random.Generator) -> tuple[Array, IntArray]:
@@ -56,6 +57,10 @@ class Pitchfork(Problem):
     def residual(self, x: Array, u: Array) -> Array:
         """The rate at which the value would still move."""
         return np.abs(x[:, 0] * u[:, 0] - u[:, 0] ** 3) / RESIDUAL_SCALE
+
+    def constraint(self) -> Constraint:
+        """A steady state does not move."""
+        return Constraint(lambda x, u: x * u - u**3, RESIDUAL_SCALE)
 
     def priors(self) -> Sequence[Prior]:
         """Components are stable fixed points; the boundary of their basins, u = 0, does not move with r."""
@@ -80,7 +85,7 @@ class SaddleNode(Problem):
 
     card = Card(
         "saddle_node", "Saddle-node bifurcations of an S-shaped curve", ("r",), ("u",), (-0.8,), (0.8,),
-        ("lower", "upper"), 2, "diagonal", "rate r + u - u^3 over 0.1",
+        ("lower", "upper"), 2, "diagonal", "rate r + u - u^3 over 0.1", gauge_errors=(GAUGE_ERROR,),
     )  # fmt: skip
 
     def values(self, x: Array, rng: np.random.Generator) -> tuple[Array, IntArray]:
@@ -106,6 +111,10 @@ class SaddleNode(Problem):
     def residual(self, x: Array, u: Array) -> Array:
         """The rate at which the value would still move."""
         return np.abs(x[:, 0] + u[:, 0] - u[:, 0] ** 3) / RESIDUAL_SCALE
+
+    def constraint(self) -> Constraint:
+        """A steady state does not move."""
+        return Constraint(lambda x, u: x + u - u**3, RESIDUAL_SCALE)
 
     def priors(self) -> Sequence[Prior]:
         """Components are fixed points, and stable ones."""

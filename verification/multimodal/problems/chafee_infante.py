@@ -15,6 +15,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
+from cmgai_fem.distributions.constraints import Constraint
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Prior, Stability
 
 from .base import Array, Card, IntArray, Problem
@@ -43,6 +44,7 @@ class ChafeeInfanteFields(Problem):
     card = Card(
         "chafee_infante", "Chafee-Infante reaction-diffusion", ("lambda",), ("a1", "a2", "a3"), (0.5,), (6.0,),
         ("negative", "positive"), 2, "full", "Galerkin rate of the three coefficients over 0.1, root mean square",
+        gauge_errors=(GAUGE_ERROR,) * MODES,
     )  # fmt: skip
 
     def values(self, x: Array, rng: np.random.Generator) -> tuple[Array, IntArray]:
@@ -69,6 +71,10 @@ class ChafeeInfanteFields(Problem):
         """Root mean square of the rates of the three coefficients, in the equation truncated to them."""
         error = galerkin_rate(torch.as_tensor(x), torch.as_tensor(u)).numpy() / RESIDUAL_SCALE
         return np.asarray(np.sqrt((error**2).mean(axis=1)))
+
+    def constraint(self) -> Constraint:
+        """The field is steady, in the truncated equation."""
+        return Constraint(galerkin_rate, RESIDUAL_SCALE)
 
     def priors(self) -> Sequence[Prior]:
         """Components are steady fields of the truncated equation, and stable ones."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cmgai_fem.distributions.constraints import Constraint
 from cmgai_fem.distributions.physics_priors import AlgebraicResidual, Monotonicity, Prior, SteadyShares
 from cmgai_fem.transport.feature_space import Modes
 
@@ -190,9 +191,14 @@ class StripFields(Problem):
         error = self.basis.mismatch(torch.as_tensor(x), torch.as_tensor(u)).numpy()
         return np.asarray(np.sqrt((error**2).mean(axis=1)))
 
+    def constraint(self) -> Constraint:
+        """Equilibrium and compatibility, linear in the coefficients."""
+        # The basis is made when it is needed: a plan asks whether there is a constraint before anything is solved.
+        return Constraint(lambda x, u: self.basis.mismatch(x, u))
+
     def priors(self) -> Sequence[Prior]:
-        """Equilibrium and compatibility."""
-        return (AlgebraicResidual(self.basis.mismatch),)
+        """Equilibrium and compatibility of every specimen, not of the mean of a component alone."""
+        return (AlgebraicResidual(self.basis.mismatch, spread=True),)
 
     def regime_priors(self) -> Sequence[Prior]:
         """More is known of a component that is a heat: it keeps its specimens, and their plastic strain grows."""
