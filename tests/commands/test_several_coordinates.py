@@ -87,6 +87,7 @@ def test_a_field_of_second_degree_comes_back_from_the_command_line(files, tmp_pa
     assert "temperature = 325, load = 3: " in said
 
 
+@pytest.mark.slow
 def test_states_inside_and_outside_go_to_files_of_their_own(files, tmp_path):
     out = tmp_path / "out_{value}.vtu"
     arguments = ["--at", "325:3", "--at", "750:9", "--resume", "--out", str(out)]
@@ -167,6 +168,7 @@ def heat_at(points: np.ndarray, state: tuple[float, ...]) -> np.ndarray:
     return 100.0 * (t * (1.0 + x) + f * (2.0 - y) + 0.2 * t**2 * y)
 
 
+@pytest.mark.slow
 def test_sensors_tell_a_state_of_two_coordinates(thermocouples, tmp_path, capsys):
     paths, table = thermocouples
     out = tmp_path / "out.vtu"

@@ -18,7 +18,7 @@ CASES = {
 }
 
 
-SLOW = ("cylinder", "r0049")
+SLOW = ("cook", "cylinder", "r0049")
 
 
 @pytest.mark.parametrize(

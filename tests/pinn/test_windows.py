@@ -111,7 +111,14 @@ def test_membrane_mode_far_beyond_its_states(order: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("periods", "order"), [(2.3, 0), (5.3, 0), pytest.param(10.3, 0, marks=pytest.mark.slow), (5.3, -1), (20.3, -1)]
+    ("periods", "order"),
+    [
+        (2.3, 0),
+        (5.3, 0),
+        pytest.param(10.3, 0, marks=pytest.mark.slow),
+        (5.3, -1),
+        pytest.param(20.3, -1, marks=pytest.mark.slow),
+    ],
 )
 def test_many_periods_between_the_states(periods: float, order: int) -> None:
     """Four states that fix the oscillation, from a little less to many times more than a period apart."""
