@@ -195,7 +195,9 @@ def test_shipped_study_states_the_targets_and_its_quick_table_makes_it_small():
     stated = {(item.samples, item.not_above) for item in study.tolerances if item.measure == "energy distance"}
     assert stated == {(50, "flow matching"), (200, "flow matching")}
     assert quick.full.samples == [50] and quick.full.generated == 200 and quick.full.sharing == study.full.sharing
-    assert [item.not_above for item in quick.tolerances] == ["training images"]
+    assert [(item.measure, item.not_above) for item in quick.tolerances] == [
+        ("energy distance", "training images"), ("folded share", None)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
