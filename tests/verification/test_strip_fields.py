@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cmgai_fem.commands.inputs import load_states_file
 from cmgai_fem.distributions.mixture_density import Mixture
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.study.file import studies_folder
@@ -105,6 +106,30 @@ def test_fresh_specimens_are_nearer_the_truth_than_those_of_another_pull(problem
         assert fresh[measure] < 0.3 * other[measure]
     assert truth.fields.shape[:3] == (2, 2, 3) and (np.diff(truth.fields, axis=2) >= 0.0).all()
     np.testing.assert_array_equal(truth.reference.only([1]).x, np.full((30, 1), 140.0))
+
+
+def test_files_of_specimens_are_those_that_the_study_draws(problem, tmp_path):
+    specimens = study_module(STUDY, "specimens")
+    pulls, read = specimens.write_specimens(problem, tmp_path, 15, 3)
+    x, u, _ = problem.sample(15, np.random.default_rng([3, 15]))
+    np.testing.assert_array_equal(pulls, x[:, 0])
+    np.testing.assert_array_equal(read, u)
+    inputs = load_states_file(tmp_path / "stress.toml")
+    found = inputs.read_specimens()
+    assert found.counts == dict.fromkeys(problem.known, 3) and found.data.values.shape[2] == 6
+    np.testing.assert_allclose(found.numbered.labels.weights, problem.strip.volumes)
+    # Written in the order of the draw, read in that of the pulls: files of one pull in the order of their names.
+    row = int(found.numbered.files[0].stem.split("_")[-1])
+    strength, modulus, _ = StripFields.specimens(problem, 15, skipped(problem, 3, 15))
+    exact = problem.respond([pulls[row]], strength[row], modulus[row]).stress[0] / 1e6
+    np.testing.assert_allclose(found.data.values[0, :, :4], exact)
+
+
+def skipped(problem, seed, size):
+    """The source of chance after the study has dealt out the pulls."""
+    rng = np.random.default_rng([seed, size])
+    rng.permutation(np.resize(problem.known, size))
+    return rng
 
 
 def test_gauge_errors_are_small_beside_the_scatter(truth):

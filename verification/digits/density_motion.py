@@ -22,10 +22,15 @@ from torch import Tensor
 
 from cmgai_fem.distributions.networks import StackedPerceptron
 from cmgai_fem.distributions.training import Budget, TrainingRecord, draw_rows, train_stacked
+from cmgai_fem.errors import ConvergenceError
 
 from .images import CLASSES, Folds
 
 Array = NDArray[np.float64]
+# Newton's method for the label of a point: steps, halvings of each, and how near is found.
+NEWTON_STEPS, HALVINGS, FOUND = 40, 6, 1e-3
+# Of an eigenvalue: its imaginary part that is none.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,12 @@ class ClassNormals:
         """Images (n, d) of labels (n, d) under the affine maps."""
         return self.means[classes] + np.einsum("nij,nj->ni", self.roots[classes], labels)
 
+    def log_density(self, points: Array, classes: NDArray[np.int64]) -> Array:
+        """Logarithm (n,) of the class's normal density at points (n, d)."""
+        labels = np.linalg.solve(self.roots[classes], (points - self.means[classes])[..., None])[..., 0]
+        half = np.linalg.slogdet(self.roots)[1][classes] + 0.5 * points.shape[1] * np.log(2.0 * np.pi)
+        return np.asarray(-0.5 * (labels**2).sum(axis=1) - half)
+
 
 @dataclass(frozen=True)
 class DensityMotion:
@@ -91,6 +102,64 @@ class DensityMotion:
         with torch.no_grad():
             end = base + self.network(torch.cat([labels, x], dim=-1))
         return labels + s * (end - labels)
+
+    def gradient(self, labels: Tensor, x: Tensor) -> Tensor:
+        """Deformation gradient F = dx/dX (M, n, d, d) at s = 1, exact; at s it is (1 - s) I + s F."""
+        inputs, dimension = torch.cat([labels, x], dim=-1), labels.shape[-1]
+        columns = []
+        for axis in range(dimension):
+            direction = torch.zeros_like(inputs)
+            direction[..., axis] = 1.0
+            with torch.no_grad():
+                columns.append(self.network.derivatives(inputs, direction)[0])
+        return self._roots(x) + torch.stack(columns, dim=-1)
+
+    def folded(self, labels: Tensor, x: Tensor) -> Tensor:
+        """Whether J = det((1 - s) I + s F) is not positive at some s in [0, 1], at each label (M, n).
+
+        It is zero at s where F has the eigenvalue (s - 1) / s, and starts at one.
+        """
+        values = torch.linalg.eigvals(self.gradient(labels, x).double())
+        return ((values.imag.abs() <= ROUNDING * values.abs()) & (values.real <= 0.0)).any(dim=-1)
+
+    def log_density(self, points: Tensor, x: Tensor) -> Tensor:
+        """Logarithm of the carried density (M, n) at points (M, n, d) in classes x: rho = rho0 / J at their labels.
+
+        Raises:
+            ConvergenceError: points whose label is not found, or where the labels have crossed.
+        """
+        labels = self.labels_of(points, x)
+        sign, logarithm = torch.linalg.slogdet(self.gradient(labels, x).double())
+        if not bool((sign > 0.0).all()):
+            raise ConvergenceError(
+                f"J <= 0 at {int((sign <= 0.0).sum())} of {sign.numel()} points: labels have crossed"
+            )
+        normal = torch.distributions.Normal(0.0, 1.0)
+        return normal.log_prob(labels.double()).sum(dim=-1) - logarithm
+
+    def labels_of(self, points: Tensor, x: Tensor) -> Tensor:
+        """Labels (M, n, d) that the motion carries to points at s = 1: Newton's method from the affine maps' own."""
+        means = torch.as_tensor(np.stack([law.means for law in self.normals]), dtype=points.dtype)
+        labels = torch.linalg.solve(self._roots(x), (points - x @ means.to(points.device)).unsqueeze(-1)).squeeze(-1)
+        off = self.displaced(labels, x) - points
+        for _ in range(NEWTON_STEPS):
+            step = torch.linalg.solve(self.gradient(labels, x), off.unsqueeze(-1)).squeeze(-1)
+            damping = torch.ones_like(off[..., :1])
+            for _ in range(HALVINGS):
+                tried = self.displaced(labels - damping * step, x) - points
+                worse = tried.norm(dim=-1, keepdim=True) > off.norm(dim=-1, keepdim=True)
+                damping = torch.where(worse, 0.5 * damping, damping)
+            labels = labels - damping * step
+            off = self.displaced(labels, x) - points
+            if float(off.norm(dim=-1).max()) < FOUND:
+                return labels
+        lost = int((off.norm(dim=-1) >= FOUND).sum())
+        raise ConvergenceError(f"the labels of {lost} of {off[..., 0].numel()} points are not found")
+
+    def _roots(self, x: Tensor) -> Tensor:
+        """(M, n, d, d) gradients of the affine maps."""
+        roots = torch.as_tensor(np.stack([law.roots for law in self.normals]), dtype=x.dtype, device=x.device)
+        return torch.einsum("mnc,mcij->mnij", x, roots)
 
 
 def affine_images(normals: Sequence[ClassNormals], labels: Tensor, x: Tensor) -> Tensor:
@@ -160,7 +229,10 @@ def fit_motion(
         seed: of labels, weights and batches.
 
     Returns:
-        The motions with the chosen stiffness.
+        The motions with the chosen stiffness; one whose labels cross is none.
+
+    Raises:
+        ConvergenceError: labels cross under every law.
     """
     rng = np.random.default_rng(seed)
     count, members, dimension = len(stiffnesses), folds.members, folds.u.shape[-1]
@@ -192,9 +264,13 @@ def fit_motion(
         return classwise_energy_distance(check_base + network(at), at[..., dimension:], repeated[2], repeated[3])
 
     record = train_stacked(network, loss, unseen, budget)
-    chosen = int(record.validation.view(count, members).mean(dim=1).argmin())
-    rows = slice(chosen * members, (chosen + 1) * members)
-    return DensityMotion(normals, network.part(rows), stiffnesses[chosen], record)
+    for chosen in record.validation.view(count, members).mean(dim=1).argsort().tolist():
+        part = network.part(slice(chosen * members, (chosen + 1) * members))
+        motion = DensityMotion(normals, part, stiffnesses[chosen], record)
+        at = check.inputs.expand(members, -1, -1)
+        if not bool(motion.folded(at[..., :dimension], at[..., dimension:]).any()):
+            return motion
+    raise ConvergenceError("every motion folds: J <= 0 under all stiffnesses; try a stiffer law")
 
 
 def _arrays(points: Tensor, x: Tensor) -> tuple[Array, NDArray[np.int64]]:

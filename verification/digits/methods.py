@@ -27,6 +27,8 @@ NORMAL, COPIES = "normal per class", "training images"
 METHODS = (CMGAI, FLOW, SCORE, NORMAL, COPIES)
 # Points that are carried to judge a network by the images left out.
 CHECKED = 500
+# Steps of the flow that carries points back to noise for their density.
+DENSITY_STEPS = 10
 
 
 class Settings(Table):
@@ -70,6 +72,9 @@ class Generated:
         parameters: of one network.
         way: (T, m, 64) the first m images on their way from noise, empty for a method without one.
         note: what was calibrated.
+        log_density: logarithm (n,) of the mean density of the networks' laws in the principal components, at images
+            (n, 64) of digits (n,); None for a method without one.
+        folded: share of the images about which the motion from noise folds somewhere on its way; None where none moves.
     """
 
     method: str
@@ -79,6 +84,8 @@ class Generated:
     parameters: int
     way: Array
     note: str = ""
+    log_density: Callable[[Array, IntArray], Array] | None = None
+    folded: float | None = None
 
 
 def generate_all(
@@ -97,17 +104,25 @@ def generate_all(
     drawn = []
     for name, fit in ((CMGAI, _motion), (FLOW, _flow), (SCORE, _score)):
         start = time.perf_counter()
-        carry, parameters, note = fit(folds, settings, seed)
+        fitted = fit(folds, settings, seed)
         trained = time.perf_counter()
-        images = space.images(dealt_back(carry(x, noise, 1.0)))
+        images = space.images(dealt_back(fitted.carry(x, noise, 1.0)))
         seconds = time.perf_counter() - trained
-        way = [space.images(dealt_back(carry(x, noise, s))[:shown]) for s in np.linspace(0.0, 1.0, frames)]
-        drawn.append(Generated(name, images, trained - start, seconds, parameters, np.stack(way), note))
+        way = [space.images(dealt_back(fitted.carry(x, noise, s))[:shown]) for s in np.linspace(0.0, 1.0, frames)]
+        folded = None if fitted.folded is None else float(fitted.folded(noise, x).double().mean())
+        likely = None if fitted.log_density is None else partial(_mean_density, space, fitted.log_density, folds)
+        told = (name, images, trained - start, seconds, fitted.parameters, np.stack(way), fitted.note, likely, folded)
+        drawn.append(Generated(*told))
     none = np.zeros((0, shown, images.shape[1]))
     start = time.perf_counter()
     laws = ClassNormals.of(features, digits.labels, CLASSES, settings.sharing)
     images = space.images(laws.carry(rng.normal(size=(len(labels), features.shape[1])), labels))
-    drawn.append(Generated(NORMAL, images, 0.0, time.perf_counter() - start, 0, none))
+    seconds = time.perf_counter() - start
+
+    def density(at: Array, which: IntArray) -> Array:
+        return laws.log_density(space.features(at), which)
+
+    drawn.append(Generated(NORMAL, images, 0.0, seconds, 0, none, log_density=density))
     rows = [rng.choice(np.flatnonzero(digits.labels == label)) for label in labels]
     drawn.append(Generated(COPIES, digits.images[rows], 0.0, 0.0, 0, none))
     return drawn
@@ -117,7 +132,38 @@ def generate_all(
 Carry = Callable[[Tensor, Tensor, float], Tensor]
 
 
-def _motion(folds: Folds, settings: Settings, seed: int) -> tuple[Carry, int, str]:
+@dataclass(frozen=True)
+class Fitted:
+    """The networks of one method.
+
+    Args:
+        carry: from noise to images.
+        parameters: of one network.
+        note: what was calibrated.
+        log_density: of each network's law (M, n) at points (M, n, d) in classes (M, n, C).
+        folded: whether the motion folds about a label (M, n, d) in classes (M, n, C) on its way.
+    """
+
+    carry: Carry
+    parameters: int
+    note: str
+    log_density: Callable[[Tensor, Tensor], Tensor] | None = None
+    folded: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+def _mean_density(
+    space: ImageSpace, each: Callable[[Tensor, Tensor], Tensor], folds: Folds, images: Array, labels: IntArray
+) -> Array:
+    """Logarithm (n,) of the mean over the networks of the density of their laws."""
+    points, hot = (
+        torch.as_tensor(part, dtype=folds.u.dtype, device=folds.u.device).expand(folds.members, -1, -1)
+        for part in (space.features(images), np.eye(CLASSES)[labels])
+    )
+    found = each(points, hot).double()
+    return np.asarray((torch.logsumexp(found, dim=0) - np.log(folds.members)).cpu().numpy())
+
+
+def _motion(folds: Folds, settings: Settings, seed: int) -> Fitted:
     motion = fit_motion(
         folds, settings.hidden, settings.stiffnesses, settings.budget, settings.sharing, seed
     )  # fmt: skip
@@ -125,7 +171,8 @@ def _motion(folds: Folds, settings: Settings, seed: int) -> tuple[Carry, int, st
     def carry(x: Tensor, noise: Tensor, s: float) -> Tensor:
         return motion.displaced(noise, x, s)
 
-    return carry, motion.network.parameters_per_member(), f"stiffness {motion.stiffness:g}"
+    parameters, note = motion.network.parameters_per_member(), f"stiffness {motion.stiffness:g}"
+    return Fitted(carry, parameters, note, motion.log_density, motion.folded)
 
 
 def _pairs(folds: Folds) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
@@ -149,7 +196,7 @@ def _left_out_distance(folds: Folds, seed: int) -> Callable[[Carry], Tensor]:
     return distance
 
 
-def _flow(folds: Folds, settings: Settings, seed: int) -> tuple[Carry, int, str]:
+def _flow(folds: Folds, settings: Settings, seed: int) -> Fitted:
     training, left = _pairs(folds)
     seeds = [seed + member for member in range(folds.members)]
     distance = _left_out_distance(folds, seed)
@@ -168,10 +215,11 @@ def _flow(folds: Folds, settings: Settings, seed: int) -> tuple[Carry, int, str]
     network, record = fit_flows(
         settings.hidden, training, left, seeds, settings.budget, lambda trained: distance(partial(carry, trained))
     )
-    return partial(carry, network), network.network.parameters_per_member(), f"steps kept {_steps(record.step)}"
+    parameters, note = network.network.parameters_per_member(), f"steps kept {_steps(record.step)}"
+    return Fitted(partial(carry, network), parameters, note, lambda u, x: network.log_prob(x, u, DENSITY_STEPS))
 
 
-def _score(folds: Folds, settings: Settings, seed: int) -> tuple[Carry, int, str]:
+def _score(folds: Folds, settings: Settings, seed: int) -> Fitted:
     training, left = _pairs(folds)
     seeds = [seed + member for member in range(folds.members)]
     network, record = fit_scores(settings.hidden, training, left, seeds, settings.budget)
@@ -180,7 +228,7 @@ def _score(folds: Folds, settings: Settings, seed: int) -> tuple[Carry, int, str
         # Equal steps of s are equal steps in the square root of time.
         return network.value.undo(noise) if s == 0.0 else network.path(x, noise, reached=s)
 
-    return carry, network.network.parameters_per_member(), f"steps kept {_steps(record.step)}"
+    return Fitted(carry, network.network.parameters_per_member(), f"steps kept {_steps(record.step)}")
 
 
 def _steps(kept: Tensor) -> str:

@@ -18,7 +18,7 @@ from cmgai_fem.study.pipelines import Report, Tools
 from .figures import picture_grids, picture_interpolation, picture_ways, write_gif
 from .image_interpolation import interpolate_images
 from .images import CLASSES, POOL, SIDE, Digits, draw_digits
-from .methods import CMGAI, METHODS, Generated, Settings, generate_all
+from .methods import CMGAI, FLOW, METHODS, NORMAL, Generated, Settings, generate_all
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -29,6 +29,9 @@ MEASURES = (
     "energy distance", "sliced W2", "real classifier", "classifier of generated", "novelty", "parameters",
     "training seconds", "sampling seconds",
 )  # fmt: skip
+LIKELIHOOD, FOLDED, FORCE = "negative log likelihood", "folded share", "force"
+# What is measured of methods with a density, and of a motion.
+OF_DENSITIES = {CMGAI: (LIKELIHOOD, FOLDED, FORCE), FLOW: (LIKELIHOOD,), NORMAL: (LIKELIHOOD,)}
 # What real images are measured by.
 FLOOR = ("energy distance", "sliced W2", "classifier of generated")
 
@@ -66,7 +69,7 @@ class Study(StudyFile):
 
     @model_validator(mode="after")
     def _measured(self) -> Self:
-        by_method = dict.fromkeys(METHODS, MEASURES) | {TRUTH: FLOOR}
+        by_method = {name: (*MEASURES, *OF_DENSITIES.get(name, ())) for name in METHODS} | {TRUTH: FLOOR}
         refuse_unmeasured(self.tolerances, [
             Quantity(CASE, count, method, measure)
             for count in self.full.samples for method, measures in by_method.items() for measure in measures
@@ -85,7 +88,8 @@ def run(study: Study, tools: Tools) -> Findings:
             found, generated, digits = study_setting(count, seed + index, plan, device, tools.say)
             rows += found
             pictures = pictures or picture(generated, digits, count, tools)
-        table = seeds_table("", MEASURES, [row for row in rows if row.samples == count], NOTE, ours={CMGAI})
+        found = [row for row in rows if row.samples == count]
+        table = seeds_table("", (*MEASURES, LIKELIHOOD, FOLDED, FORCE), found, NOTE, ours={CMGAI})
         sections.append(Section(f"{count} training images", pictures=pictures, tables=[table]))
     sections.append(between_images(digits, tools))
     verdicts = [tolerance.verdict(rows) for tolerance in study.tolerances]
@@ -111,6 +115,23 @@ def judge(digits: Digits, images: Array, labels: IntArray, rng: np.random.Genera
     }
 
 
+def judge_density(item: Generated, digits: Digits) -> dict[str, float]:
+    """Likelihood of the test images, and whether a motion is one.
+
+    Returns:
+        Mean negative log likelihood in the principal components, for a method with a density; for CM-GAI the share of
+        the images about which the motion folds, and the greatest second difference of the frames over the longest way,
+        the force that the momentum balance asks for.
+    """
+    found = {}
+    if item.log_density is not None:
+        found[LIKELIHOOD] = float(-item.log_density(digits.test, digits.test_labels).mean())
+    if item.folded is not None:
+        found[FOLDED] = item.folded
+        found[FORCE] = float(np.abs(np.diff(item.way, 2, axis=0)).max() / np.abs(item.way[-1] - item.way[0]).max())
+    return found
+
+
 def study_setting(
     count: int, seed: int, plan: Plan, device: torch.device, report: Report
 ) -> tuple[list[Measurement], list[Generated], Digits]:
@@ -126,6 +147,7 @@ def study_setting(
             "sampling seconds": item.sampling_seconds,
             "parameters": float(item.parameters),
         }
+        found |= judge_density(item, digits)
         rows += [Measurement(CASE, count, item.method, seed, key, value) for key, value in found.items()]
         report(
             f"digits: {count} images, seed {seed}, {item.method}: energy distance {found['energy distance']:.4f} "
@@ -140,7 +162,9 @@ def study_setting(
 NOTE = (
     f"Mean ± standard deviation over the seeds. {TRUTH}: the floor, 1,000 real images against the test images. "
     "Novelty: median distance to the nearest training image over that of test images; well below one is copying. "
-    "Training seconds: all folds together."
+    "Training seconds: all folds together. Negative log likelihood: of the test images in the principal components, by "
+    "the mean density of the networks' laws. Folded: share of the images about which J <= 0 somewhere on the way. "
+    "Force: greatest second difference of the frames over the longest way."
 )
 
 
