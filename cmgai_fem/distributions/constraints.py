@@ -90,17 +90,23 @@ class Constraint:
             raise InputError(
                 f"values of {u.shape[-1]} components need a covariance of that size, not {tuple(covariance.shape)}"
             )
-        values, before = u, self.size(x, u)
-        after = before
+        before = self.size(x, u)
+        count = before.numel()
+        x, values = x.expand(*before.shape, -1).reshape(count, -1), u.reshape(count, -1).clone()
+        metric = metric.expand(*before.shape, -1, -1).reshape(count, *metric.shape[-2:])
+        after = before.flatten().clone()
+        # Only those go on that are not there yet and came nearer.
+        rows = torch.nonzero(after > CONVERGED).flatten()
         for _ in range(STEPS):
-            if bool((after <= CONVERGED).all()):
+            if not len(rows):
                 break
-            step = self._step(x, values, metric)
-            moved, size = self._shortened(x, values, step, after)
-            if not bool((size < after).any()):
-                break
-            values, after = moved, size
-        return Projection(values, before, after)
+            step = self._step(x[rows], values[rows], metric[rows])
+            moved, size = self._shortened(x[rows], values[rows], step, after[rows])
+            nearer = size < after[rows]
+            rows = rows[nearer]
+            values[rows], after[rows] = moved[nearer], size[nearer]
+            rows = rows[after[rows] > CONVERGED]
+        return Projection(values.view(u.shape), before, after.view(before.shape))
 
     def _step(self, x: Tensor, u: Tensor, metric: Tensor) -> Tensor:
         """Gauss-Newton step (..., d) of least length in the metric."""

@@ -1,4 +1,4 @@
-"""The multimodal study: conditional laws with several modes, by mixtures with and without physics and by flow matching.
+"""The multimodal study: conditional laws with several modes, by mixtures with physics, flow matching and its rivals.
 
 Data are made here; the laws that samples are compared with are drawn afresh from each problem and never trained on.
 """
@@ -190,6 +190,9 @@ def introduction(plan: Plan) -> list[str]:
         f"against a law {FINENESS} times finer) or {plan.draws} values (more dimensions, where the floor is high).",
         "Penalty weights are swept and the strongest is taken that validation samples do not speak against (paired "
         "one-standard-error rule). 'regimes': component k is tied to regime k, whose label each sample carries.",
+        "'projected': samples moved onto the constraint that every single state satisfies, by the shortest way in the "
+        "units of W2, and read again with the gauge's error where the law is that of readings. PBFM, PIDM, interpolant "
+        "and projection during sampling are published rivals; their papers stand in the study's README.",
         "The last part asks for the law of fields at pulls where no specimen was loaded: a Monte Carlo of reference "
         "solves is the truth, and two methods without networks stand beside: CM-GAI, which couples the clouds of the "
         "known states by optimal transport and carries them as one motion, and a normal law a state, interpolated.",
