@@ -13,8 +13,8 @@ from safetensors import safe_open
 
 from cmgai_fem.commands.inputs import StatesFile
 from cmgai_fem.commands.provenance import provenance
-from cmgai_fem.files import read_states
 from cmgai_fem.files.curve_table import QUANTITIES
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import save_model
 from cmgai_fem.files.sensors import COLUMNS as SENSOR_COLUMNS
 from cmgai_fem.generate import generate

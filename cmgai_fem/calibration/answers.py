@@ -68,8 +68,7 @@ class Asked:
             anchored = self._variances[0][row][:, None] * self._roughness[row].of(own)
             apart = (self._straight - self._mean) @ own.values
             variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * apart**2
-        between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
-        found = np.where(self._outside, beyond, between)[:, None] * np.sqrt(variance)
+        found = self._factor[:, None] * np.sqrt(variance)
         if (on_line := self.on_line(block)) is not None:
             found *= np.where(on_line, np.where(self._outside, ON_LINE[1], ON_LINE[0])[:, None], 1.0)
         return np.maximum(found, ROUNDING * data.range)
@@ -100,11 +99,29 @@ class Asked:
     def size(self) -> Array:
         """(T,) root mean square deviations over the labels, relative to the known range."""
         data = self.rule.data
+        if not (self._line and data.straight):
+            return np.asarray(np.maximum(np.sqrt(self._mean_variance) / data.range, ROUNDING))
 
         def squares(block: slice) -> Array:
             return self.deviation_on(block) ** 2 @ data.on(block).shares
 
         return np.asarray(np.sqrt(data.dealt.sum(squares)) / data.range)
+
+    @property
+    def _mean_variance(self) -> Array:
+        """(T,) mean variances over the labels where none keeps to a straight piece."""
+        data, row = self.rule.data, self.rule.anchor
+        spread = np.array([one.mean(data) for one in self._spreads]) + self._noise
+        anchored = self._variances[0][row] * self._roughness[row].mean(data)
+        apart = np.array([data.mean_square(each[None]) for each in self._straight - self._mean])
+        mixed = self._kept * spread + (1.0 - self._kept) * anchored + self._kept * (1.0 - self._kept) * apart
+        return np.asarray(mixed * self._factor**2)
+
+    @property
+    def _factor(self) -> Array:
+        """(T,) factors of the deviation where few states, or several coordinates, tell less than they seem to."""
+        between, beyond = FEW.get(self._states, (1.0, 1.0)) if self._line else SEVERAL
+        return np.where(self._outside, beyond, between)
 
     def _spread(self, own: Block) -> Array:
         """(T, l) variance of the members' mean: what each is thought to be wrong by, and how far they are apart."""
@@ -228,5 +245,5 @@ class Asked:
         if not self._outside.any():
             return np.ones(len(self.points))
         data = self.rule.data
-        size = np.sqrt(data.mean(self._spread)) / data.range
+        size = np.sqrt(np.array([one.mean(data) for one in self._spreads]) + self._noise) / data.range
         return np.where(self._outside, 1.0 / (1.0 + (size / ANCHORED) ** SHARPNESS), 1.0)

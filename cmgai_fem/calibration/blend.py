@@ -20,7 +20,7 @@ from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.portion import Portion
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution, carry_together
+from cmgai_fem.transport.solution import Solution, carry_together, weights_together
 
 # Crossed left-out error, in that of the rule, at which the stacked members have half the weight between and beyond the
 # known states; how sharply it falls.
@@ -140,22 +140,25 @@ class BlendedAnswer:
 
     def on(self, block: slice) -> tuple[Array, Array]:
         """(l, n) generated field and its standard deviation at some labels."""
-        scale, width = self.blended.blend.scale, self._data.width
-        value = self._ruled(block)
+        scale, share, width = self.blended.blend.scale, self._share, self._data.width
         variance = self._asked.deviation_on(block)[0].reshape(-1, width) ** 2
-        if self._share > 0.0:
-            share, stacked = self._share, self._stacked(block)
+        if share > 0.0:
             variance *= 1.0 - share + share * scale**2
-            variance += share * (1.0 - share) * (stacked - value) ** 2
-            value = (1.0 - share) * value + share * stacked
+            variance += share * (1.0 - share) * (self._stacked(block) - self._ruled(block)) ** 2
+        return self._field(block), np.sqrt(variance)
+
+    def _field(self, block: slice) -> Array:
+        value, share = self._ruled(block), self._share
+        if share > 0.0:
+            value = (1.0 - share) * value + share * self._stacked(block)
         if (on_line := self._asked.on_line(block)) is not None:
-            value = np.where(on_line[0].reshape(-1, width), self._straight(block), value)
-        return value, np.sqrt(variance)
+            value = np.where(on_line[0].reshape(-1, self._data.width), self._straight(block), value)
+        return value
 
     @property
     def field(self) -> Array:
         """(L, n) generated field."""
-        return self.over()[0]
+        return np.concatenate([self._field(block) for block in self._dealt.blocks])
 
     @property
     def error(self) -> Array:
@@ -174,7 +177,11 @@ class BlendedAnswer:
     @cached_property
     def size(self) -> float:
         """Root mean square of `error` over the volume, relative to the known range."""
-        return self._size(lambda block: self.on(block)[1])
+        data, share, apart = self._data, self._share, self._apart
+        if (self._asked.points.shape[1] == 1 and data.straight) or (share > 0.0 and apart is None):
+            return self._size(lambda block: self.on(block)[1])
+        square = (1.0 - share + share * self.blended.blend.scale**2) * float(self._asked.size[0]) ** 2
+        return float(np.sqrt(square + share * (1.0 - share) * (apart or 0.0) ** 2))
 
     @property
     def _data(self) -> Data:
@@ -212,9 +219,22 @@ class BlendedAnswer:
         blend = self.blended.blend
         if not blend.stacked or blend.taken <= 0.0:
             return 0.0
-        apart = self._size(lambda block: self._stacked(block) - self._ruled(block))
+        apart = self._apart
+        if apart is None:
+            apart = self._size(lambda block: self._stacked(block) - self._ruled(block))
         ratio = apart / max(APART[not blend.inside] * float(self._asked.size[0]), np.finfo(float).tiny)
         return blend.taken / (1.0 + min(ratio, 1e3) ** 4)
+
+    @cached_property
+    def _apart(self) -> float | None:
+        """How far the stacked members are from those of the rule; None where it takes every label to tell."""
+        blend, members = self.blended.blend, self.blended.members
+        count = len(blend.stacked)
+        stacked = weights_together(members[:count], blend.stacked, self.point) if count else None
+        ruled = weights_together(members[count:], blend.shares(self._asked), self.point)
+        if stacked is None or ruled is None:
+            return None
+        return float(np.sqrt(self._data.mean_square((stacked - ruled)[None]))) / self._data.range
 
     def _size(self, field: Callable[[slice], Array]) -> float:
         """Root mean square over the volume of a field, relative to the known range."""

@@ -69,6 +69,10 @@ class Data:
 
         return np.asarray(self.dealt.sum(summed))
 
+    def mean_square(self, rows: Array) -> float:
+        """Mean over the body of `|rows v|^2` of each label's known values v; rows are (r, K)."""
+        return float(np.sum((rows @ self.factor) ** 2))
+
     @cached_property
     def range(self) -> float:
         """Known range; 1 where nothing varies."""
@@ -235,6 +239,10 @@ class Roughness:
             sum(factor * one.rest for one, factor in zip(each, factors, strict=True)),
             sum(factor * one.ranged for one, factor in zip(each, factors, strict=True)),
         )
+
+    def mean(self, data: Data) -> float:
+        """Mean of the numbers over the body."""
+        return data.mean_square(self.root) + self.rest + self.ranged * data.size
 
     def of(self, block: Block) -> Array:
         """(L,) numbers of a block."""

@@ -9,8 +9,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from cmgai_fem.commands.provenance import read_provenance
-from cmgai_fem.files.curve_table import read_curves
+from cmgai_fem.files.provenance_text import read_provenance
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.snapshot import CELL_NAMES, as_unstructured
 from cmgai_fem.files.trust import printable
@@ -77,6 +76,8 @@ def _caption(found: Mapping[str, Any]) -> list[str]:
 
 def _tests(path: Path) -> dict[str, Any]:
     """What a table of tests holds."""
+    from cmgai_fem.files.curve_table import read_curves
+
     tests = read_curves(path)
     rows = [
         {
@@ -96,7 +97,7 @@ def _snapshots(path: Path) -> dict[str, Any]:
     snapshots = read_snapshots(path)
     grid = as_unstructured(snapshots[0].grid)
     kinds = Counter(CELL_NAMES.get(int(number), f"VTK type {number}") for number in grid.celltypes.tolist())
-    made = read_provenance(path)
+    made = read_provenance(path, snapshots)
     fields = []
     for word, place in (("nodes", "point_data"), ("cells", "cell_data"), ("file", "field_data")):
         each = [getattr(one.grid, place) for one in snapshots]

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import cmgai_fem
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
+from cmgai_fem.files.provenance_text import read_provenance
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.trust import printable
-from cmgai_fem.files.writers import PROVENANCE, WITHOUT_TEXT
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 
@@ -85,20 +84,3 @@ def finished(path: Path, request: str, value: Point) -> bool:
     kept = {name: np.asarray(array) for data in (grid.point_data, grid.cell_data) for name, array in data.items()}
     told = facts.get("data", {})
     return bool(told) and all(name in kept and digest({name: kept[name]})[name] == told[name] for name in told)
-
-
-def read_provenance(path: Path) -> dict[str, Any]:
-    """Provenance of a file that `generate` wrote; empty where there is none."""
-    if not path.is_file():
-        return {}
-    if path.suffix.lower() in (*WITHOUT_TEXT, ".csv"):
-        beside = path.with_name(f"{path.stem}.provenance.json")
-        text = beside.read_text(encoding="utf-8") if beside.is_file() else "{}"
-    else:
-        stored = read_snapshots(path)[0].grid.field_data.get(PROVENANCE)
-        text = "{}" if stored is None else str(np.ravel(stored)[0])
-    try:
-        facts = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return facts if isinstance(facts, dict) else {}

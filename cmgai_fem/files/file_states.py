@@ -205,14 +205,7 @@ class Gathered:
         finest = max(range(len(order)), key=lambda index: self.snapshots[index].grid.n_points)
         label = self.snapshots[finest]
         mapped = self._map_to(label)
-        fields = {
-            name: Field(
-                np.stack([self.arrays[index][name] for index in order]),
-                unit,
-                self.components[name],
-            )
-            for name in self.names
-        }
+        fields = {name: Field(self._stacked(name, order), unit, self.components[name]) for name in self.names}
         return FileStates(
             self._labels(label, volumes),
             coordinates,
@@ -225,6 +218,14 @@ class Gathered:
             frozenset(self.varying - set(self.names)),
             self._notes(),
         )
+
+    def _stacked(self, name: str, order: IntArray) -> Array:
+        """(K, L, n) a field's states, each of which is let go as it is taken."""
+        first = self.arrays[order[0]][name]
+        found = np.empty((len(order), *first.shape))
+        for row, index in enumerate(order):
+            found[row] = self.arrays[index].pop(name)
+        return found
 
     def _notes(self) -> tuple[str, ...]:
         if not self.moved:

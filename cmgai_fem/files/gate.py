@@ -8,21 +8,25 @@ and forks for each, under limits of memory and processor time; what comes back i
 import atexit
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import psutil
+import pyvista
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.snapshot import Snapshot
+from cmgai_fem.files.transfer import unpack
 from cmgai_fem.files.trust import printable
 
 # What reading may take beside a share of the file's own size: compressed data grow by up to a thousand.
 MEMORY, GROWTH = 1 << 30, 1000
 SECONDS, BYTES_PER_SECOND = 20, 1 << 20
+# First byte of an answer: states, or one line that says why there are none.
+READ, REFUSED = b"+", b"!"
 SERVER = "from cmgai_fem.files.reading_process import serve; serve()"
 
 
@@ -32,6 +36,8 @@ class _Server:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
+        self.mesh: weakref.ref[pyvista.DataSet] | None = None
+        self.digest = ""
 
     def ask(self, request: bytes) -> bytes | None:
         """The reply, or None where the reader died over it."""
@@ -87,7 +93,10 @@ def read_apart(path: Path) -> list[Snapshot]:
     size = sum(part.stat().st_size for part in [path, *_beside(path)] if part.is_file())
     memory = min(MEMORY + GROWTH * size, psutil.virtual_memory().available)
     seconds = SECONDS + size // BYTES_PER_SECOND
-    request = {"path": str(path), "folder": str(Path.cwd()), "memory": memory, "seconds": seconds}
+    # The last mesh, as long as someone has it.
+    mesh = None if _SERVER.mesh is None else _SERVER.mesh()
+    known = "" if mesh is None else _SERVER.digest
+    request = {"path": str(path), "folder": str(Path.cwd()), "memory": memory, "seconds": seconds, "mesh": known}
     reply = _SERVER.ask(json.dumps(request).encode())
     if reply is None:
         code = _SERVER.end()
@@ -95,10 +104,11 @@ def read_apart(path: Path) -> list[Snapshot]:
             raise InputError(f"{printable(str(path))}: damaged: not read after {seconds} s of processor time")
         raise InputError(f"{printable(str(path))}: damaged or truncated: its reader fails on it")
     # Our own process wrote this: what is not trusted is the file, whose numbers stand in it as plain arrays.
-    read = pickle.loads(reply)
-    if isinstance(read, str):
-        raise InputError(read)
-    return list(read)
+    if reply[:1] == REFUSED:
+        raise InputError(reply[1:].decode())
+    read, _SERVER.digest = unpack(reply[1:], mesh)
+    _SERVER.mesh = weakref.ref(read[-1].grid)
+    return read
 
 
 def _beside(path: Path) -> list[Path]:

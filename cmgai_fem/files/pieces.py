@@ -141,6 +141,9 @@ class Pieces:
             first = sum(one.count for one in labels)
             values[:, first : first + own.labels.count] = known.values
             labels.append(_plain(own.labels, own.labels.count))
+            unit = known.unit
+            # One piece at a time is in memory.
+            del own, known
             seconds = time.perf_counter() - start
             left = seconds / place * (len(self._mine) - place)
             report(f"piece {row + 1} of {len(self.labels)} read: {seconds:.0f} s, about {left:.0f} s left")
@@ -150,7 +153,7 @@ class Pieces:
             Labels(points, weights, {}, dealt=Portion(pieces, 0, sum(pieces))),
             head.coordinates,
             head.values,
-            {name: Field(values[:, : sum(pieces)], known.unit, components)},
+            {name: Field(values[:, : sum(pieces)], unit, components)},
             template_value=head.template_value,
             files=head.files,
             varying=head.varying,

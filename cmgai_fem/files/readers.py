@@ -1,6 +1,7 @@
 """Readers: a file of any listed format -> its snapshots. One function a family of formats."""
 
 import contextlib
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,14 +9,12 @@ from pathlib import Path
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.calculix import read_frd
-from cmgai_fem.files.exodus import read_exodus
 from cmgai_fem.files.gate import read_apart
 from cmgai_fem.files.meshio_grids import from_meshio
 from cmgai_fem.files.npz_grids import read_npz
 from cmgai_fem.files.snapshot import Snapshot, check_grid
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.vtk_files import prepared, read_legacy_vtk, read_pvd, read_vtk_xml, read_vtkhdf
-from cmgai_fem.files.xdmf import read_xdmf
 
 
 def read_snapshots(path: Path) -> list[Snapshot]:
@@ -90,13 +89,20 @@ def _check_includes(path: Path, chain: tuple[Path, ...]) -> None:
         _check_includes(target, (*chain, target))
 
 
-def _read_msh(path: Path) -> list[Snapshot]:
-    # Gmsh takes a moment to load, which other files are spared.
-    from cmgai_fem.files.gmsh_file import read_gmsh
+def _by(module: str, name: str) -> Callable[[Path], list[Snapshot]]:
+    """A reader whose libraries take a moment to load, which other files are spared."""
 
-    return read_gmsh(path)
+    def read(path: Path) -> list[Snapshot]:
+        found: list[Snapshot] = getattr(importlib.import_module(module), name)(path)
+        return found
+
+    return read
 
 
+# Readers that are loaded when the first file of theirs comes.
+LOADED = {".msh": "cmgai_fem.files.gmsh_file", ".xdmf": "cmgai_fem.files.xdmf"} | dict.fromkeys(
+    (".exo", ".e", ".ex2"), "cmgai_fem.files.exodus"
+)
 READERS: dict[str, Callable[[Path], list[Snapshot]]] = {
     ".vtu": read_vtk_xml,
     ".vtp": read_vtk_xml,
@@ -109,11 +115,11 @@ READERS: dict[str, Callable[[Path], list[Snapshot]]] = {
     ".vtk": read_legacy_vtk,
     ".pvd": read_pvd,
     ".vtkhdf": read_vtkhdf,
-    ".xdmf": read_xdmf,
-    ".exo": read_exodus,
-    ".e": read_exodus,
-    ".ex2": read_exodus,
-    ".msh": _read_msh,
+    ".xdmf": _by(LOADED[".xdmf"], "read_xdmf"),
+    ".exo": _by(LOADED[".exo"], "read_exodus"),
+    ".e": _by(LOADED[".e"], "read_exodus"),
+    ".ex2": _by(LOADED[".ex2"], "read_exodus"),
+    ".msh": _by(LOADED[".msh"], "read_gmsh"),
     ".inp": _read_inp,
     ".frd": read_frd,
     ".npz": read_npz,

@@ -3,14 +3,15 @@
 import importlib
 import json
 import os
-import pickle
 import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.readers import read_here
+from cmgai_fem.files.gate import READ, REFUSED
+from cmgai_fem.files.readers import LOADED, read_here
+from cmgai_fem.files.transfer import pack
 from cmgai_fem.files.trust import printable
 
 
@@ -21,9 +22,9 @@ def serve() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)
-        if request["path"].lower().endswith(".msh"):
-            # Gmsh takes a moment to load: once for all files of its kind.
-            importlib.import_module("cmgai_fem.files.gmsh_file")
+        if module := LOADED.get(Path(request["path"]).suffix.lower()):
+            # It takes a moment to load: once for all files of its kind.
+            importlib.import_module(module)
         pid = os.fork()
         if pid == 0:
             _answer(request, channel)
@@ -41,13 +42,14 @@ def _answer(request: dict[str, Any], channel: int) -> None:
     _limit(resource.RLIMIT_CPU, int(request["seconds"]))
     _limit(resource.RLIMIT_CORE, 0)
     try:
-        reply = pickle.dumps(read_here(path))
+        kind, reply = READ, pack(read_here(path), str(request["mesh"]))
     except InputError as error:
-        reply = pickle.dumps(str(error))
+        kind, reply = REFUSED, str(error).encode()
     except MemoryError:
-        reply = pickle.dumps(f"{printable(str(path))}: there is not enough memory to read it")
+        kind, reply = REFUSED, f"{printable(str(path))}: there is not enough memory to read it".encode()
     with os.fdopen(channel, "wb") as stream:
-        stream.write(len(reply).to_bytes(8, "little"))
+        stream.write((1 + len(reply)).to_bytes(8, "little"))
+        stream.write(kind)
         stream.write(reply)
 
 

@@ -14,11 +14,9 @@ import pyvista
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.exodus import write_exodus
 from cmgai_fem.files.npz_grids import write_npz
 from cmgai_fem.files.snapshot import Grid, as_unstructured
 from cmgai_fem.files.trust import printable
-from cmgai_fem.files.xdmf import write_xdmf
 from cmgai_fem.writing import whole_files
 
 PROVENANCE = "cmgai_fem_provenance"
@@ -161,6 +159,8 @@ def _write_pvd(path: Path, grid: Grid, time: float) -> None:
 
 
 def _write_xdmf(path: Path, grid: Grid, time: float) -> None:
+    from cmgai_fem.files.xdmf import write_xdmf
+
     light = _heavy(path, ".h5").with_suffix(".xdmf")
     write_xdmf(light, grid)
     light.replace(path)
@@ -173,6 +173,8 @@ def _write_msh(path: Path, grid: Grid, time: float) -> None:
 
 
 def _write_exodus(path: Path, grid: Grid, time: float) -> None:
+    from cmgai_fem.files.exodus import write_exodus
+
     write_exodus(path, grid, time)
 
 

@@ -194,6 +194,15 @@ def rate(at: Callable[[Array], Array], states: States, value: ArrayLike, axis: i
     return np.asarray((4.0 * at(point + step) - at(point + 2.0 * step) - 3.0 * at(point)) / (2.0 * step[axis]))
 
 
+def weights_together(
+    members: Sequence[Solution], shares: Sequence[float | Array] | Array, value: ArrayLike
+) -> Array | None:
+    """(K,) weights of the known states in a superposition of transports; None where labels do not share them."""
+    if not all(one.shared and not np.ndim(share) for one, share in zip(members, shares, strict=True)):
+        return None
+    return np.sum([share * one.weights(value) for one, share in zip(members, shares, strict=True)], axis=0)
+
+
 def carry_together(
     members: Sequence[Solution], shares: Sequence[float | Array] | Array, value: ArrayLike
 ) -> Callable[[slice], Array]:

@@ -10,7 +10,7 @@ from test_command_line import run
 
 from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.generate import generate

@@ -12,7 +12,7 @@ from cmgai_fem.commands.info import describe, tabulate
 from cmgai_fem.commands.inputs import Inputs, load_states_file
 from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import WITHOUT_TEXT, WRITERS, write_grid
 from cmgai_fem.generate import generate as generate_fields

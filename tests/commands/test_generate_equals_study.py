@@ -6,7 +6,7 @@ import pyvista
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.cli import main
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.generate import generate
 from cmgai_fem.states.labels import labels_on_mesh

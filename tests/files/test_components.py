@@ -7,8 +7,8 @@ from bodies import block
 
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
 from cmgai_fem.files.components import component_order, set_names
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.sensors import Sensor, observe
 from cmgai_fem.files.writers import write_grid

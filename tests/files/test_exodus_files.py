@@ -7,7 +7,7 @@ import pytest
 from scipy.io import netcdf_file
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 
 POINTS = np.array([(i / 2, j / 2) for j in range(3) for i in range(3)])

@@ -41,7 +41,7 @@ def sound(folder, kind):
     elif kind in (".frd", ".csv", ".toml"):
         path.write_text({".frd": hand_made(), ".csv": CURVES, ".toml": STATES}[kind])
     elif kind == ".safetensors":
-        from cmgai_fem.files import read_states
+        from cmgai_fem.files.file_states import read_states
         from cmgai_fem.files.model import save_model
         from cmgai_fem.generate import generate
 

@@ -15,7 +15,7 @@ sys.path[:0] = [sys.argv[1]]
 from bodies import block, stress_at, write_state
 from cmgai_fem.commands.generate import write_answer
 from cmgai_fem.commands.provenance import finished
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import load_model, save_model
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import WRITERS

@@ -7,7 +7,7 @@ from bodies import block
 
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 
 

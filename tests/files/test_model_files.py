@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import _digest, load_model, save_model
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generator

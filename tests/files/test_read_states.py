@@ -6,7 +6,7 @@ import pyvista
 from bodies import block, stress_at
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import FileStates, read_states
+from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.states.labels import labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States

@@ -12,7 +12,7 @@ from cmgai_fem.commands.provenance import read_provenance
 from cmgai_fem.commands.sensors import complete_state
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.errors import InputError
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.sensors import Sensor, observe, read_sensors
 from cmgai_fem.generate import Networks, make_generator

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyvista
+from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 VALUES = (300.0, 350.0, 400.0, 450.0, 500.0)
 COMPONENTS = ("XX", "YY", "ZZ", "XY", "YZ", "XZ")
@@ -48,6 +49,18 @@ def stress(points: np.ndarray, temperature: float) -> np.ndarray:
     )
 
 
+def save(path: Path, grid: pyvista.UnstructuredGrid) -> None:
+    """A .vtu whose numbers are appended as they are, as ParaView and solvers write large ones."""
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetFileName(str(path))
+    writer.SetInputData(grid)
+    writer.SetCompressorTypeToNone()
+    writer.SetDataModeToAppended()
+    writer.EncodeAppendedDataOff()
+    writer.SetHeaderTypeToUInt64()
+    writer.Write()
+
+
 def write_collection(path: Path, pieces: list[str]) -> None:
     """A .pvtu that lists its pieces."""
     root = ElementTree.Element("VTKFile", type="PUnstructuredGrid", version="1.0", byte_order="LittleEndian")
@@ -74,7 +87,7 @@ def make(folder: Path, nodes: int, pieces: int, at_cells: bool = False) -> list[
             for column, name in enumerate(COMPONENTS):
                 data["stress"].VTKObject.SetComponentName(column, name)
             name = f"T={value:g}.vtu" if pieces == 1 else f"T={value:g}_{index}.vtu"
-            grid.save(folder / name, compression=None)
+            save(folder / name, grid)
     if pieces == 1:
         return [folder / f"T={value:g}.vtu" for value in VALUES]
     for value in VALUES:

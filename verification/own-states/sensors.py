@@ -15,7 +15,7 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.commands.complete import complete, suggest_places
 from cmgai_fem.commands.state_value import estimate_value
-from cmgai_fem.files import read_states
+from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.sensors import Sensor, observe
 from cmgai_fem.generate import Networks, make_generator
 from cmgai_fem.generated import Generator
