@@ -7,7 +7,6 @@ stress, error = generated.at(325), generated.error(325)
 
 import importlib
 import sys
-from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from cmgai_fem.transport.feature_space import Admissible
     from cmgai_fem.transport.problem import Problem
     from cmgai_fem.transport.solution import Solution
-
-__version__ = metadata.version("cmgai-fem")
 
 # Imported when asked for, so that the command line answers at once.
 _LAZY = {
@@ -68,6 +65,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("cmgai-fem")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
     module, _, own = _LAZY[name].partition(":")

@@ -19,7 +19,7 @@ app = App(
     name="cmgai-fem",
     help="Fields at states that were never solved: feature-space transport by PINN and finite elements, "
     "checked against reference solves.",
-    version=cmgai_fem.__version__,
+    version=lambda: str(cmgai_fem.__version__),
 )
 Repeated = Parameter(negative="", consume_multiple=False)
 # A state may be negative: "-20" and "-20:3" are no options.
