@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
 from cmgai_fem.rivals.reduced import ReducedRival, Regression
 from cmgai_fem.states.labels import Array
+
+# scikit-learn takes a second to load, and most runs ask for no Gaussian process: it is imported where one is made.
+if TYPE_CHECKING:
+    from sklearn.gaussian_process.kernels import Kernel
 
 SEED = 0
 RESTARTS = 2
@@ -26,10 +29,12 @@ TREND_VARIANCE = 100.0
 class Processes:
     """One Gaussian process a mode, each with its own settled kernel; modes without one are predicted as zero."""
 
-    kernels: tuple[Kernel, ...]
+    kernels: tuple["Kernel", ...]
 
     def __call__(self, known: Array, coefficients: Array, targets: Array) -> Array:
         """See `Regression`."""
+        from sklearn.gaussian_process import GaussianProcessRegressor
+
         predicted = np.zeros((len(targets), coefficients.shape[1]))
         for mode, kernel in enumerate(self.kernels):
             process = GaussianProcessRegressor(kernel, normalize_y=True, optimizer=None)
@@ -79,6 +84,8 @@ class NoisyGpr(ReducedRival):
 
     def candidates(self, known: Array, coefficients: Array) -> Sequence[Regression]:
         """See `ReducedRival.candidates`."""
+        from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
+
         variance = np.sum(coefficients**2, axis=0)
         kept = int(np.searchsorted(np.cumsum(variance) / variance.sum(), self.explained)) + 1
         kernels = [ConstantKernel(1.0, AMPLITUDES) * _shape(nu, known.shape[1]) for nu in self.shapes]
@@ -94,25 +101,33 @@ The paper's own settings are not known to us: these are our choice.
 """
 
 
-def _trend(degree: int) -> Kernel:
+def _trend(degree: int) -> "Kernel":
+    from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct
+
     return ConstantKernel(TREND_VARIANCE, "fixed") * DotProduct(1.0, "fixed") ** degree
 
 
-def matern(dimension: int) -> Kernel:
+def matern(dimension: int) -> "Kernel":
     """Matern's 5/2 kernel with an amplitude."""
+    from sklearn.gaussian_process.kernels import ConstantKernel
+
     return ConstantKernel(1.0, AMPLITUDES) * _shape(2.5, dimension)
 
 
-def _shape(smoothness: float, dimension: int) -> Kernel:
+def _shape(smoothness: float, dimension: int) -> "Kernel":
     """Matern's kernel, for several coordinates with a length of each (automatic relevance determination)."""
+    from sklearn.gaussian_process.kernels import RBF, Matern
+
     lengths = 0.5 if dimension == 1 else np.full(dimension, 0.5)
     if np.isinf(smoothness):
         return RBF(lengths, LENGTH_SCALES)
     return Matern(lengths, LENGTH_SCALES, nu=smoothness)
 
 
-def likeliest(kernel: Kernel, known: Array, coefficients: Array) -> Processes:
+def likeliest(kernel: "Kernel", known: Array, coefficients: Array) -> Processes:
     """The processes whose hyperparameters make each mode's (K,) coefficients likeliest."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
     processes = [
         GaussianProcessRegressor(
             kernel, normalize_y=True, n_restarts_optimizer=RESTARTS, optimizer=maximise_likelihood, random_state=SEED
