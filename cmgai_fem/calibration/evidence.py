@@ -91,10 +91,9 @@ class Data:
         return found[0] if len(found) == 1 else _triangle(np.hstack(found))
 
     def relative_size(self, field: Array) -> float:
-        """Root mean square over the volume of a field (L, n), relative to the known range."""
-        squares = self.dealt.sum(
-            lambda block: np.repeat(self.shares[block], self.width) @ field[block].reshape(-1) ** 2
-        )
+        """Root mean square over the volume of a field (L, n), or (L n), relative to the known range."""
+        labels = np.reshape(field, (len(self.shares), self.width))
+        squares = self.dealt.sum(lambda block: self.shares[block] @ np.sum(labels[block] ** 2, axis=1))
         return float(np.sqrt(squares)) / self.range
 
     @cached_property

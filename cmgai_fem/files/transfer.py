@@ -35,7 +35,7 @@ def unpack(content: bytes, known: pyvista.DataSet | None) -> tuple[list[Snapshot
 def _packed(snapshot: Snapshot, known: str) -> Packed:
     grid = snapshot.grid
     digest = _digest(grid)
-    if digest != known:
+    if not digest or digest != known:
         return snapshot, digest, None
     fields = {
         place: {name: (np.asarray(array), names_of(array)) for name, array in getattr(grid, place).items()}

@@ -46,7 +46,8 @@ def write(value):
     if model:
         save_model(out, made[value])
     else:
-        write_answer(states, (value,), {"stress": answers[value]}, out, {"request": "r"})
+        fields = {"stress": answers[value]}
+        write_answer(states.grid(**fields), states, (value,), fields, out, {"request": "r"})
 
 def held():
     if model:
