@@ -78,7 +78,7 @@ ONE = np.array([20.0, 100.0, 180.0, 250.0, 330.0, 400.0])
 
 def test_one_coordinate_with_bounds_and_a_law(tmp_path, monkeypatch):
     monkeypatch.setattr("cmgai_fem.commands.generate.rivals_for", lambda values: ["natural_spline"])
-    states = known_states(square(), Coordinate("temperature", "degC"), ONE, strain)
+    states = known_states(square(6), Coordinate("temperature", "degC"), ONE, strain)
     bounds, search = Admissible(0.0, True), Search(dampings=(2.0,), laws=(Membrane(1e-3),), kinds=(("power", 0.5),))
     made = generate(states, [210.0, 450.0], bounds=bounds, search=search, rivals=["natural_spline"])
     files = write(states, tmp_path)

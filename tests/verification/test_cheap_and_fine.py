@@ -35,7 +35,7 @@ def test_a_case_that_is_not_there_is_refused(tmp_path, monkeypatch) -> None:
         run_study("cheap-and-fine", Options(overrides=('cases=["tide"]',)), print)
 
 
-@pytest.mark.parametrize("case", ["rod_over_time", "moving_source"])
+@pytest.mark.parametrize("case", [pytest.param("rod_over_time", marks=pytest.mark.slow), "moving_source"])
 def test_quick_study(case, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     overrides = (f'cases=["{case}"]', "moving_source.fine=[20, 80]", "moving_source.cheap=[12, 30]")
