@@ -51,12 +51,12 @@ class Asked:
     @property
     def values(self) -> Array:
         """(T, L) generated values."""
-        return np.concatenate([self._values_on(block) for block in self.rule.data.dealt.blocks], axis=1)
+        return self.rule.data.dealt.join(self._values_on, axis=1)
 
     @property
     def deviation(self) -> Array:
         """(T, L) standard deviations."""
-        return np.concatenate([self.deviation_on(block) for block in self.rule.data.dealt.blocks], axis=1)
+        return self.rule.data.dealt.join(self.deviation_on, axis=1)
 
     def deviation_on(self, block: slice) -> Array:
         """(T, l) standard deviations of some labels."""

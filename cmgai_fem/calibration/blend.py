@@ -88,7 +88,7 @@ class Blended:
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at the state `value`; see `Solution.at`. Admissible if the members are."""
         coordinates = self.problem.states.coordinates
-        if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
+        if coordinates.several(value):
             return np.array([self.at(one) for one in coordinates.points(value)])
         return self.answer(coordinates.point(value)).field
 
@@ -158,7 +158,7 @@ class BlendedAnswer:
     @property
     def field(self) -> Array:
         """(L, n) generated field."""
-        return np.concatenate([self._field(block) for block in self._dealt.blocks])
+        return self._dealt.join(self._field)
 
     @property
     def error(self) -> Array:

@@ -150,7 +150,7 @@ class Guided:
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at a state where the cheap models are known; (T, L, n) at several. Admissible."""
         coordinates = self.problem.states.coordinates
-        if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
+        if coordinates.several(value):
             return np.array([self.at(one) for one in coordinates.points(value)])
         point, known = coordinates.point(value), self.problem.known.values
         found = self._guided(point)

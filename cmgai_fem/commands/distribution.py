@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.commands.generate import as_points, output_paths
+from cmgai_fem.commands.generate import as_points, mark, output_paths
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import digest, provenance
 from cmgai_fem.distributions.cloud_laws import RIVALS
@@ -144,10 +144,7 @@ def _write(specimens: Specimens, value: float, fields: dict[str, Array], path: P
     """Write fields on the label mesh, with their provenance."""
     coordinate, files = specimens.coordinate, specimens.numbered.files
     grid = specimens.grid(fields)
-    grid.field_data[coordinate.name] = np.array([value])
-    if coordinate.unit:
-        grid.field_data[f"{coordinate.name}_unit"] = [coordinate.unit]
-    grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
+    mark(grid, [coordinate], (value,), facts)
     told = {
         "coordinate": coordinate.name,
         "unit": coordinate.unit,

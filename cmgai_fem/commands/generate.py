@@ -1,6 +1,6 @@
 """`cmgai-fem generate`: a field at unseen states of a user's own files, its error estimate and the rivals beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.machine import agreed, world
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import Coordinate
 from cmgai_fem.study.advice import advise_on
 from cmgai_fem.study.field_file import Point, state_text
 from cmgai_fem.study.names import method_name
@@ -235,16 +236,21 @@ def write_answer(
         path: the file.
         facts: how they were made.
     """
-    for coordinate, part in zip(states.coordinates, value, strict=True):
+    mark(grid, states.coordinates, value, facts)
+    # A file has one time: of several coordinates there is none.
+    write_grid(
+        path, grid, provenance(states, value, facts | {"data": digest(fields)}), value[0] if len(value) == 1 else 0.0
+    )
+
+
+def mark(grid: Grid, coordinates: Iterable[Coordinate], value: Point, facts: dict[str, Any]) -> None:
+    """Write into the mesh which state its fields are of, and how far they are to be trusted."""
+    for coordinate, part in zip(coordinates, value, strict=True):
         grid.field_data[coordinate.name] = np.array([part])
         if coordinate.unit:
             grid.field_data[f"{coordinate.name}_unit"] = [coordinate.unit]
     if "trust" in facts:
         grid.field_data["trust"] = [f"{facts['trust']}: {facts['trust_reason']}"]
-    # A file has one time: of several coordinates there is none.
-    write_grid(
-        path, grid, provenance(states, value, facts | {"data": digest(fields)}), value[0] if len(value) == 1 else 0.0
-    )
 
 
 def describe_states(states: FileStates, report: Report) -> None:

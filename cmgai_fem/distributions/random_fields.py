@@ -7,6 +7,7 @@ anew without them, and the distance is that between laws of fields, W2 in the ro
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -135,7 +136,7 @@ def make_laws(random: RandomFields, targets: Sequence[float], law: CloudLaw, see
     return [random.law(modes, atoms) for atoms in law(clouds, targets, seed)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Trial:
     """One known cloud left out.
 
@@ -158,7 +159,14 @@ class _Trial:
         return cls(left, float(random.values[left][0]), modes, clouds)
 
     def atoms(self, law: CloudLaw, seed: int) -> Array:
-        return law(self.clouds, [self.state], seed)[0]
+        """Those that a law makes of the others; kept, for a distance and the coverage both ask."""
+        if (law, seed) not in self._made:
+            self._made[law, seed] = law(self.clouds, [self.state], seed)[0]
+        return self._made[law, seed]
+
+    @cached_property
+    def _made(self) -> dict[tuple[CloudLaw, int], Array]:
+        return {}
 
     def distance(self, random: RandomFields, law: CloudLaw, seed: int) -> float:
         """W2 between the law and the specimens left out, with what the modes lack of these."""

@@ -65,6 +65,11 @@ class Portion:
         """Labels of each block, counted from the first one here."""
         return tuple(block for piece in self.slices for block in blocks_of(piece))
 
+    def join(self, part: "Callable[[slice], np.ndarray]", axis: int = 0) -> "np.ndarray":
+        """What `part` makes of each block here, one after the other along the axis of labels."""
+        found = [part(block) for block in self.blocks]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=axis)
+
     def collect(self, part: Callable[[slice], Any]) -> list[Any]:
         """What `part` makes of each block of the body, in its order, on every rank."""
         found = [part(block) for block in self.blocks]

@@ -90,6 +90,10 @@ class Coordinates:
             raise InputError(f"a state of {self.name} is {wanted}, not {np.asarray(value).tolist()}")
         return point
 
+    def several(self, value: ArrayLike) -> bool:
+        """Whether `value` is a list of states, as `points` takes it, and not one state."""
+        return np.ndim(value) == (2 if len(self) > 1 else 1) and np.shape(value) != (len(self),)
+
     def points(self, values: ArrayLike) -> Array:
         """States (T, m), given by (T,) numbers where there is one coordinate; see `point`."""
         values = floats(f"states of {self.name}", values)

@@ -101,11 +101,9 @@ class Solution:
             InputError: a state lies outside the reach of the problem, or has another number of coordinates.
         """
         problem, coordinates = self.problem, self.problem.states.coordinates
-        if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
+        if coordinates.several(value):
             return np.array([self.at(one) for one in coordinates.points(value)])
-        carry = self.carry(value)
-        blocks = problem.states.labels.portion.blocks
-        return carry(blocks[0]) if len(blocks) == 1 else np.concatenate([carry(block) for block in blocks])
+        return problem.states.labels.portion.join(self.carry(value))
 
     def carry(self, value: ArrayLike) -> Callable[[slice], Array]:
         """What generates the field (l, n) of some labels at one state; see `at`."""
@@ -243,10 +241,9 @@ class Superposition:
         """The generated field at the state `value`; see `Solution.at`. Admissible if the members are."""
         problem = self.members[0].problem
         coordinates = problem.states.coordinates
-        if np.ndim(value) == (2 if len(coordinates) > 1 else 1) and np.shape(value) != (len(coordinates),):
+        if coordinates.several(value):
             return np.array([self.at(one) for one in coordinates.points(value)])
-        carry = carry_together(self.members, self.shares, value)
-        return np.concatenate([carry(block) for block in problem.states.labels.portion.blocks])
+        return problem.states.labels.portion.join(carry_together(self.members, self.shares, value))
 
     def __repr__(self) -> str:
         return f"Superposition({len(self.members)} members: {', '.join(map(repr, self.members))})"
