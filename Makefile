@@ -9,9 +9,9 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3; do \
 	  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 # Tests run side by side, one a core: threads of the linear algebra would only fight for the same cores.
-test test-all: export OMP_NUM_THREADS := 1
+test test-ci test-all: export OMP_NUM_THREADS := 1
 
-.PHONY: setup verify test test-all lint docs benchmark clean
+.PHONY: setup verify test test-ci test-all lint docs benchmark clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -39,6 +39,9 @@ verify: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
+
+test-ci: $(STAMP)
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -n logical --dist loadfile -m "slow or not slow" $(ARGS)

@@ -29,6 +29,7 @@ def run(line: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.medium
 def test_the_tutorial_runs_from_its_first_line_to_its_last(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for language, text in blocks(DOCS / "tutorial.md"):

@@ -108,6 +108,7 @@ def test_a_scaled_model_with_a_straight_error_is_exact():
     np.testing.assert_allclose(made.at(0.5)[:, 0], truth(0.5), atol=1e-12)
 
 
+@pytest.mark.medium
 def test_over_all_cases_no_model_makes_it_worse_and_most_make_it_better():
     ratios, refused = [], set()
     for name, (truth, model) in CASES.items():

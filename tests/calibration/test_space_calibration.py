@@ -251,6 +251,7 @@ def test_calibration_is_better_than_a_fixed_spline_and_finds_anisotropy():
     assert errors[0] < 0.3 * errors[1]
 
 
+@pytest.mark.medium
 def test_a_grid_is_among_the_candidates():
     rough = np.round(7.0 * GRID[:, :1]) % 2.0  # a zigzag along one coordinate that only straight pieces bear
     fields = (rough + GRID[:, 1:] ** 2)[:, :, None] * np.ones((16, 30, 1))

@@ -70,6 +70,7 @@ def test_a_model_of_the_wrong_sign_is_refused_and_that_is_said(folder, capsys):
     assert read_provenance(folder / "made.vtu")["cheap"]["share"] == 0.0
 
 
+@pytest.mark.medium
 def test_a_states_file_names_cheap_models_and_resume_knows_them(folder, capsys):
     table = ['field = "flux"', 'cheap = ["coarse_*.vtu"]', "[coordinate]", 'name = "temperature"']
     table += [f'[[states]]\nfile = "fine_T={value:g}.vtu"\nvalue = {value}' for value in KNOWN]
@@ -90,6 +91,7 @@ def test_sensors_and_a_cheap_model_together(folder, capsys):
     assert read_snapshots(folder / "made.vtu")[0].grid["flux"][0, 0] == pytest.approx(0.07, abs=1e-3)
 
 
+@pytest.mark.medium
 def test_files_and_states_from_python_give_the_same(folder):
     fine, coarse = sorted(folder.glob("fine_*.vtu")), sorted(folder.glob("coarse_*.vtu"))
     reading = {"coordinate": "temperature", "values_from": r"T=(\d+)"}

@@ -58,6 +58,7 @@ def write_study(folder: Path, limit: float) -> Path:
     return path
 
 
+@pytest.mark.medium
 def test_a_whole_study_from_mesh_to_report(tmp_path, capfd):
     out = tmp_path / "results of a study"
     assert run("verify", str(write_study(tmp_path, 0.05)), "--out", str(out), "--ranks", "2") == 0

@@ -93,6 +93,7 @@ def test_files_of_every_kind(tmp_path, monkeypatch, capsys, ending, components, 
     assert not {"stress", "other"} & set(data.keys())
 
 
+@pytest.mark.medium
 def test_the_command_and_python_give_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "specimens.toml").write_text(
         'field = "stress"\nlower = 10\nupper = 60\n[coordinate]\nname = "pull"\nunit = "MPa"\n'

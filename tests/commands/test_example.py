@@ -23,6 +23,7 @@ def run(line: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.medium
 def test_the_commands_that_it_prints_work_and_the_transport_wins(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     commands = [line.strip() for line in example(Path("example")) if line.strip().startswith("cmgai-fem")]

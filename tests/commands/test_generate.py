@@ -202,6 +202,7 @@ def test_resume_keeps_what_is_finished(tmp_path):
     assert first.stat().st_mtime_ns > before
 
 
+@pytest.mark.medium
 def test_left_out_errors_stand_beside_those_of_the_rivals(tmp_path, monkeypatch):
     monkeypatch.setattr("cmgai_fem.commands.generate.rivals_for", lambda values: ["linear", "polynomial", "pod_gpr"])
     files, lines = write_states(tmp_path), []
@@ -223,6 +224,7 @@ def test_left_out_errors_stand_beside_those_of_the_rivals(tmp_path, monkeypatch)
     assert any(line.split()[:1] == ["POD-GPR"] for line in lines)
 
 
+@pytest.mark.medium
 def test_bounds_hold_for_the_rivals_too(tmp_path):
     files = []
     for value in VALUES:

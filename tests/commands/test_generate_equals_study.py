@@ -76,6 +76,7 @@ def answered(path, name="f") -> np.ndarray:
 ONE = np.array([20.0, 100.0, 180.0, 250.0, 330.0, 400.0])
 
 
+@pytest.mark.medium
 def test_one_coordinate_with_bounds_and_a_law(tmp_path, monkeypatch):
     monkeypatch.setattr("cmgai_fem.commands.generate.rivals_for", lambda values: ["natural_spline"])
     states = known_states(square(6), Coordinate("temperature", "degC"), ONE, strain)
@@ -115,6 +116,7 @@ def test_a_pulse_is_carried_as_mass(tmp_path):
 TWO = [(t, load) for t in (20.0, 200.0, 400.0) for load in (0.2, 0.5, 1.0)]
 
 
+@pytest.mark.medium
 def test_two_coordinates_with_bounds_from_a_states_file(tmp_path):
     axes = Coordinates((Coordinate("temperature", "degC"), Coordinate("load", "kN")))
     states = known_states(square(), axes, np.array(TWO), strain)

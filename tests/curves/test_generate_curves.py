@@ -59,6 +59,7 @@ def made(states: Sequence[State], law: Callable[[Array], Array], targets: Sequen
     return generate_curves(mean_curves(table_of(states, law)), targets, lambda _: None)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("law", [factors, linear], ids=["factors", "linear"])
 @pytest.mark.parametrize("states", [GRID, SCATTERED], ids=["grid", "scattered"])
 @pytest.mark.parametrize("target", [(550.0, 5.0), (750.0, 5.0), (760.0, 300.0)], ids=["between", "hot", "corner"])
@@ -138,6 +139,7 @@ def test_too_few_states_and_states_on_one_line_are_refused() -> None:
         made([(300.0 + 100.0 * k, 10.0**k) for k in range(5)], factors, [(450.0, 1.0)])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("states", [GRID, CROSS, SCATTERED], ids=["grid", "cross", "scattered"])
 def test_noisy_copper_stays_within_its_band(states) -> None:
     copper, target = MATERIALS["ofhc_copper"], (550.0, 0.1) if states is CROSS else (550.0, 5.0)
@@ -150,6 +152,7 @@ def test_noisy_copper_stays_within_its_band(states) -> None:
     assert np.mean(np.abs(curve.stress[1:] - truth) <= 3.0 * curve.error[1:]) > 0.9
 
 
+@pytest.mark.medium
 def test_curves_end_where_the_states_reach_together_and_a_short_test_is_incomplete() -> None:
     copper, said = MATERIALS["ofhc_copper"], list[str]()
     table = make_tests(copper, GRID, points=30, largest_strain=0.3, repeats=1, noise=0.02, seed=3)

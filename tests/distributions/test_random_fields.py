@@ -40,6 +40,7 @@ def test_the_law_between_states_is_near_the_exact_one() -> None:
     assert len(law.shapes) == 2
 
 
+@pytest.mark.medium
 def test_clouds_left_out_tell_the_laws_apart() -> None:
     judged = judge_laws(specimens(25), [1.0, 2.0], 0)
     assert judged.chosen == "CM-GAI" and judged.left_out == (1.0, 2.0)

@@ -183,6 +183,7 @@ def test_two_states_are_too_few_for_sensors(tmp_path):
         complete_state(inputs, [250.0], tmp_path / "o.vtu", tmp_path / "s.csv", report=lambda line: None)
 
 
+@pytest.mark.medium
 def test_a_field_that_moves_keeps_its_labels_moving(tmp_path, capsys):
     """A pulse over a voxel mesh: exact readings find its state, and places that cannot help change nothing."""
     image = pyvista.ImageData(dimensions=(25, 25, 1), spacing=(1 / 24, 1 / 24, 1.0))

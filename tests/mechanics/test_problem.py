@@ -289,6 +289,7 @@ def t3(count: int | None, tolerance: float = 1e-4) -> float:
     return float(told(problem, [32.0], ("temperature", "", [0.08, 0.0]))[0, 0])
 
 
+@pytest.mark.medium
 def test_transient_conduction_is_of_second_order_in_time() -> None:
     exact = t3(256)
     errors = [abs(t3(count) - exact) for count in (8, 16, 32)]

@@ -29,6 +29,7 @@ def run(ranks: int, paths: list[Path], most: int, at: str, out: Path, *more: str
     return subprocess.run(command, env=alone, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("at", ["2.5", "5.5"])
 def test_ranks_agree_to_the_last_digit(tmp_path: Path, at: str) -> None:
     paths, found = in_pieces(tmp_path, 5), {}
@@ -42,6 +43,7 @@ def test_ranks_agree_to_the_last_digit(tmp_path: Path, at: str) -> None:
             np.testing.assert_array_equal(np.asarray(found[ranks][name]), np.asarray(found[1][name]))
 
 
+@pytest.mark.medium
 def test_a_small_body_is_the_first_ranks_work(tmp_path: Path) -> None:
     paths = in_pieces(tmp_path, 3)
     for ranks in (1, 2):
@@ -52,6 +54,7 @@ def test_a_small_body_is_the_first_ranks_work(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(two["f"]), np.asarray(one["f"]))
 
 
+@pytest.mark.medium
 def test_what_is_wrong_with_one_ranks_piece_ends_all(tmp_path: Path) -> None:
     paths = in_pieces(tmp_path, 3)
     damaged = tmp_path / "s=3_2.vtu"
@@ -63,6 +66,7 @@ def test_what_is_wrong_with_one_ranks_piece_ends_all(tmp_path: Path) -> None:
     assert not (tmp_path / "out.pvtu").exists()
 
 
+@pytest.mark.medium
 def test_more_ranks_than_pieces_are_refused(tmp_path: Path) -> None:
     done = run(4, in_pieces(tmp_path, 3), 20, "2.5", tmp_path / "out.pvtu")
     assert done.returncode != 0

@@ -21,6 +21,7 @@ CASES = {
 SLOW = ("cook", "cylinder", "r0049")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in CASES]
 )

@@ -91,6 +91,7 @@ def test_a_cell_turned_inside_out_on_one_rank_ends_all_ranks(tmp_path: Path) -> 
         solve(SOLID | {"allowed_drift": 100.0, "courant": 1.0}, 2, tmp_path, (6000.0,))
 
 
+@pytest.mark.medium
 def test_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path) -> None:
     kept = PLANE | {"checkpoint_folder": str(tmp_path), "checkpoint_steps": 10}
     process = subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(kept)], stdout=subprocess.DEVNULL)

@@ -41,6 +41,7 @@ def error(found: Array, exact: Array, problem: Problem) -> float:
     return float(np.sqrt(np.mean((found - exact) ** 2)) / np.ptp(problem.known.values))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("encoding", ["coordinates", "fourier", "laplace_beltrami"])
 @pytest.mark.parametrize("labels", [line_mesh(30), square_mesh(6), cube(3)], ids=["1-D", "2-D", "3-D"])
 def test_without_a_law_it_is_the_natural_spline(labels: Labels, encoding: str) -> None:
@@ -55,6 +56,7 @@ def test_without_a_law_it_is_the_natural_spline(labels: Labels, encoding: str) -
         np.testing.assert_allclose(solution.at(s), problem.known.values[index], atol=1e-12)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("encoding", ["coordinates", "fourier", "laplace_beltrami"])
 @pytest.mark.parametrize(
     ("law", "order"), [("membrane", 0), ("membrane", 1), pytest.param("linear_elastic", 0, marks=pytest.mark.slow)]

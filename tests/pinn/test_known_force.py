@@ -40,6 +40,7 @@ def test_a_spring_gives_the_oscillation() -> None:
             np.testing.assert_allclose(solution.at(s), exact, atol=2e-4)
 
 
+@pytest.mark.medium
 def test_law_and_known_force_agree_with_the_finite_elements() -> None:
     labels = line_mesh(9)
     x = labels.points

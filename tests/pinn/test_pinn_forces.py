@@ -28,6 +28,7 @@ def error(force: ForceModel, time: float) -> float:
     return float(np.max(np.abs(solution.at(time) - position(time))))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("force", [Autonomous(), pytest.param(Potential(), marks=pytest.mark.slow)])
 def test_a_force_of_the_state_extrapolates(force: ForceModel) -> None:
     assert error(force, 1.1) < 2e-3

@@ -184,6 +184,7 @@ def test_training_cut_short_is_an_error() -> None:
         solve_pinn(problem, settings=TrainingSettings(rounds=1, steps=1, tolerance=1e-9))
 
 
+@pytest.mark.medium
 def test_rough_weights_meet_the_balance_between_the_points_too() -> None:
     settings = TrainingSettings(optimiser="ssbroyden", quasi_newton=300)
     solution = solve_pinn(Problem(states(), force=Least(2)), settings=settings)

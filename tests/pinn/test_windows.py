@@ -130,6 +130,7 @@ def test_many_periods_between_the_states(periods: float, order: int) -> None:
     np.testing.assert_array_equal(motion_from_weights(export_weights(solution))(0.37), solution.path(0.37))
 
 
+@pytest.mark.medium
 def test_a_training_that_was_met_when_it_was_interrupted_is_not_trained_further(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def small(monkeypatch):
         monkeypatch.setattr(module, "rivals_for", lambda values: RIVALS)
 
 
+@pytest.mark.medium
 def test_a_study_leaves_a_results_folder(tmp_path, small, capsys):
     out = tmp_path / "results"
     assert run("verify", str(write(tmp_path, TEXT)), "--out", str(out), "--ablate", "order", "--seed", "4") == 0
@@ -96,6 +97,7 @@ def test_a_study_leaves_a_results_folder(tmp_path, small, capsys):
     assert fem.index([450.0, 5.0]) == 10
 
 
+@pytest.mark.medium
 def test_a_state_without_a_range_may_be_known_and_not_held_out(tmp_path, small, monkeypatch, capsys):
     def flat(state):
         def solved(study, ranks, folder, report):

@@ -94,6 +94,7 @@ def test_training_keys_change_the_hash_and_their_absence_does_not():
         PinnTable(encoding="wavelets")
 
 
+@pytest.mark.medium
 def test_a_killed_study_goes_on_with_its_trainings(monkeypatch, tmp_path):
     whole = generated(reference())
     generated(reference(), checkpoints=tmp_path / "training")
@@ -107,6 +108,7 @@ def test_a_killed_study_goes_on_with_its_trainings(monkeypatch, tmp_path):
         )
 
 
+@pytest.mark.medium
 def test_poison_in_the_held_out_states_changes_nothing():
     """NaN planted in every held-out state: were one of them read, some generated field would show it."""
     clean, poisoned = (generated(reference(poison)) for poison in (False, True))

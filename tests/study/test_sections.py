@@ -59,6 +59,7 @@ def plate(tmp_path_factory):
     return write_results(tmp_path_factory.mktemp("plate") / "results", labels("triangle", 4))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("kind", "location"), [("line", "point"), ("triangle", "cell"), ("tetra", "point")])
 def test_page_is_whole_and_self_contained(tmp_path, kind, location):
     folder = write_results(tmp_path / "results", labels(kind, 4, location))
@@ -143,6 +144,7 @@ def test_body_is_drawn_deformed():
     assert bent.shape[0] / bent.shape[1] == pytest.approx(0.4, abs=0.02)
 
 
+@pytest.mark.medium
 def test_deformed_bodies_are_drawn_by_their_displacement(tmp_path):
     text = STUDY.replace("{deformed}", "true")
     folder = write_results(tmp_path / "results", labels("triangle", 4), text)

@@ -63,6 +63,7 @@ def test_harmonics_move_by_their_own_eigenvalue_to_second_order() -> None:
     assert np.log2(errors[0] / errors[1]) > 1.7
 
 
+@pytest.mark.medium
 def test_networks_agree_with_finite_elements_on_a_sphere() -> None:
     statement = problem(2)
     fem, pinn = (solve(statement, method).at(0.45) for method in ("fem", "pinn"))

@@ -35,6 +35,7 @@ def test_a_case_that_is_not_there_is_refused(tmp_path, monkeypatch) -> None:
         run_study("cheap-and-fine", Options(overrides=('cases=["tide"]',)), print)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", [pytest.param("rod_over_time", marks=pytest.mark.slow), "moving_source"])
 def test_quick_study(case, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -151,6 +151,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path, override, message):
         run_study("gauntlet", Options(tmp_path, overrides=[override]), print)
 
 
+@pytest.mark.medium
 def test_quick_study_keeps_its_bounds(tmp_path):
     found, folder = run_study("gauntlet", Options(tmp_path, quick=True), print)
     assert [verdict.name for verdict in found.verdicts if not verdict.passed] == []

@@ -34,6 +34,7 @@ def test_a_case_that_is_not_there_is_refused(tmp_path, monkeypatch) -> None:
         run_study("moving-fields", Options(overrides=('cases=["tide"]',)), print)
 
 
+@pytest.mark.medium
 def test_quick_study(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     found, folder = run_study("moving-fields", Options(quick=True, overrides=('cases=["oblique_pulse"]',)), print)

@@ -123,6 +123,7 @@ def test_states_moved_onto_the_constraint_and_read_again_scatter_as_readings_do(
     assert after["residual"] == pytest.approx(own["residual"], rel=0.15)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("workers", [1, 2])
 def test_run_by_path_writes_its_folder_and_succeeds_where_all_tolerances_hold(tiny, tmp_path, workers):
     state = torch.get_rng_state()

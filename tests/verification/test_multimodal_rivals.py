@@ -52,6 +52,7 @@ def drawn():
     return {one.method: one.sample(np.array([[0.5]]), 400, 0, setup.device)[0] for one in fitted}
 
 
+@pytest.mark.medium
 def test_every_rival_draws_the_law_at_a_condition(drawn):
     for values in drawn.values():
         assert values.shape == (2, 1, 400, 2)
@@ -59,6 +60,7 @@ def test_every_rival_draws_the_law_at_a_condition(drawn):
         np.testing.assert_allclose(values.std(axis=(1, 2)).mean(axis=0), [0.3, 0.63], rtol=0.45)
 
 
+@pytest.mark.medium
 def test_physics_in_the_loss_or_in_the_sampling_lowers_the_residual(drawn):
     size = {name: float(np.sqrt(np.mean((v[..., 1] - 2.0 * v[..., 0]) ** 2))) for name, v in drawn.items()}
     assert size["projection during sampling"] < 1e-9

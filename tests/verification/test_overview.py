@@ -10,6 +10,7 @@ from cmgai_fem.study.pipelines import study_module
 figure_overview = study_module(studies_folder(), "overview").figure_overview
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", ["line", "triangle"])
 def test_overview_is_one_small_picture(tmp_path, kind):
     folder = write_results(tmp_path / "results", labels(kind, 4))

@@ -136,6 +136,7 @@ def test_gauge_errors_are_small_beside_the_scatter(truth):
     assert (truth.reference.laws[0].std(axis=0) > 1.2 * GAUGE_ERRORS).all()
 
 
+@pytest.mark.medium
 def test_study_measures_every_method_inside_and_outside():
     plan = FieldsPlan(samples=[40], specimens=20, known=[70.0, 85.0, 100.0, 115.0], unseen=[92.5, 125.0])
     found = study_fields(plan, Setup((3,), (8, 8), Budget(20), (0.1, 1.0), torch.device("cpu")))
