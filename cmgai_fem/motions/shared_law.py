@@ -34,6 +34,8 @@ GROWING, ALIASED, RATE = 10.0, 100.0, 1e-5
 INTENSITIES, NOISE, EXACT = (0.0, -5.0), -8.0, -26.0
 BOUNDS = (-26.0, 12.0), (-26.0, -1.0)
 STEPS = 40, 12
+# Precision of a constant force, known beforehand.
+WEAK = 1e-6
 IMPOSSIBLE = 1e10
 # Step of a slope.
 DIFFERENCE = 1e-6
@@ -158,18 +160,21 @@ class SharedLaw:
         constants = self._constants(list(self.matrices(size)), every)
         known, asked = np.searchsorted(every, moments.times), np.searchsorted(every, times)
         place, rows = np.arange(size), np.arange(size) + derivative * size
-        free = np.concatenate([led, constants], axis=2)
         q, noise = np.exp(self.intensity), np.exp(self.noise)
-        rest = spread[np.ix_(known, place, known, place)].reshape(count * size, -1)
+        rest = q * spread[np.ix_(known, place, known, place)].reshape(count * size, -1)
+        covariance = rest + noise * np.eye(len(rest))
         cross = q * spread[np.ix_(asked, rows, known, place)].reshape(asks * size, -1)
         own = q * np.einsum("tntn->tn", spread[np.ix_(asked, rows, asked, rows)]).ravel()
-        weights, variance = _kriging(
-            q * rest + noise * np.eye(len(rest)),
-            free[known][:, place].reshape(count * size, -1),
-            cross,
-            free[asked][:, rows].reshape(asks * size, -1),
-        )
+        free, reach = led[known][:, place].reshape(count * size, -1), led[asked][:, rows].reshape(asks * size, -1)
+        weights, variance = _kriging(covariance, free, cross, reach)
         values = weights @ moments.rows.reshape(count * size, -1)
+        if constants.shape[2]:
+            # One constant force for all labels: it is told by their mean, where the noise of each is averaged out.
+            pushed, pushes = constants[known][:, place].reshape(count * size, -1), constants[asked][:, rows]
+            mean = moments.average.reshape(count * size, -1)
+            shared = _least_squares(covariance, free, pushed, mean)
+            left = pushes.reshape(asks * size, -1) - weights @ pushed
+            values += np.repeat(left @ shared, values.shape[1] // shared.shape[1], axis=1)
         values = values.reshape(asks, moments.components, -1).transpose(0, 2, 1)
         deviation = np.sqrt(np.maximum(own - variance, 0.0)).reshape(asks, size) * np.ones(moments.components)
         return values * moments.scale + (0.0 if derivative else moments.mean), deviation * moments.scale
@@ -218,7 +223,7 @@ class SharedLaw:
         if constants.shape[2]:
             seen = inverse @ constants[sound]
             pull = np.swapaxes(seen, 1, 2) @ average
-            told = np.swapaxes(constants[sound], 1, 2) @ seen + 1e-6 * np.eye(size)
+            told = np.swapaxes(constants[sound], 1, 2) @ seen + WEAK * np.eye(size)
             misfit -= np.einsum("bnc,bnc->b", pull, np.linalg.solve(told, pull))
         costs = copies * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) + 0.5 * misfit
         costs += [law._against(moments) for law, kept in zip(laws, sound, strict=True) if kept]
@@ -285,10 +290,23 @@ def _kriging(covariance: Array, free: Array, cross: Array, reach: Array) -> tupl
         cross: (T, N) covariance of targets and states.
         reach: (T, f) free motions at the targets.
     """
-    sizes = np.linalg.norm(free, axis=0)
-    free, reach = free / sizes, reach / sizes
-    scale = np.trace(covariance) / len(covariance)
-    whole = np.block([[covariance / scale, free], [free.T, np.zeros((free.shape[1], free.shape[1]))]])
-    right = np.hstack([cross / scale, reach])
+    whole, scale, sizes = _bordered(covariance, free)
+    right = np.hstack([cross / scale, reach / sizes])
     solved = linalg.solve(whole, right.T, assume_a="sym").T
     return solved[:, : len(covariance)], scale * np.sum(solved * right, axis=1)
+
+
+def _least_squares(covariance: Array, free: Array, shapes: Array, values: Array) -> Array:
+    """(c, V) factors of (N, c) shapes that explain (N, V) values best beside free motions (N, f)."""
+    whole, scale, _ = _bordered(covariance, free)
+    below = np.zeros((free.shape[1], shapes.shape[1]))
+    seen = linalg.solve(whole, np.vstack([shapes, below]), assume_a="sym")[: len(covariance)] / scale
+    return np.asarray(linalg.solve(shapes.T @ seen + WEAK * np.eye(shapes.shape[1]), seen.T @ values))
+
+
+def _bordered(covariance: Array, free: Array) -> tuple[Array, float, Array]:
+    """The matrix of kriging with free motions, and what covariances and free motions are divided by in it."""
+    sizes = np.linalg.norm(free, axis=0)
+    scale = float(np.trace(covariance)) / len(covariance)
+    rest = np.zeros((free.shape[1], free.shape[1]))
+    return np.block([[covariance / scale, free / sizes], [(free / sizes).T, rest]]), scale, sizes
