@@ -107,6 +107,7 @@ class SharedLaw:
         order: m, the derivative that the law tells, from 1.
         lifts: p, the derivative of the remainder that is least; from 1 on every label has a constant force of its own.
         matrix: matrices of all components; one number times the identity else.
+        own: every label has a constant force of its own, and the remainder itself is least, with `lifts` of 0.
         entries: of A_0 to A_{m-1}, per pseudo-time to the power m - j.
         intensity: logarithm of q.
         noise: logarithm of s², the variance of the noise in the states against that of the values.
@@ -116,6 +117,7 @@ class SharedLaw:
     order: int
     lifts: int = 0
     matrix: bool = False
+    own: bool = False
     entries: tuple[float, ...] = ()
     intensity: float = 0.0
     noise: float = EXACT
@@ -165,10 +167,12 @@ class SharedLaw:
         covariance = rest + noise * np.eye(len(rest))
         cross = q * spread[np.ix_(asked, rows, known, place)].reshape(asks * size, -1)
         own = q * np.einsum("tntn->tn", spread[np.ix_(asked, rows, asked, rows)]).ravel()
+        if self.own:
+            led = np.concatenate([led, constants], axis=2)
         free, reach = led[known][:, place].reshape(count * size, -1), led[asked][:, rows].reshape(asks * size, -1)
         weights, variance = _kriging(covariance, free, cross, reach)
         values = weights @ moments.rows.reshape(count * size, -1)
-        if constants.shape[2]:
+        if constants.shape[2] and not self.own:
             # One constant force for all labels: it is told by their mean, where the noise of each is averaged out.
             pushed, pushes = constants[known][:, place].reshape(count * size, -1), constants[asked][:, rows]
             mean = moments.average.reshape(count * size, -1)
@@ -204,14 +208,16 @@ class SharedLaw:
         matrices = list(np.swapaxes([law.matrices(size) for law in laws], 0, 1))
         with np.errstate(all="ignore"):
             led, spread = response(companion(matrices, self.lifts), size, times)
+            constants = laws[0]._constants(matrices, times)[..., :size, :].reshape(len(laws), count * size, -1)
             free = led[..., :size, :].reshape(len(laws), count * size, -1)
+            if self.own:
+                free, constants = np.concatenate([free, constants], axis=2), constants[..., :0]
             prior = np.repeat(START * RISE ** np.arange(free.shape[-1] // size), size)
             covariance = (free * prior) @ np.swapaxes(free, 1, 2)
             rest = spread[..., :size, :, :size].reshape(covariance.shape)
             covariance += np.exp(vectors[:, -2])[:, None, None] * rest
             jitter = 1e-12 * np.trace(covariance, axis1=1, axis2=2) / (count * size)
             covariance += (np.exp(vectors[:, -1]) + jitter)[:, None, None] * np.eye(count * size)
-            constants = laws[0]._constants(matrices, times)[..., :size, :].reshape(len(laws), count * size, -1)
         found = np.full(len(laws), IMPOSSIBLE)
         sound = np.all(np.isfinite(covariance), axis=(1, 2)) & np.all(np.isfinite(constants), axis=(1, 2))
         try:

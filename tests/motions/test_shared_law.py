@@ -65,6 +65,31 @@ def test_a_damped_swing_under_noise() -> None:
     assert np.exp(0.5 * law.noise) == pytest.approx(0.01 / np.std(values(KNOWN)), rel=0.5)
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_the_constant_force_is_that_of_all_labels_or_of_each(own: bool) -> None:
+    """Against least squares of all labels at once, written out for `x' = a x + c + r`."""
+    rate, noise, labels = -2.0, 0.3, 4
+    values = np.random.default_rng(5).normal(size=(len(KNOWN), labels, 1))
+    moments = Moments.of(KNOWN, values, np.ones(labels))
+    found = SharedLaw(1, own=own, entries=(rate,), intensity=0.0, noise=float(np.log(noise))).at(moments, ASKED)[0]
+
+    every = np.concatenate([KNOWN, ASKED])
+    earlier = np.minimum.outer(every, every)
+    spread = (np.exp(rate * np.add.outer(every, every)) / (2.0 * rate)) * (1.0 - np.exp(-2.0 * rate * earlier))
+    start, pushed = np.exp(rate * every), np.expm1(rate * every) / rate
+    forces = np.kron(np.eye(labels) if own else np.ones((labels, 1)), pushed[:, None])
+    free = np.hstack([np.kron(np.eye(labels), start[:, None]), forces])
+    is_known = np.tile(np.arange(len(every)) < len(KNOWN), labels)
+    covariance = np.kron(np.eye(labels), spread)
+    inverse = np.linalg.inv(covariance[np.ix_(is_known, is_known)] + noise * np.eye(is_known.sum()))
+    seen = moments.rows.T.ravel()
+    told = free[is_known]
+    factors = np.linalg.solve(told.T @ inverse @ told, told.T @ inverse @ seen)
+    rest = covariance[np.ix_(~is_known, is_known)] @ inverse @ (seen - told @ factors)
+    expected = (free[~is_known] @ factors + rest).reshape(labels, -1).T[:, :, None]
+    np.testing.assert_allclose(found, expected * moments.scale + moments.mean, atol=1e-5)
+
+
 def test_too_few_states_are_refused() -> None:
     moments = Moments.of(KNOWN[:3], np.zeros((3, 2, 1)), np.ones(2))
     with pytest.raises(InputError, match="order 2 needs 4 states"):
