@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from cmgai_fem.errors import InputError
@@ -69,6 +68,8 @@ def whole_files(path: Path) -> Iterator[Path]:
 
 def sweep(path: Path) -> None:
     """Remove what killed runs left of `path`: temporary files and folders of processes that are gone from here."""
+    import psutil
+
     left = re.compile(re.escape(_mark(path)) + r"(\d+)(\.\w+)?\.partial(\.\w+)?")
     for item in path.absolute().parent.iterdir():
         found = left.fullmatch(item.name)
@@ -91,6 +92,8 @@ def scratch_array(shape: tuple[int, ...]) -> NDArray[np.float64]:
     Raises:
         InputError: the disk does not hold it.
     """
+    import psutil
+
     size = 8 * math.prod(shape)
     if size <= IN_MEMORY * psutil.virtual_memory().available:
         return np.empty(shape)

@@ -237,8 +237,6 @@ def simplices_of(labels: Labels) -> IntArray:
     Raises:
         InputError: fields at cells or bare points, or nodes that no such simplex has.
     """
-    import pyvista
-
     if labels.location != "point" or not labels.cells:
         raise InputError("labels move over a mesh with fields at its nodes: these are cells or bare points")
     highest = max(VTK_DIMENSION[kind] for kind in labels.cells)
@@ -249,6 +247,8 @@ def simplices_of(labels: Labels) -> IntArray:
     if list(blocks) == [kind]:
         cells = np.asarray(blocks[kind], dtype=np.int64)
     else:
+        import pyvista
+
         grid = pyvista.UnstructuredGrid(
             {VTK_CELLS[name]: block for name, block in blocks.items()}, unit_size(labels.points)[0]
         )

@@ -16,7 +16,8 @@ from cmgai_fem.fem.krylov import MassBasis, RitzModes, ritz_modes, same_eigenpai
 from cmgai_fem.fem.modal_curves import ModalAmplitudes, ModalForce, least_force_curves
 from cmgai_fem.fem.spaces import LabelSpace, label_space, products
 from cmgai_fem.states.labels import Array
-from cmgai_fem.transport.eigenmodes import eigenmodes_below, felt, slow_limit
+from cmgai_fem.transport.eigenmodes import eigenmodes_below
+from cmgai_fem.transport.label_mesh import felt, slow_limit
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import ModalPath, Solution
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array
-from cmgai_fem.transport.eigenmodes import felt, slow_limit
 from cmgai_fem.transport.feature_space import Modes
-from cmgai_fem.transport.label_mesh import LabelMesh, slow_eigenmodes, stiff_modes
+from cmgai_fem.transport.label_mesh import LabelMesh, felt, slow_eigenmodes, slow_limit, stiff_modes
 from cmgai_fem.transport.problem import Problem
 
 # The most eigenmodes of the label mesh that one network pair carries.

@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 import cmgai_fem
 from cmgai_fem.errors import InputError
@@ -81,6 +79,8 @@ class Checkpoint:
             self._write(self._path, {}, rows)
 
     def _write(self, path: Path, state: dict[str, Array], rows: list[dict[str, float]]) -> None:
+        from safetensors.numpy import save_file
+
         arrays = {f"finished/{index}": weights for index, weights in enumerate(self._finished)}
         arrays |= {f"current/{name}": value for name, value in state.items()}
         arrays["history"] = np.array([[row[column] for column in COLUMNS] for row in rows]).reshape(-1, len(COLUMNS))
@@ -91,6 +91,8 @@ class Checkpoint:
         self._written = time.perf_counter()
 
     def _read(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
         try:
             with safe_open(path, "np") as file:
                 header = json.loads((file.metadata() or {})["training"])

@@ -29,9 +29,8 @@ from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History
 from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states.labels import Array, Labels
-from cmgai_fem.transport.eigenmodes import felt, slow_limit
 from cmgai_fem.transport.forces import Least
-from cmgai_fem.transport.label_mesh import LabelMesh, laplace_beltrami_modes, slow_eigenmodes
+from cmgai_fem.transport.label_mesh import LabelMesh, felt, laplace_beltrami_modes, slow_eigenmodes, slow_limit
 from cmgai_fem.transport.problem import Problem
 
 

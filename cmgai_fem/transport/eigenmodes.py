@@ -15,32 +15,6 @@ from slepc4py import SLEPc
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.states.labels import Array
 
-SWING = 0.8  # part of half a period between two states at which a mode feels no law any more
-
-
-def slow_limit(nodes: Array) -> float:
-    """The eigenvalue (stiffness per mass) below which a mode feels the law.
-
-    Args:
-        nodes: (K,) pseudo-times of the states.
-    """
-    return float((SWING * np.pi / np.diff(nodes).max()) ** 2)
-
-
-def felt(eigenvalues: Array, nodes: Array) -> Array:
-    """The stiffness that eigenmodes of a linear law feel: `lam (1 - (lam / limit)^4)^3` below the limit, 0 above.
-
-    Twice continuously differentiable, so that a Krylov space holds the motion in few vectors; within one per cent of
-    the whole stiffness up to a quarter of the limit, where a mode swings through 0.4 of half a period.
-
-    Args:
-        eigenvalues: (r,) eigenvalues, not negative.
-        nodes: (K,) pseudo-times of the states.
-    """
-    part = np.minimum(eigenvalues / slow_limit(nodes), 1.0)
-    return eigenvalues * (1.0 - part**4) ** 3
-
-
 TOLERANCE = 1e-12
 FIRST_COUNT = 40
 

@@ -18,6 +18,8 @@ from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 from cmgai_fem.transport.laws import Law, Membrane, NumpyOperations
 
 SIMPLEX_DIMENSION = {"line": 1, "triangle": 2, "tetra": 3}
+# Part of half a period between two states at which a mode feels no law any more.
+SWING = 0.8
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,29 @@ def stiff_modes(mesh: LabelMesh, law: Law, displacements: Array, gap: float, blo
     shapes = np.zeros((basis.shape[1], labels * components))
     shapes[:, free] = basis.T
     return StiffModes(np.maximum(values, 0.0), shapes.reshape(-1, labels, components), flat.T @ (mass @ basis))
+
+
+def slow_limit(nodes: Array) -> float:
+    """The eigenvalue (stiffness per mass) below which a mode feels the law.
+
+    Args:
+        nodes: (K,) pseudo-times of the states.
+    """
+    return float((SWING * np.pi / np.diff(nodes).max()) ** 2)
+
+
+def felt(eigenvalues: Array, nodes: Array) -> Array:
+    """The stiffness that eigenmodes of a linear law feel: `lam (1 - (lam / limit)^4)^3` below the limit, 0 above.
+
+    Twice continuously differentiable, so that a Krylov space holds the motion in few vectors; within one per cent of
+    the whole stiffness up to a quarter of the limit, where a mode swings through 0.4 of half a period.
+
+    Args:
+        eigenvalues: (r,) eigenvalues, not negative.
+        nodes: (K,) pseudo-times of the states.
+    """
+    part = np.minimum(eigenvalues / slow_limit(nodes), 1.0)
+    return eigenvalues * (1.0 - part**4) ** 3
 
 
 def slow_eigenmodes(mesh: LabelMesh, law: Law, components: int, limit: float, most: int) -> tuple[Array, Array]:

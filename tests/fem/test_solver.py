@@ -7,8 +7,8 @@ from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
 from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import Labels, labels_on_mesh, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
-from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Free, Least
+from cmgai_fem.transport.label_mesh import felt
 from cmgai_fem.transport.laws import Membrane, NeoHookean
 from cmgai_fem.transport.problem import Problem
 

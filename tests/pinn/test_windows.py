@@ -13,8 +13,8 @@ from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.states.labels import Array, labels_on_mesh, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
-from cmgai_fem.transport.eigenmodes import felt
 from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.label_mesh import felt
 from cmgai_fem.transport.laws import Membrane
 from cmgai_fem.transport.problem import Problem
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.transport.eigenmodes import felt, slow_limit
+from cmgai_fem.transport.label_mesh import felt, slow_limit
 
 NODES = np.array([0.0, 0.25, 0.5, 1.0])
 
