@@ -18,7 +18,7 @@ from cmgai_fem.mechanics.plasticity import PointState
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.writing import whole_file
 
-SCALARS = ("time", "steps", "last_step", "stable_step", "wall_work", "initial_energy", "largest_drift")
+SCALARS = ("time", "steps", "last_step", "stable_step", "outside_work", "initial_energy", "largest_drift")
 
 
 class MarchCheckpoint:
@@ -42,7 +42,9 @@ class MarchCheckpoint:
         local[kinematics.space.dofmap.list.ravel()] = domain.geometry.dofmaps[0].ravel()
         self._nodes = np.asarray(domain.geometry.input_global_indices, dtype=np.int64)[local]
         self._start_energy = run.initial_energy
-        self._key = f"{type(run.model).__name__} {run.model.metal} courant={run.courant!r}"
+        self._key = " ".join(
+            [*(f"{type(part.model).__name__} {part.model.metal}" for part in run.parts), f"courant={run.courant!r}"]
+        )
         self._saved_at = 0
         self.extra: dict[str, Array] = {}
 
@@ -54,7 +56,7 @@ class MarchCheckpoint:
             "velocity": run.velocity.reshape(-1, g),
         }
         arrays: dict[str, Any] = {name: getattr(run, name) for name in SCALARS}
-        arrays["wall_work"] = self._comm.allreduce(run.wall_work)
+        arrays["outside_work"] = self._comm.allreduce(run.outside_work)
         arrays |= {name: self._gather(self._nodes[: self._owned], values) for name, values in nodal.items()}
         for item in fields(PointState):
             arrays[f"state/{item.name}"] = self._gather(self._cells, self._by_cell(getattr(run.state, item.name)))
@@ -85,7 +87,7 @@ class MarchCheckpoint:
         for name in SCALARS:
             setattr(run, name, int(saved[name]) if name == "steps" else float(saved[name]))
         if self._comm.rank:
-            run.wall_work = 0.0
+            run.outside_work = 0.0
         self._saved_at = run.steps
         run.displacement.array[:] = saved["displacement"][self._nodes].ravel()
         run.velocity[:] = saved["velocity"][self._nodes[: self._owned]].ravel()

@@ -16,7 +16,8 @@ from pydantic import model_validator
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.checkpoint import MarchCheckpoint
-from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
+from cmgai_fem.mechanics.explicit import ExplicitDynamics, RigidWall, Support
+from cmgai_fem.mechanics.explicit_conditions import Marker
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.materials import RodMaterial
@@ -92,7 +93,7 @@ class RodModel(ReferenceModel):
             FiniteStrainJ2(self.material.build(), kinematics.layout),
             velocity=[0.0] * axis + [-velocity],
             supports=supports,
-            wall=RigidWall(axis),
+            walls=RigidWall(axis),
             courant=self.courant,
             allowed_drift=self.allowed_drift,
         )
@@ -102,10 +103,10 @@ class RodModel(ReferenceModel):
         state, full, centre = run.synchronised()
         kinematics = run.kinematics
         centres = np.tile(centre, (1, kinematics.full.points // max(kinematics.cells, 1)))
-        stress = run.model.cauchy_stress(full, centres, state)
+        stress = run.parts[0].model.cauchy_stress(full, centres, state)
         points = {
             "equivalent_plastic_strain": [state.plastic_strain],
-            "temperature": [run.model.metal.temperature(state.plastic_work)],
+            "temperature": [run.parts[0].model.metal.temperature(state.plastic_work)],
             "stress": list(stress),
         }
         columns = {name: [scalar(kinematics.recover(row)) for row in rows] for name, rows in points.items()}
