@@ -40,7 +40,7 @@ class RigidWall:
     normal: int | Sequence[float]
     point: Sequence[float] | None = None
     nodes: IntArray | None = None
-    travel: Callable[[float], float] | None = None
+    travel: Callable[[float], Array | float] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plane:
     normal: Array
     dofs: IntArray
     start: Array
-    travel: Callable[[float], float] | None
+    travel: Callable[[float], Array | float] | None
 
     @classmethod
     def of(cls, wall: RigidWall, kinematics: Kinematics) -> "Plane":
