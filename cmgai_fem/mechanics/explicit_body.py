@@ -78,7 +78,7 @@ class ExplicitBody:
         run = self.run
         assert run is not None
         if end < run.time:
-            raise InputError(f"state {label}: lies before steps.start = {steps.start:g}")
+            raise InputError(f"{label}: lies before steps.start = {steps.start:g}")
         self._history = []
         for time in sorted({*steps.history, end}):
             self._march(time, label)
@@ -138,7 +138,7 @@ class ExplicitBody:
             else:
                 checkpoint.advance(time, self.problem.steps.checkpoint_steps)
         except ConvergenceError as error:
-            raise ConvergenceError(f"state {label}: {run.time:.4g} s: {error}") from None
+            raise ConvergenceError(f"{label}, {run.time:.4g} s: {error}") from None
 
     def _plastic_strain(self) -> Array:
         assert self.run is not None
@@ -153,7 +153,7 @@ class ExplicitBody:
         try:
             return numbers(value, places, state, time, key)
         except InputError as error:
-            raise InputError(f"state {label}: {error}") from None
+            raise InputError(f"{label}: {error}") from None
 
     def _nodes(self, on: str) -> IntArray:
         """Owned nodes of a group; all if the name is empty."""
@@ -187,7 +187,7 @@ class ExplicitBody:
                 displacement = partial(self._number, value, nodes, condition.name, label)
                 if self.kinematics.domain.comm.allreduce(int(np.any(displacement(start) != 0.0))):
                     raise InputError(
-                        f"state {label}: {condition.name}: the displacement jumps at the start; let it begin at 0"
+                        f"{label}: {condition.name}: the displacement jumps at the start; let it begin at 0"
                     )
                 held.append(Support(component, nodes, None if value == 0.0 else displacement))
         return held
