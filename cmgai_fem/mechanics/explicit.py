@@ -28,7 +28,7 @@ Loads = Callable[[float], Array]
 
 
 @dataclass(frozen=True)
-class Part:
+class MetalPart:
     """Cells of one metal.
 
     Args:
@@ -93,7 +93,7 @@ class ExplicitDynamics:
     def __init__(
         self,
         kinematics: Kinematics,
-        metals: PointModel | Sequence[Part],
+        metals: PointModel | Sequence[MetalPart],
         velocity: Sequence[float] | Array,
         supports: Sequence[Support] = (),
         walls: RigidWall | Sequence[RigidWall] = (),
@@ -107,7 +107,7 @@ class ExplicitDynamics:
         self.comm: MPI.Comm = kinematics.domain.comm
         self.time, self.steps = 0.0, 0
         self.displacement = displacement or kinematics.vector()
-        self.parts = [Part(metals)] if isinstance(metals, PointModel) else list(metals)
+        self.parts = [MetalPart(metals)] if isinstance(metals, PointModel) else list(metals)
         self._blocks = [(part.model, points) for part in self.parts for points in self._points(part.cells)]
         self.state: PointState = self.parts[0].model.undeformed(kinematics.full.points)
         owned = kinematics.space.dofmap.index_map.size_local
@@ -292,7 +292,8 @@ class ExplicitDynamics:
             speeds = (self.velocity.reshape(-1, self.kinematics.dimension) ** 2).sum(axis=1)
             mass = self._sum(self.mass.sum()) / self.kinematics.dimension
             reference = 0.5 * mass * self.comm.allreduce(float(speeds.max(initial=least**2)), op=MPI.MAX)
-        return Energies(*(float(part) for part in total), self.initial_energy, reference)
+        found, stored, dissipated, done = (float(part) for part in total)
+        return Energies(found, stored, dissipated, done, self.initial_energy, reference)
 
     def _sum(self, value: float) -> float:
         return float(self.comm.allreduce(float(value)))

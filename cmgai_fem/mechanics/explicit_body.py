@@ -12,7 +12,7 @@ from dolfinx import fem, la
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics.checkpoint import MarchCheckpoint
 from cmgai_fem.mechanics.conditions import Condition, Foundation, InitialVelocity, Wall, WeakForm
-from cmgai_fem.mechanics.explicit import ExplicitDynamics, Part
+from cmgai_fem.mechanics.explicit import ExplicitDynamics, MetalPart
 from cmgai_fem.mechanics.explicit_conditions import RigidWall, Support
 from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
 from cmgai_fem.mechanics.inputs import numbers, steady
@@ -55,7 +55,9 @@ class ExplicitBody:
         for name in groups:
             cells = body.groups[name].entities
             metal = problem.materials.metal(name, steps.initial_temperature)
-            self._parts.append(Part(FiniteStrainJ2(metal, layout), cells[cells < owned] if len(groups) > 1 else None))
+            self._parts.append(
+                MetalPart(FiniteStrainJ2(metal, layout), cells[cells < owned] if len(groups) > 1 else None)
+            )
         self.displacement = fem.Function(self.kinematics.space)
         self.functions = {"displacement": self.displacement}
         self._nodal = NodalFields(body.mesh, SIZES)

@@ -169,7 +169,7 @@ class PointModel(ABC):
 
 def check_jacobian(jacobian: Array) -> None:
     """Refuse a cell that is turned inside out or not a number any more."""
-    smallest = jacobian.min()
+    smallest = jacobian.min(initial=np.inf)
     if not smallest > 0.0:
         raise ConvergenceError(
             f"a cell has the Jacobian {smallest:.3g}: the mesh is turned inside out; refine the mesh there or "

@@ -89,7 +89,7 @@ def test_a_wall_that_comes_is_a_body_that_goes() -> None:
     going = solved(problem(bar(), card, end=time).add(InitialVelocity(x=-1.0), LEFT), [0.0])
     coming = Wall(point=[0.0, 0.0], normal=[1.0, 0.0], travel="1.0*t")
     struck = solved(problem(bar(), card, end=time).add(coming), [0.0])
-    moved = going.field("displacement").values + [time, 0.0]
+    moved = going.field("displacement").values + np.array([time, 0.0])
     np.testing.assert_allclose(struck.field("displacement").values, moved, atol=1e-9 * time)
     plastic = going.field("equivalent_plastic_strain").values
     assert plastic.max() > 1e-5
