@@ -55,3 +55,5 @@ e = 1e-7;
 Physical Volume("rod") = {block1(1), block2(1), block3(1)};
 Physical Surface("wall") = {1, 2, 3};
 Physical Surface("free_end") = {block1(0), block2(0), block3(0)};
+Physical Surface("x_plane") = Surface In BoundingBox{-e, -e, -e, e, radius + e, length + e};
+Physical Surface("y_plane") = Surface In BoundingBox{-e, -e, -e, radius + e, e, length + e};

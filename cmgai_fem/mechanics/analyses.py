@@ -9,16 +9,16 @@ from dolfinx import fem
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.conditions import Condition
+from cmgai_fem.mechanics.explicit_body import ExplicitBody
 from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.mechanics.material_card import MaterialPoints
-from cmgai_fem.mechanics.meshing import NodeGather
+from cmgai_fem.mechanics.nodal_fields import NodalFields
 from cmgai_fem.mechanics.plastic_load import PlasticLoad
 from cmgai_fem.mechanics.probes import Place, Probe
 from cmgai_fem.mechanics.recording import Recovered
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
 from cmgai_fem.mechanics.stepping import Steppable, Stepper
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity, elastic_stress, quadrature_degree
-from cmgai_fem.states.labels import Array
 
 if TYPE_CHECKING:
     from cmgai_fem.mechanics.problem import BodyProblem
@@ -45,6 +45,7 @@ class Thermal:
         self.temperature = self.heat.temperature if self.heat else self._given_temperature()
         self.functions: dict[str, fem.Function] = {"temperature": self.temperature}
         self.recovered: Mapping[str, Recovered] = {}
+        self.components: Mapping[str, tuple[str, ...]] = {}
 
     def reach(self, values: Sequence[float], number: int, label: str) -> str:
         """Solve for a state, the one before being solved. Collective.
@@ -208,41 +209,24 @@ class Plastic(Thermal):
         )  # fmt: skip
         self._start = self._load.save()
         self.functions["displacement"] = self._load.displacement
-        self._nodal = {
-            name: fem.Function(fem.functionspace(mesh, ("Lagrange", 1, shape)))
-            for name, shape in (("stress", (6,)), ("equivalent_plastic_strain", ()))
-        }
-        self._gather = {name: NodeGather(nodal.function_space) for name, nodal in self._nodal.items()}
-        self.recovered = {name: self._keeper(name) for name in self._nodal}
+        self._nodal = NodalFields(mesh, {"stress": 6, "equivalent_plastic_strain": 1})
+        self.recovered = self._nodal.recovered
 
     def reach(self, values: Sequence[float], number: int, label: str) -> str:
         """See `Thermal.reach`."""
         note = self._march(self._load, lambda: self._load.restore(self._start), values, number, label)
         solver = self._load.solver
         stress = solver.stress.x.array.reshape(solver.plastic_strain.shape)
-        recovered = solver.recover(stress)
-        nodal = self._nodal["stress"].x.array.reshape(-1, 6)
-        nodal[:, : recovered.shape[1]] = recovered
-        plastic = solver.recover(solver.equivalent_plastic_strain[:, None])
-        self._nodal["equivalent_plastic_strain"].x.array[:] = plastic[:, 0]
+        self._nodal.set("stress", solver.recover(stress))
+        self._nodal.set("equivalent_plastic_strain", solver.recover(solver.equivalent_plastic_strain[:, None]))
         strain = self._load.largest_strain()
         warning = f"; PLASTIC STRAIN {strain:.1%}: small-strain theory ends near {LARGE_STRAIN:.0%}"
         return note + (warning if strain > LARGE_STRAIN else "")
 
     def probe(self, probe: Probe, place: Place) -> float:
         """See `Thermal.probe`; stress and plastic strain are those of the nodal fields."""
-        names = ("xx", "yy", "zz", "xy", "yz", "xz")
-        if probe.field == "stress" and probe.component in names:
-            return float(place.mean(place.values(self._nodal["stress"])[0])[names.index(probe.component)])
-        if probe.field == "equivalent_plastic_strain" and not probe.component:
-            return float(place.mean(place.values(self._nodal["equivalent_plastic_strain"])[0])[0])
-        return super().probe(probe, place)
-
-    def _keeper(self, name: str) -> Recovered:
-        def take(label: str) -> Array | None:
-            return self._gather[name](self._nodal[name].x.array)
-
-        return take
+        found = self._nodal.probe(probe, place)
+        return super().probe(probe, place) if found is None else found
 
 
 def mechanical(problem: "BodyProblem") -> list[Condition]:
@@ -250,7 +234,8 @@ def mechanical(problem: "BodyProblem") -> list[Condition]:
     return [condition for condition in problem.conditions if condition.physics == "mechanics"]
 
 
-ANALYSES: dict[str, type[Thermal]] = {
+ANALYSES: dict[str, type[Thermal | ExplicitBody]] = {
     "static": Elastic, "heat": Thermal, "transient heat": Thermal, "thermo-elastic": Elastic,
     "transient thermo-elastic": Elastic, "plastic": Plastic, "thermo-plastic": Plastic,
+    "explicit": ExplicitBody,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Explicit dynamics: central differences with lumped mass, a rigid wall and an energy balance.
+"""Explicit dynamics: central differences with lumped mass, rigid walls, given motions, loads and an energy balance.
 
 The loop builds no form and no expression: a step is one sparse product for the deformation gradients, the constitutive
 update in place, one sparse product for the forces, and two ghost exchanges.
@@ -13,6 +13,7 @@ from dolfinx import la
 from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.mechanics.explicit_conditions import Plane, RigidWall, Support
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.plasticity import PointModel, PointState
 from cmgai_fem.states.labels import Array, IntArray
@@ -21,32 +22,22 @@ from cmgai_fem.states.labels import Array, IntArray
 BLOCK_POINTS = 5000
 # Steps between two looks at the stable step and the energy balance; cells shorten by less than 2 % meanwhile.
 STEPS_PER_CHECK = 10
+SMALL_STRAIN = 1e-6
 
-Marker = Callable[[Array], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Support:
-    """A displacement component held at zero.
-
-    Args:
-        component: which component.
-        marker: takes undeformed node coordinates (N, g) [m], returns which nodes are held (N,).
-    """
-
-    component: int
-    marker: Marker
+Loads = Callable[[float], Array]
 
 
 @dataclass(frozen=True)
-class RigidWall:
-    """A frictionless rigid wall: no surface node may pass below zero in one coordinate; it may leave again.
+class MetalPart:
+    """Cells of one metal.
 
     Args:
-        component: the coordinate that the wall is normal to.
+        model: its constitutive model; the layout is that of the kinematics.
+        cells: owned cells; None for all.
     """
 
-    component: int
+    model: PointModel
+    cells: IntArray | None = None
 
 
 @dataclass
@@ -57,21 +48,25 @@ class Energies:
         kinetic: kinetic energy at the last full step.
         elastic: stored elastic energy.
         dissipated: plastic work.
-        wall: work that the wall took out when nodes struck it.
+        outside: work that walls, given motions and loads took out, less what they put in.
         initial: kinetic energy at the start.
+        reference: what the drift is a share of: the initial energy, of a body at rest that of its mass at its largest
+            speed.
     """
 
     kinetic: float
     elastic: float
     dissipated: float
-    wall: float
+    outside: float
     initial: float
+    reference: float
 
     @property
     def drift(self) -> float:
-        """What the balance misses, as a share of the initial kinetic energy."""
-        missing = self.kinetic + self.elastic + self.dissipated + self.wall - self.initial
-        return missing / self.initial if self.initial else missing
+        """What the balance misses, as a share of the larger of the reference and the present energy."""
+        present = self.kinetic + self.elastic + self.dissipated
+        missing = present + self.outside - self.initial
+        return missing / max(self.reference, present) if missing else 0.0
 
 
 class ExplicitDynamics:
@@ -79,12 +74,14 @@ class ExplicitDynamics:
 
     Args:
         kinematics: operators of the mesh.
-        model: the constitutive model; its layout is that of the kinematics.
-        velocity: (g,) initial velocity of the whole body [m/s].
-        supports: components held at zero.
-        wall: the rigid wall, if there is one.
+        metals: the constitutive model of the whole body, or its parts.
+        velocity: (g,) initial velocity of the whole body, or (n, g) of the owned nodes [m/s].
+        supports: components that are given.
+        walls: rigid walls.
         courant: share of the stable step that is used.
-        allowed_drift: the largest drift of the energy balance, a share of the initial kinetic energy.
+        allowed_drift: the largest drift of the energy balance, see `Energies.drift`.
+        loads: outer forces (owned dofs,) [N] at a time [s], at the displacement of that time.
+        displacement: vector to keep the displacement in; a new one by default.
 
     Attributes:
         time, steps: time [s] and number of steps taken.
@@ -96,35 +93,42 @@ class ExplicitDynamics:
     def __init__(
         self,
         kinematics: Kinematics,
-        model: PointModel,
-        velocity: Sequence[float],
+        metals: PointModel | Sequence[MetalPart],
+        velocity: Sequence[float] | Array,
         supports: Sequence[Support] = (),
-        wall: RigidWall | None = None,
+        walls: RigidWall | Sequence[RigidWall] = (),
         courant: float = 0.8,
         allowed_drift: float = 0.02,
+        loads: Loads | None = None,
+        displacement: la.Vector | None = None,
     ) -> None:
-        self.kinematics, self.model = kinematics, model
+        self.kinematics, self._loads = kinematics, loads
         self.courant, self.allowed_drift = courant, allowed_drift
         self.comm: MPI.Comm = kinematics.domain.comm
         self.time, self.steps = 0.0, 0
-        self.displacement = kinematics.vector()
-        self.state: PointState = model.undeformed(kinematics.full.points)
-        index_map = kinematics.space.dofmap.index_map
-        self._owned = index_map.size_local * kinematics.dimension
-        self.mass = model.metal.density * np.repeat(
-            kinematics.nodal_volumes[: index_map.size_local], kinematics.dimension
-        )
+        self.displacement = displacement or kinematics.vector()
+        self.parts = [MetalPart(metals)] if isinstance(metals, PointModel) else list(metals)
+        self._blocks = [(part.model, points) for part in self.parts for points in self._points(part.cells)]
+        self.state: PointState = self.parts[0].model.undeformed(kinematics.full.points)
+        owned = kinematics.space.dofmap.index_map.size_local
+        self._owned = owned * kinematics.dimension
+        self.mass = np.repeat(self._nodal_mass()[:owned], kinematics.dimension)
         self._forces = kinematics.vector()
         self._deviatoric = np.zeros_like(kinematics.full.gradient)
         self._volumetric = np.zeros_like(kinematics.centre.gradient)
         self._volumetric_energy = np.zeros(kinematics.cells)
-        self._fixed = self._fixed_dofs(supports)
-        self._wall, self._wall_start = self._wall_dofs(wall)
-        self.velocity = np.tile(np.asarray(velocity, dtype=float), index_map.size_local)
+        self._fixed, self._moved = self._given(supports)
+        self._walls = [Plane.of(wall, kinematics) for wall in ([walls] if isinstance(walls, RigidWall) else walls)]
+        # Where something outside does work: everywhere under loads, else where nodes move or may strike.
+        dofs = [dofs for dofs, _ in self._moved] + [wall.dofs for wall in self._walls]
+        self._outside: slice | IntArray = (
+            slice(None) if loads else np.unique(np.concatenate([np.empty(0, dtype=np.int64), *dofs]))
+        )
+        self.velocity = np.array(np.broadcast_to(velocity, (owned, kinematics.dimension)), dtype=float).ravel()
         self.velocity[self._fixed] = 0.0
         self.last_step = 0.0
         self.stable_step = 0.0
-        self.wall_work = 0.0
+        self.outside_work = 0.0
         self.initial_energy = self._sum(0.5 * np.dot(self.mass, self.velocity**2))
         self.largest_drift = 0.0
         self._failure = ""
@@ -147,19 +151,20 @@ class ExplicitDynamics:
             remaining = until - self.time
             count = int(np.ceil(remaining / self.stable_step * (1.0 - 1e-12)))
             step = remaining / count
+            end = until if count == 1 else self.time + step
             if self.steps % STEPS_PER_CHECK:
-                self._accelerate(step)
+                self._accelerate(step, end)
             else:
-                self._accelerate_and_balance(step)
+                self._accelerate_and_balance(step, end)
             self.displacement.array[: self._owned] += step * self.velocity
             self.displacement.scatter_forward()
-            self.time = until if count == 1 else self.time + step
+            self.time = end
             self.steps += 1
             self.last_step = step
 
     def energies(self) -> Energies:
         """Energies now, the kinetic one half a step early. Collective."""
-        return self._energies(0.5 * np.dot(self.mass, self.velocity**2), self.wall_work)
+        return self._energies(0.5 * np.dot(self.mass, self.velocity**2), self.outside_work)
 
     def synchronised(self) -> tuple[PointState, Array, Array]:
         """State and gradients (full, centre) at `time`: a copy, so that the march goes on undisturbed."""
@@ -168,13 +173,25 @@ class ExplicitDynamics:
         self._constitutive(full, state, np.empty_like(full))
         return state, full.copy(), centre.copy()
 
-    def _accelerate(self, step: float) -> None:
-        """Forces at the present displacement and the velocity half a step on."""
+    def point_values(self) -> dict[str, Array]:
+        """Plastic strain (1, P), temperature (1, P) and Cauchy stress (6, P) [Pa] at `time`. Collective."""
+        state, full, centre = self.synchronised()
+        centres = np.tile(centre, (1, self.kinematics.full.points // max(self.kinematics.cells, 1)))
+        temperature, stress = np.empty_like(state.plastic_work), np.empty((6, len(state.plastic_work)))
+        for model, points in self._blocks:
+            block = state.block(points)
+            temperature[points] = model.metal.temperature(block.plastic_work)
+            stress[:, points] = model.cauchy_stress(full[:, points], centres[:, points], block)
+        return {"equivalent_plastic_strain": state.plastic_strain[None], "temperature": temperature[None],
+                "stress": stress}  # fmt: skip
+
+    def _accelerate(self, step: float, end: float) -> None:
+        """Forces at the present displacement and the velocity half a step on; `end` is the time after the step."""
         full, centre = self.kinematics.deformation_gradients(self.displacement.array)
         if not self._failure:
             try:
                 self._constitutive(full, self.state, self._deviatoric)
-                self._volumetric_energy = self.model.volumetric(centre, self._volumetric)
+                self._pressurise(centre)
             except ConvergenceError as error:
                 # The other ranks are told at the next check, for they wait for this one's forces.
                 self._failure = str(error)
@@ -185,36 +202,61 @@ class ExplicitDynamics:
         change = self._forces.array[: self._owned] / self.mass
         change *= -0.5 * (step + self.last_step)
         change[self._fixed] = 0.0
-        before = self.velocity[self._wall]
+        before = np.array(self.velocity[self._outside])
         self.velocity += change
-        self._strike(before, step)
+        unhindered = np.array(self.velocity[self._outside])
+        self._push(step, end)
+        velocity, mass = self.velocity[self._outside], self.mass[self._outside]
+        self.outside_work -= 0.5 * float(np.dot(mass * (velocity - unhindered), before + velocity))
 
-    def _accelerate_and_balance(self, step: float) -> None:
+    def _accelerate_and_balance(self, step: float, end: float) -> None:
         """The same, and the energy balance at the full step: half-way between the velocities before and after."""
-        kinetic, wall = np.dot(self.mass, self.velocity**2), self.wall_work
-        self._accelerate(step)
+        kinetic, outside = np.dot(self.mass, self.velocity**2), self.outside_work
+        self._accelerate(step, end)
         kinetic = 0.25 * (kinetic + np.dot(self.mass, self.velocity**2))
-        self._check_balance(float(kinetic), 0.5 * (wall + self.wall_work))
+        self._check_balance(float(kinetic), 0.5 * (outside + self.outside_work))
 
-    def _strike(self, before: Array, step: float) -> None:
-        """Stop surface nodes at the wall, and book what that does to the energy."""
-        predicted = self.velocity[self._wall]
-        gap = self._wall_start + self.displacement.array[self._wall]
-        velocity = np.maximum(predicted, -gap / step)
-        self.velocity[self._wall] = velocity
-        self.wall_work -= 0.5 * float(np.dot(self.mass[self._wall] * (velocity - predicted), before + velocity))
+    def _push(self, step: float, end: float) -> None:
+        """What comes from outside, to the velocity: loads, given motions, and walls that nodes strike."""
+        if self._loads is not None:
+            change = self._loads(self.time) / self.mass
+            change *= 0.5 * (step + self.last_step)
+            change[self._fixed] = 0.0
+            self.velocity += change
+        for dofs, displacement in self._moved:
+            self.velocity[dofs] = (displacement(end) - self.displacement.array[dofs]) / step
+        for wall in self._walls:
+            wall.stop(self.velocity, self.displacement.array, step, end)
 
     def _constitutive(self, gradient: Array, state: PointState, out: Array) -> None:
-        count = gradient.shape[1]
-        size = -(-count // max(1, round(count / BLOCK_POINTS)))
-        for start in range(0, count, max(size, 1)):
-            points = slice(start, min(start + size, count))
-            self.model.deviatoric(gradient[:, points], state.block(points), self.last_step or 1.0, out[:, points])
+        step = self.last_step or 1.0
+        for model, points in self._blocks:
+            block = state.block(points)
+            if isinstance(points, slice):
+                model.deviatoric(gradient[:, points], block, step, out[:, points])
+                continue
+            stress = np.empty((len(out), len(points)))
+            model.deviatoric(np.take(gradient, points, axis=1), block, step, stress)
+            out[:, points] = stress
+            state.put(points, block)
+
+    def _pressurise(self, gradient: Array) -> None:
+        """Volumetric stress and energy at the cells' centres."""
+        for part in self.parts:
+            if part.cells is None:
+                self._volumetric_energy = part.model.volumetric(gradient, self._volumetric)
+                continue
+            stress = np.empty((len(self._volumetric), len(part.cells)))
+            self._volumetric_energy[part.cells] = part.model.volumetric(np.take(gradient, part.cells, axis=1), stress)
+            self._volumetric[:, part.cells] = stress
 
     def _agree_on_stable_step(self) -> None:
         _, centre = self.kinematics.deformation_gradients(self.displacement.array)
         with np.errstate(all="ignore"):
-            steps = self.kinematics.cell_heights(centre) / self.model.wave_speed(centre)
+            steps = self.kinematics.cell_heights(centre)
+            for part in self.parts:
+                cells = slice(None) if part.cells is None else part.cells
+                steps[cells] /= part.model.wave_speed(centre[:, cells])
         local = 0.0 if self._failure else float(steps.min(initial=np.inf))
         smallest = self.comm.allreduce(local, op=MPI.MIN)
         if not smallest > 0.0:
@@ -222,8 +264,8 @@ class ExplicitDynamics:
             raise ConvergenceError(messages[0] if messages else "a cell has no height any more")
         self.stable_step = self.courant * smallest
 
-    def _check_balance(self, kinetic: float, wall: float) -> None:
-        drift = self._energies(kinetic, wall).drift
+    def _check_balance(self, kinetic: float, outside: float) -> None:
+        drift = self._energies(kinetic, outside).drift
         self.largest_drift = max(self.largest_drift, abs(drift))
         if not abs(drift) <= self.allowed_drift:
             raise ConvergenceError(
@@ -231,30 +273,61 @@ class ExplicitDynamics:
                 "lower the Courant number or refine the mesh"
             )
 
-    def _energies(self, kinetic: float, wall: float) -> Energies:
+    def _energies(self, kinetic: float, outside: float) -> Energies:
         weights, centres = self.kinematics.full.weights.ravel(), self.kinematics.centre.weights.ravel()
         local = np.array(
             [
                 kinetic,
                 np.dot(weights, self.state.elastic_energy) + np.dot(centres, self._volumetric_energy),
                 np.dot(weights, self.state.plastic_work),
-                wall,
+                outside,
             ]
         )
         total = np.empty_like(local)
         self.comm.Allreduce(local, total)
-        return Energies(float(total[0]), float(total[1]), float(total[2]), float(total[3]), self.initial_energy)
+        reference = self.initial_energy
+        if not reference:
+            # Below such a speed round-off of the stored energy is what is seen.
+            least = SMALL_STRAIN * max(part.model.metal.wave_speed for part in self.parts)
+            speeds = (self.velocity.reshape(-1, self.kinematics.dimension) ** 2).sum(axis=1)
+            mass = self._sum(self.mass.sum()) / self.kinematics.dimension
+            reference = 0.5 * mass * self.comm.allreduce(float(speeds.max(initial=least**2)), op=MPI.MAX)
+        found, stored, dissipated, done = (float(part) for part in total)
+        return Energies(found, stored, dissipated, done, self.initial_energy, reference)
 
     def _sum(self, value: float) -> float:
         return float(self.comm.allreduce(float(value)))
 
-    def _fixed_dofs(self, supports: Sequence[Support]) -> IntArray:
-        nodes = self.kinematics.nodes[: self._owned // self.kinematics.dimension]
-        dofs = [np.flatnonzero(s.marker(nodes)) * self.kinematics.dimension + s.component for s in supports]
-        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *dofs]))
+    def _points(self, cells: IntArray | None) -> list[slice | IntArray]:
+        """Points of a part's cells, in blocks."""
+        full = self.kinematics.full
+        if cells is None:
+            count = full.points
+            size = max(-(-count // max(1, round(count / BLOCK_POINTS))), 1)
+            return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+        rows = np.arange(len(full.shape))[:, None] * self.kinematics.cells
+        points = (rows + cells).ravel()
+        return list(np.array_split(points, max(1, round(len(points) / BLOCK_POINTS)))) if len(points) else []
 
-    def _wall_dofs(self, wall: RigidWall | None) -> tuple[IntArray, Array]:
-        if wall is None:
-            return np.empty(0, dtype=np.int64), np.empty(0)
-        nodes = self.kinematics.boundary_nodes()
-        return nodes * self.kinematics.dimension + wall.component, self.kinematics.nodes[nodes, wall.component]
+    def _nodal_mass(self) -> Array:
+        """Lumped masses (local nodes,) [kg]."""
+        if len(self.parts) == 1:
+            return self.parts[0].model.metal.density * self.kinematics.nodal_volumes
+        density = np.empty(self.kinematics.full.points)
+        for model, points in self._blocks:
+            density[points] = model.metal.density
+        return self.kinematics.assemble_nodal(density)
+
+    def _given(self, supports: Sequence[Support]) -> tuple[IntArray, list[tuple[IntArray, Callable[[float], Array]]]]:
+        """Dofs that are held, and those that are moved with their displacements."""
+        g = self.kinematics.dimension
+        places = self.kinematics.nodes[: self._owned // g]
+        held, moved = [np.empty(0, dtype=np.int64)], []
+        for support in supports:
+            nodes = np.flatnonzero(support.nodes(places)) if callable(support.nodes) else support.nodes
+            dofs = np.asarray(nodes, dtype=np.int64) * g + support.component
+            if support.displacement is None:
+                held.append(dofs)
+            else:
+                moved.append((dofs, support.displacement))
+        return np.unique(np.concatenate(held)), moved

@@ -24,7 +24,7 @@ class HardeningLaw(ABC):
         """The flow curve at fixed temperatures.
 
         Args:
-            temperature: (P,) temperature of each point [K, or the unit that the law's parameters are in].
+            temperature: (P,) temperature of each point [the unit that the law's parameters are in].
 
         Returns:
             A function of plastic strain (P,) and plastic strain rate (P,) [1/s] that returns the flow stress [Pa],
@@ -188,8 +188,8 @@ class JohnsonCookHardening(HardeningLaw):
         exponent: n.
         rate_factor: C.
         thermal_exponent: m.
-        melting_temperature: T_melt [K].
-        room_temperature: T_room [K].
+        melting_temperature: T_melt [the unit of all temperatures].
+        room_temperature: T_room, in the same unit.
         reference_rate: rate0 [1/s].
 
     Source: Johnson and Cook, 7th Int. Symp. on Ballistics (1983) 541-547.
@@ -207,8 +207,8 @@ class JohnsonCookHardening(HardeningLaw):
     def __post_init__(self) -> None:
         if self.melting_temperature <= self.room_temperature:
             raise InputError(
-                f"Johnson-Cook: melting temperature {self.melting_temperature:g} K is not above "
-                f"room temperature {self.room_temperature:g} K"
+                f"Johnson-Cook: melting temperature {self.melting_temperature:g} is not above "
+                f"room temperature {self.room_temperature:g}"
             )
 
     def curve(self, temperature: Array | float) -> Curve:

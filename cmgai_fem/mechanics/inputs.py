@@ -9,7 +9,8 @@ from dolfinx import fem, mesh
 from pydantic import BeforeValidator
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.mechanics.expressions import Backend, Expression
+from cmgai_fem.mechanics.expressions import NUMPY, Backend, Expression
+from cmgai_fem.states.labels import Array
 
 NAMES = ("x", "y", "z", "s", "t")
 UFL = {
@@ -122,3 +123,35 @@ class StateInputs:
             if not low - 1e-9 * (high - low) <= time <= high + 1e-9 * (high - low):
                 raise InputError(f"state {label}: time {time:g} is outside the table of {key} ({low:g} to {high:g})")
             constant.value = np.interp(time, table[:, 0], table[:, 1])
+
+
+def steady(value: Any, of_state: bool) -> bool:
+    """Whether a `Value` is the same at all times of a run; `of_state`: the state is, too."""
+    if isinstance(value, str):
+        names = {"s"} if value == "state" else Expression(value, NAMES).names
+        return not names & ({"t"} if of_state else {"t", "s"})
+    return value is None or isinstance(value, int | float)
+
+
+def numbers(value: Any, points: Array, state: float, time: float, key: str) -> Array:
+    """A `Value` at points (N, g) [m], a state and a time [s], as numbers (N,).
+
+    Raises:
+        InputError: the time lies outside a table, or the value is one of DOLFINx's own; `key` names it.
+    """
+    if isinstance(value, list):
+        table = rows(value, 2)
+        assert table is not None
+        if not table[0, 0] <= time <= table[-1, 0] * (1.0 + 1e-9):
+            low, high = table[0, 0], table[-1, 0]
+            raise InputError(f"time {time:g} is outside the table of {key} ({low:g} to {high:g})")
+        return np.full(len(points), np.interp(time, table[:, 0], table[:, 1]))
+    if isinstance(value, str) and value != "state":
+        expression = Expression(value, NAMES)
+        known = {"s": state, "t": time} | dict(zip("xyz", points.T, strict=False))
+        if missing := expression.names - set(known):
+            raise InputError(f"{key}: {value!r} uses {min(missing)!r}, which is not known there")
+        return np.array(np.broadcast_to(expression(Backend(NUMPY), known), len(points)), dtype=float)
+    if not isinstance(value, int | float | str):
+        raise InputError(f"{key}: a body in motion takes numbers, tables and formulas alone")
+    return np.full(len(points), state if value == "state" else float(value))

@@ -16,6 +16,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.inputs import StateInputs
 from cmgai_fem.mechanics.materials import JohnsonCookTable, LinearTable, VoceTable
+from cmgai_fem.mechanics.plasticity import Metal
 from cmgai_fem.mechanics.properties import Property, at_temperatures, in_ufl, span
 from cmgai_fem.states.labels import Array, IntArray
 
@@ -34,6 +35,8 @@ class MaterialCard(BaseModel):
         conductivity: k(T) [W/(m K)].
         density: [kg/m^3].
         specific_heat: c(T) [J/(kg K)].
+        taylor_quinney: share of the plastic work that becomes heat where a body in motion has no time to lose it; none
+            if left out.
         hardening: yield stress and hardening law.
     """
 
@@ -46,6 +49,7 @@ class MaterialCard(BaseModel):
     conductivity: Property = None
     density: float | None = Field(default=None, gt=0.0)
     specific_heat: Property = None
+    taylor_quinney: float | None = Field(default=None, ge=0.0, le=1.0)
     hardening: Annotated[JohnsonCookTable | LinearTable | VoceTable, Field(discriminator="law")] | None = None
 
     def elastic(self, temperature: Array) -> tuple[Array, Array, Array]:
@@ -92,6 +96,34 @@ class Materials:
         if density is None:
             raise InputError(f"material.{group}.density: missing; gravity needs it")
         return density
+
+    def metal(self, group: str, initial_temperature: float | None) -> Metal:
+        """The metal of a group of cells of a body in motion.
+
+        Raises:
+            InputError: a property that is missing, that such a body has not, or that changes with the temperature.
+        """
+        card, where = self.cards[group], f"material.{group}"
+        for key in ("young", "specific_heat"):
+            if not isinstance(getattr(card, key), int | float | None):
+                raise InputError(f"{where}.{key}: a body in motion takes a number, whatever its temperature")
+        if card.expansion is not None:
+            raise InputError(f"{where}.expansion: a body in motion has no thermal strain: leave it out")
+        heated = bool(card.taylor_quinney)
+        if heated and card.specific_heat is None:
+            raise InputError(f"{where}.specific_heat: missing; taylor_quinney needs it")
+        if initial_temperature is None and (heated or isinstance(card.hardening, JohnsonCookTable)):
+            raise InputError(f"steps.initial_temperature: missing; the heat and hardening of {where} need it")
+        assert card.poisson is not None and card.density is not None
+        return Metal(
+            card.young,
+            card.poisson,
+            card.density,
+            None if card.hardening is None else card.hardening.build(),
+            card.taylor_quinney or 0.0,
+            card.specific_heat or 1.0,
+            initial_temperature or 0.0,
+        )
 
     def at(self, cells: IntArray, temperature: Array) -> tuple[Array, Array, Array]:
         """Young's modulus [Pa], Poisson's ratio and thermal strain of cells (N,) at temperatures (N,)."""

@@ -16,17 +16,26 @@ from cmgai_fem.mechanics.conditions import (
     Foundation,
     Gravity,
     HeatSource,
+    InitialVelocity,
     MovingSource,
     Pressure,
     Symmetry,
     Temperature,
     Traction,
+    Wall,
 )  # fmt: skip
 from cmgai_fem.mechanics.material_card import MaterialCard
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.probes import Probe
 from cmgai_fem.mechanics.problem import Analysis, BodyProblem, Steps
-from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
+from cmgai_fem.mechanics.reference import (
+    Admissibility,
+    ReferenceModel,
+    Report,
+    check_values,
+    plastic_strain_check,
+)
+from cmgai_fem.mechanics.sharing import solve_states
 from cmgai_fem.mechanics.thermoelastic import Setting
 from cmgai_fem.states.states import States
 
@@ -55,9 +64,11 @@ class Output(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    fields: list[Literal["temperature", "displacement", "stress", "equivalent_plastic_strain"]] = Field(
-        default_factory=list
-    )
+    fields: list[
+        Literal[
+            "temperature", "displacement", "stress", "equivalent_plastic_strain", "equivalent_plastic_strain_history"
+        ]
+    ] = Field(default_factory=list)
 
 
 class Mechanics(ReferenceModel):
@@ -71,6 +82,7 @@ class Mechanics(ReferenceModel):
         output: which fields are kept.
         probe: values to be told.
         fixed, symmetry, pressure, traction, body_force, gravity, foundation: on the displacement.
+        initial_velocity, wall: on a body in motion.
         temperature, convection, flux, heat_source, source: on the temperature.
     """
 
@@ -89,6 +101,8 @@ class Mechanics(ReferenceModel):
     body_force: list[BodyForce] = Field(default_factory=list)
     gravity: list[Gravity] = Field(default_factory=list)
     foundation: list[Foundation] = Field(default_factory=list)
+    initial_velocity: list[InitialVelocity] = Field(default_factory=list)
+    wall: list[Wall] = Field(default_factory=list)
     temperature: list[Temperature] = Field(default_factory=list)
     convection: list[Convection] = Field(default_factory=list)
     flux: list[Flux] = Field(default_factory=list)
@@ -107,9 +121,7 @@ class Mechanics(ReferenceModel):
     def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """See `ReferenceModel.solve`."""
         check_values(values, "state")
-        problem = self.problem(comm)
-        states = problem.solve(values, probes=self.probe, report=report)
-        self._told[:] = problem.told
+        states, self._told[:] = solve_states(comm, values, self.problem, report, self.probe)
         if states is None or not self.output.fields:
             return states
         if missing := [name for name in self.output.fields if name not in states.fields]:
@@ -121,5 +133,5 @@ class Mechanics(ReferenceModel):
         return {"probes": self._told}
 
     def admissibility(self) -> Admissibility:
-        """No check is known for any physics that a file may say."""
-        return lambda value, fields: {}
+        """Largest negative plastic strain, and largest decrease of its history; no check is known for other fields."""
+        return plastic_strain_check

@@ -6,14 +6,14 @@ evaluates them at different points.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics import tensors
 from cmgai_fem.mechanics.hardening import HardeningLaw
-from cmgai_fem.states.labels import Array
+from cmgai_fem.states.labels import Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Metal:
         hardening: the hardening law; None is elastic.
         taylor_quinney: share of the plastic work that becomes heat (0 is isothermal).
         specific_heat: c [J/(kg K)].
-        initial_temperature: temperature before the impact [K].
+        initial_temperature: temperature at the start [the unit of the hardening law's temperatures].
     """
 
     youngs_modulus: float
@@ -54,7 +54,7 @@ class Metal:
         return float(np.sqrt((self.bulk_modulus + 4.0 / 3.0 * self.shear_modulus) / self.density))
 
     def temperature(self, plastic_work: Array) -> Array:
-        """Temperature [K] after adiabatic heating by the plastic work (P,) [J/m^3]."""
+        """Temperature (P,) after adiabatic heating by the plastic work (P,) [J/m^3]."""
         heating = self.taylor_quinney / (self.density * self.specific_heat)
         return self.initial_temperature + heating * plastic_work
 
@@ -77,8 +77,8 @@ class PointState:
     elastic_energy: Array
     flow_stress: Array
 
-    def block(self, points: slice) -> "PointState":
-        """A view of some of the points."""
+    def block(self, points: slice | IntArray) -> "PointState":
+        """Some of the points: a view of a slice, a copy of an array of indices."""
         return PointState(
             self.internal[:, points],
             self.plastic_strain[points],
@@ -86,6 +86,11 @@ class PointState:
             self.elastic_energy[points],
             self.flow_stress[points],
         )
+
+    def put(self, points: IntArray, block: "PointState") -> None:
+        """Take over some of the points from a `block` of them."""
+        for item in fields(self):
+            getattr(self, item.name)[..., points] = getattr(block, item.name)
 
 
 @dataclass
@@ -164,9 +169,9 @@ class PointModel(ABC):
 
 def check_jacobian(jacobian: Array) -> None:
     """Refuse a cell that is turned inside out or not a number any more."""
-    smallest = jacobian.min()
+    smallest = jacobian.min(initial=np.inf)
     if not smallest > 0.0:
         raise ConvergenceError(
-            f"a cell has the Jacobian {smallest:.3g}: the mesh is turned inside out; refine the mesh along the rod "
-            "or shorten the time step"
+            f"a cell has the Jacobian {smallest:.3g}: the mesh is turned inside out; refine the mesh there or "
+            "shorten the time step"
         )

@@ -1,29 +1,33 @@
-"""Values of a solution at a point, the mean over the cells that share it, on any number of ranks."""
+"""Values of a solution at a point, the mean over the cells that share it, or of a group, on any number of ranks."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
-from dolfinx import fem, geometry
+from dolfinx import fem, geometry, la
 from mpi4py import MPI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.body import Body
+from cmgai_fem.mechanics.meshing import NodeGather, labels_of
 from cmgai_fem.states.labels import Array, IntArray
 
 # A point beside the body by less than this share of the nearest cell counts as on it: chords cut curved sides.
 BESIDE = 0.1
+VOIGT = ("xx", "yy", "zz", "xy", "yz", "xz")
 
 
 class Probe(BaseModel):
     """`[[probe]]`: a value to be told, and what it should be.
 
     Args:
-        field: "stress", "displacement" or "temperature".
-        component: e.g. "yy" or "x"; empty for the temperature.
+        field: "stress", "displacement", "temperature" or "equivalent_plastic_strain"; on a group also "extent", its
+            size along a coordinate as it is deformed [m]: a final length, the radius of a foot.
+        component: e.g. "yy" or "x"; empty for scalars.
         at: the point [m].
+        on: a group instead of a point: the largest nodal value there.
         target: what it should be.
         tolerance: how far it may be from the target [the field's unit].
         source: where the target comes from.
@@ -31,16 +35,34 @@ class Probe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    field: Literal["stress", "displacement", "temperature", "equivalent_plastic_strain"]
+    field: Literal["stress", "displacement", "temperature", "equivalent_plastic_strain", "extent"]
     component: str = ""
-    at: list[float] = Field(min_length=1, max_length=3)
+    at: list[float] = Field(default_factory=list, max_length=3)
+    on: str = ""
     target: float | None = None
     tolerance: float = Field(default=0.0, ge=0.0)
     source: str = ""
 
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.at) == bool(self.on):
+            raise ValueError("give a point `at` or a group `on`")
+        if self.field == "extent" and (not self.on or self.component not in ("x", "y", "z")):
+            raise ValueError("an extent is that of a group `on`, along the component x, y or z")
+        return self
+
+    def place(self, body: Body) -> "Place | Region":
+        """Where it is on a body. Collective."""
+        return Place(body, self.at, self.name) if self.at else Region(body, self.on, self.name)
+
     @property
     def name(self) -> str:
         """For messages and tables."""
+        if self.on:
+            return (
+                f"{'' if self.field == 'extent' else 'largest '}{self.field} {self.component}".rstrip()
+                + f" on {self.on}"
+            )
         place = ", ".join(f"{part:g}" for part in self.at)
         return f"{self.field} {self.component}".rstrip() + f" at ({place})"
 
@@ -110,6 +132,57 @@ class Place:
             share = float(distance / mesh.h(dimension, nearest)[0])
         least = self._comm.allreduce(share, op=MPI.MIN)
         return np.asarray(nearest[:1] if share == least <= BESIDE else cells[:0], dtype=np.int64)
+
+
+class Region:
+    """The nodes of a group, before the nodal fields that rank 0 has. Collective.
+
+    Args:
+        body: the meshed body.
+        on: the group.
+        name: for messages.
+
+    Raises:
+        InputError: no such group.
+    """
+
+    def __init__(self, body: Body, on: str, name: str) -> None:
+        self._comm, space = body.mesh.comm, fem.functionspace(body.mesh, ("Lagrange", 1))
+        marked = fem.Function(space)
+        try:
+            marked.x.array[body.dofs(space, on)] = 1.0
+        except InputError as error:
+            raise InputError(f"probe {name}: {error}") from None
+        # A rank may own a node without a facet of the group.
+        marked.x.scatter_reverse(la.InsertMode.add)
+        found, labels = NodeGather(space)(marked.x.array), labels_of(body)
+        self._nodes = None if found is None else np.flatnonzero(found[:, 0])
+        self._points = None if labels is None else labels.points
+
+    def value(self, probe: Probe, fields: Mapping[str, Array]) -> float:
+        """A probe's value; the `fields` (N, n) by name are those of rank 0.
+
+        Raises:
+            InputError: there is no such value.
+        """
+        found: float | str = ""
+        if self._nodes is not None and self._points is not None:
+            found = self._value(probe, fields, self._nodes, self._points)
+        found = self._comm.bcast(found, root=0)
+        if isinstance(found, str):
+            raise InputError(found)
+        return found
+
+    @staticmethod
+    def _value(probe: Probe, fields: Mapping[str, Array], nodes: IntArray, points: Array) -> float | str:
+        name = "displacement" if probe.field == "extent" else probe.field
+        names = {"displacement": ("x", "y", "z")[: points.shape[1]], "stress": VOIGT}.get(name, ("",))
+        if name not in fields or probe.component not in names:
+            return f"probe {probe.name}: the analysis has no such value"
+        values = fields[name][nodes, names.index(probe.component)]
+        if probe.field != "extent":
+            return float(values.max())
+        return float(np.ptp(points[nodes, names.index(probe.component)] + values))
 
 
 def told(probe: Probe, value: float, state: float) -> dict[str, Any]:

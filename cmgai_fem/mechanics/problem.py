@@ -1,11 +1,11 @@
 """BodyProblem: a body, its materials and conditions, solved at states into nodal fields."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.analyses import ANALYSES
@@ -13,14 +13,15 @@ from cmgai_fem.mechanics.body import Body, jacobians
 from cmgai_fem.mechanics.conditions import Condition, Fixed, Pressure
 from cmgai_fem.mechanics.inputs import StateInputs
 from cmgai_fem.mechanics.material_card import MaterialCard, Materials
-from cmgai_fem.mechanics.probes import Place, Probe, told
+from cmgai_fem.mechanics.probes import Probe, Region, told
 from cmgai_fem.mechanics.recording import Recorder
 from cmgai_fem.mechanics.thermoelastic import Setting
 from cmgai_fem.states.states import Coordinate, States
 
 Analysis = Literal[
-    "static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic", "plastic", "thermo-plastic"
-]
+    "static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic", "plastic", "thermo-plastic",
+    "explicit",
+]  # fmt: skip
 NEEDED: dict[str, tuple[str, ...]] = {
     "static": ("young", "poisson"),
     "heat": ("conductivity",),
@@ -28,6 +29,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "thermo-elastic": ("young", "poisson", "conductivity", "expansion", "reference_temperature"),
 }
 NEEDED |= {"plastic": NEEDED["static"], "thermo-plastic": NEEDED["thermo-elastic"]}
+NEEDED["explicit"] = (*NEEDED["static"], "density")
 NEEDED["transient thermo-elastic"] = (*NEEDED["thermo-elastic"], "density", "specific_heat")
 
 
@@ -41,6 +43,11 @@ class Steps(BaseModel):
         count: equal steps to the end, or between two moments; without it their sizes keep the tolerance.
         tolerance: largest error of a step, relative to the range of the field.
         initial_temperature: of the whole body at the start.
+        courant: share of the stable step that a body in motion is marched with; it knows no count and tolerance.
+        allowed_drift: largest drift of its energy balance, a share of its energy.
+        history: times at which the plastic strain of a body in motion is kept besides, with an `end` [s].
+        checkpoint_folder: where its unfinished runs are kept, so that a killed solve goes on from there; "" keeps none.
+        checkpoint_steps: time steps between two checkpoints.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -51,6 +58,18 @@ class Steps(BaseModel):
     count: int | None = Field(default=None, ge=1)
     tolerance: float = Field(default=1e-4, gt=0.0, lt=1.0)
     initial_temperature: float | None = None
+    courant: float = Field(default=0.9, gt=0.0, le=1.0)
+    allowed_drift: float = Field(default=0.02, gt=0.0)
+    history: list[Annotated[float, Field(gt=0.0)]] = Field(default_factory=list)
+    checkpoint_folder: str = ""
+    checkpoint_steps: int = Field(default=1000, ge=1)
+
+    @model_validator(mode="after")
+    def _history_lies_in_the_run(self) -> Self:
+        times = self.history
+        if times and (self.end is None or times != sorted(set(times)) or times[-1] > self.end):
+            raise ValueError("history: times must increase, none after end")
+        return self
 
 
 class BodyProblem:
@@ -60,8 +79,8 @@ class BodyProblem:
         body: the meshed body.
         material: of the whole body, or by group of cells.
         setting: "solid", "plane strain", "plane stress" or "axisymmetric" (x the radius, y the axis).
-        analysis: "static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic", "plastic" or
-            "thermo-plastic" (steady conduction along the path of loads).
+        analysis: "static", "heat", "transient heat", "thermo-elastic", "transient thermo-elastic", "plastic",
+            "thermo-plastic" (steady conduction along the path of loads) or "explicit" (a body in motion).
         steps: how time runs, where it does.
         degree: polynomial degree of the displacement; the temperature's is one lower where both are solved for.
 
@@ -102,6 +121,10 @@ class BodyProblem:
         """Add loads and supports; the same problem, so that calls can be chained."""
         for condition in conditions:
             condition.check(self.body)
+            if condition.dynamic and self.analysis != "explicit":
+                raise InputError(f"{condition.name}: is for the analysis 'explicit' alone")
+            if condition.physics == "heat" and self.analysis == "explicit":
+                raise InputError(f"{condition.name}: a body in motion heats by its plastic work alone")
             if condition.physics == "mechanics" and not self.deforms:
                 raise InputError(f"{condition.name}: has no place in the analysis {self.analysis!r}")
             if condition.physics == "heat" and not self.conducts and not self.prescribes(condition):
@@ -142,16 +165,19 @@ class BodyProblem:
         """
         coordinate = coordinate or Coordinate("state")
         solver = ANALYSES[self.analysis](self)
-        places = [Place(self.body, probe.at, probe.name) for probe in probes]
-        recorder = Recorder(self.body, solver.functions, solver.recovered, self.axisymmetric)
+        places = [probe.place(self.body) for probe in probes]
+        recorder = Recorder(self.body, solver.functions, solver.recovered, self.axisymmetric, solver.components)
         self.told = []
         for number, value in enumerate(values):
             label = coordinate.label(value)
             note = solver.reach(values, number, label)
             recorder.record(label)
-            self.told += [
-                told(probe, solver.probe(probe, place), value) for probe, place in zip(probes, places, strict=True)
-            ]
+            for probe, place in zip(probes, places, strict=True):
+                if isinstance(place, Region):
+                    found = place.value(probe, recorder.latest())
+                else:
+                    found = solver.probe(probe, place)
+                self.told.append(told(probe, found, value))
             if self.body.mesh.comm.rank == 0:
                 report(f"reference {number + 1}/{len(values)}: {label}{note}")
         return recorder.states(coordinate, values)
@@ -164,12 +190,18 @@ class BodyProblem:
     @property
     def conducts(self) -> bool:
         """Whether heat is conducted."""
-        return self.analysis not in ("static", "plastic")
+        return self.analysis not in ("static", "plastic", "explicit")
 
     @property
     def transient(self) -> bool:
         """Whether heat is stored."""
         return self.analysis.startswith("transient")
+
+    @property
+    def independent(self) -> bool:
+        """Whether each state is solved from nothing, not from the one before."""
+        marches = self.transient or self.analysis in ("plastic", "thermo-plastic", "explicit")
+        return not marches or self.steps.end is not None
 
     @property
     def axisymmetric(self) -> bool:

@@ -7,15 +7,10 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.mechanics.expressions import Backend, Expression
+from cmgai_fem.mechanics.expressions import NUMPY, Backend, Expression
 from cmgai_fem.mechanics.inputs import UFL, StateInputs, rows
 from cmgai_fem.states.labels import Array
 
-NUMPY: dict[str, Any] = {
-    "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "sin": np.sin, "cos": np.cos, "tan": np.tan, "tanh": np.tanh,
-    "sinh": np.sinh, "cosh": np.cosh, "abs": np.abs, "atan2": np.arctan2, "min": np.minimum, "max": np.maximum,
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "where": np.where,
-}  # fmt: skip
 POLYNOMIAL = {"coefficients", "low", "high"}
 
 

@@ -24,11 +24,18 @@ class Recorder:
         functions: temperature and displacement, taken at the corners of the cells.
         recovered: what is known at quadrature points alone, e.g. the stress (see `recovery`).
         axisymmetric: volumes are then those of the ring.
+        components: names of the components of fields that are not the common ones.
     """
 
     def __init__(
-        self, body: Body, functions: Mapping[str, fem.Function], recovered: Mapping[str, Recovered], axisymmetric: bool
+        self,
+        body: Body,
+        functions: Mapping[str, fem.Function],
+        recovered: Mapping[str, Recovered],
+        axisymmetric: bool,
+        components: Mapping[str, tuple[str, ...]],
     ) -> None:
+        self._components = components
         self._body, self._recovered, self._axisymmetric = body, recovered, axisymmetric
         self._functions: dict[str, tuple[fem.Function, fem.Function, NodeGather]] = {}
         for name, source in functions.items():
@@ -45,6 +52,10 @@ class Recorder:
         for name, recover in self._recovered.items():
             self._keep(name, recover(label))
 
+    def latest(self) -> dict[str, Array]:
+        """Nodal fields (N, n) of the state taken last, by name, on rank 0."""
+        return {name: arrays[-1] for name, arrays in self._found.items()}
+
     def states(self, coordinate: Coordinate, values: Sequence[float]) -> States | None:
         """All that was taken, on rank 0; None on the others."""
         labels = labels_of(self._body)
@@ -55,6 +66,7 @@ class Recorder:
             labels = Labels(labels.points, volumes, labels.cells, labels.location)
         units = {"displacement": "m", "stress": "Pa"}
         components = {"displacement": ("x", "y", "z")[: labels.points.shape[1]], "stress": SYMMETRIC_TENSOR}
+        components |= self._components
         fields = {
             name: Field(np.stack(arrays), units.get(name, ""), components.get(name, ("",)))
             for name, arrays in self._found.items()

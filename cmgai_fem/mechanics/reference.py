@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
 from cmgai_fem.machine import check_forms_compile
+from cmgai_fem.metrics import plastic_strain_violation
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates, States
 
@@ -216,6 +217,18 @@ def check_values(values: Sequence[float], name: str) -> None:
         raise InputError(f"{name}: give one or more finite values, not {list(values)}")
     if not np.all(np.diff(array) > 0.0):
         raise InputError(f"{name}: states must increase, not {list(values)}")
+
+
+def plastic_strain_check(value: float, fields: Mapping[str, Array]) -> dict[str, float]:
+    """An `Admissibility`: largest negative plastic strain and largest decrease of its history; both 0 at best."""
+    figures = {}
+    for name in ("equivalent_plastic_strain", "equivalent_plastic_strain_history"):
+        if name in fields:
+            violation = plastic_strain_violation(fields[name].T)
+            figures[f"negative_{name}"] = violation.most_negative
+            if fields[name].shape[1] > 1:
+                figures[f"decreasing_{name}"] = violation.largest_decrease
+    return figures
 
 
 def find_mpiexec() -> str:

@@ -1,35 +1,71 @@
 """The Taylor rod: a metal cylinder that strikes a rigid wall end on, at several velocities or watched at several times.
 
-In 2-D a run is short and is solved by one rank, so that ranks share the states; in 3-D all ranks share each run.
+One case of a body in motion (`BodyProblem` with the analysis "explicit"), whose mesh, metal and conditions are given.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
 from mpi4py import MPI
-from pydantic import Field as Key
-from pydantic import model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.body import Body
-from cmgai_fem.mechanics.checkpoint import MarchCheckpoint
-from cmgai_fem.mechanics.explicit import ExplicitDynamics, Marker, RigidWall, Support
-from cmgai_fem.mechanics.finite_strain import FiniteStrainJ2
-from cmgai_fem.mechanics.kinematics import Kinematics
-from cmgai_fem.mechanics.materials import RodMaterial
-from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
-from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
-from cmgai_fem.metrics import plastic_strain_violation
-from cmgai_fem.states.labels import Array, Labels
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
+from cmgai_fem.mechanics.conditions import InitialVelocity, Symmetry, Wall
+from cmgai_fem.mechanics.explicit import ExplicitDynamics
+from cmgai_fem.mechanics.explicit_body import ExplicitBody
+from cmgai_fem.mechanics.material_card import MaterialCard
+from cmgai_fem.mechanics.materials import JohnsonCookTable, LinearTable, VoceTable
+from cmgai_fem.mechanics.meshing import MeshParameters
+from cmgai_fem.mechanics.problem import BodyProblem, Steps
+from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values, plastic_strain_check
+from cmgai_fem.mechanics.sharing import solve_states
+from cmgai_fem.states.states import Coordinate, States
 
-Snapshot = dict[str, Array]
 MICROSECOND = 1e-6
 SHIPPED_MESHES = {"taylor_rod.geo": 2, "taylor_rod_3d.geo": 3}
-DISPLACEMENT = ("x", "y", "z")
+# Johnson and Cook's OFHC copper.
+COPPER = JohnsonCookTable(
+    initial_stress=90e6, hardening_stress=292e6, exponent=0.31, rate_factor=0.025, thermal_exponent=1.09,
+    melting_temperature=1356.0, room_temperature=293.0,
+)  # fmt: skip
+
+
+class RodMaterial(BaseModel):
+    """The rod's metal; the defaults are OFHC copper.
+
+    Args:
+        youngs_modulus: [Pa].
+        poissons_ratio: [-].
+        density: [kg/m^3].
+        specific_heat: [J/(kg K)].
+        taylor_quinney: share of the plastic work that becomes heat; 0 is isothermal.
+        initial_temperature: [K].
+        hardening: the hardening law and its parameters.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    youngs_modulus: float = Field(default=124e9, gt=0.0)
+    poissons_ratio: float = Field(default=0.34, gt=-1.0, lt=0.5)
+    density: float = Field(default=8960.0, gt=0.0)
+    specific_heat: float = Field(default=383.0, gt=0.0)
+    taylor_quinney: float = Field(default=0.9, ge=0.0, le=1.0)
+    initial_temperature: float = Field(default=293.0, gt=0.0)
+    hardening: Annotated[JohnsonCookTable | LinearTable | VoceTable, Field(discriminator="law")] = COPPER
+
+    @property
+    def card(self) -> MaterialCard:
+        """The same for a body of any shape."""
+        return MaterialCard(
+            young=self.youngs_modulus,
+            poisson=self.poissons_ratio,
+            density=self.density,
+            specific_heat=self.specific_heat,
+            taylor_quinney=self.taylor_quinney,
+            hardening=self.hardening,
+        )
 
 
 class RodModel(ReferenceModel):
@@ -41,7 +77,7 @@ class RodModel(ReferenceModel):
         dimension: 2 or 3, as the mesh file is.
         material: the metal.
         courant: share of the stable time step that is used.
-        allowed_drift: largest drift of the energy balance, a share of the initial kinetic energy.
+        allowed_drift: largest drift of the energy balance, a share of the energy.
         checkpoint_folder: where unfinished runs are kept, so that a killed solve goes on from there; "" keeps none.
         checkpoint_steps: time steps between two checkpoints.
     """
@@ -49,10 +85,10 @@ class RodModel(ReferenceModel):
     mesh: MeshParameters = MeshParameters(file="taylor_rod.geo")
     dimension: Literal[2, 3] = 2
     material: RodMaterial = RodMaterial()
-    courant: float = Key(default=0.9, gt=0.0, le=1.0)
-    allowed_drift: float = Key(default=0.02, gt=0.0)
+    courant: float = Field(default=0.9, gt=0.0, le=1.0)
+    allowed_drift: float = Field(default=0.02, gt=0.0)
     checkpoint_folder: str = ""
-    checkpoint_steps: int = Key(default=1000, ge=1)
+    checkpoint_steps: int = Field(default=1000, ge=1)
 
     @model_validator(mode="after")
     def _mesh_has_the_dimension(self) -> Self:
@@ -63,95 +99,49 @@ class RodModel(ReferenceModel):
 
     def admissibility(self) -> Admissibility:
         """Largest negative plastic strain, and largest decrease of its history where there is one; both 0 at best."""
+        return plastic_strain_check
 
-        def check(value: float, fields: Mapping[str, Array]) -> dict[str, float]:
-            figures = {}
-            for name in ("equivalent_plastic_strain", "equivalent_plastic_strain_history"):
-                if name in fields:
-                    violation = plastic_strain_violation(fields[name].T)
-                    figures[f"negative_{name}"] = violation.most_negative
-                    if fields[name].shape[1] > 1:
-                        figures[f"decreasing_{name}"] = violation.largest_decrease
-            return figures
-
-        return check
-
-    def start(self, body: Body, velocity: float) -> ExplicitDynamics:
-        """The rod at the moment of impact.
+    def problem(self, body: Body, velocity: Any, **steps: Any) -> BodyProblem:
+        """The rod before the wall.
 
         Args:
             body: the meshed rod.
-            velocity: impact velocity [m/s].
+            velocity: impact velocity [m/s], a `Value`.
+            steps: keys of `Steps`.
         """
-        kinematics = Kinematics(body.mesh, axisymmetric=self.dimension == 2)
-        axis = self.dimension - 1
-        # Symmetry planes (the axis in 2-D) are where a transverse coordinate is zero.
-        supports = [Support(i, _on_plane(i)) for i in range(axis)]
-        return ExplicitDynamics(
-            kinematics,
-            FiniteStrainJ2(self.material.build(), kinematics.layout),
-            velocity=[0.0] * axis + [-velocity],
-            supports=supports,
-            wall=RigidWall(axis),
-            courant=self.courant,
-            allowed_drift=self.allowed_drift,
-        )
-
-    def record(self, run: ExplicitDynamics, gather: NodeGather, scalar: NodeGather) -> Snapshot:
-        """Plastic strain, temperature, stress and displacement now, each (N, n) on rank 0; empty on other ranks."""
-        state, full, centre = run.synchronised()
-        kinematics = run.kinematics
-        centres = np.tile(centre, (1, kinematics.full.points // max(kinematics.cells, 1)))
-        stress = run.model.cauchy_stress(full, centres, state)
-        points = {
-            "equivalent_plastic_strain": [state.plastic_strain],
-            "temperature": [run.model.metal.temperature(state.plastic_work)],
-            "stress": list(stress),
+        axis, flat = "xyz"[self.dimension - 1], self.dimension == 2
+        kept = {
+            key: getattr(self, key) for key in ("courant", "allowed_drift", "checkpoint_folder", "checkpoint_steps")
         }
-        columns = {name: [scalar(kinematics.recover(row)) for row in rows] for name, rows in points.items()}
-        columns["displacement"] = [gather(run.displacement.array)]
-        if run.comm.rank:
-            return {}
-        return {name: np.hstack([part for part in parts if part is not None]) for name, parts in columns.items()}
+        steps |= kept | {"initial_temperature": self.material.initial_temperature}
+        problem = BodyProblem(body, self.material.card, "axisymmetric" if flat else "solid", "explicit", Steps(**steps))
+        normal = [0.0] * (self.dimension - 1) + [1.0]
+        problem.add(InitialVelocity(**{axis: velocity}), Wall(point=[0.0] * self.dimension, normal=normal))
+        return problem if flat else problem.add(Symmetry(on="x_plane"), Symmetry(on="y_plane"))
 
-    def march(
-        self, comm: MPI.Comm, velocity: float, times: Sequence[float]
-    ) -> tuple[list[Snapshot] | None, Labels | None, ExplicitDynamics]:
-        """Run one impact and record it at each of the increasing `times` [s]. Collective.
+    def start(self, body: Body, velocity: float) -> ExplicitDynamics:
+        """The rod at the moment of impact at a velocity [m/s]."""
+        return ExplicitBody(self.problem(body, -velocity)).begin(velocity, 0.0, f"velocity = {velocity:g} m/s")
 
-        Raises:
-            ConvergenceError: the run broke down; the text names velocity and time.
-        """
-        body = self.mesh.read(comm, self.dimension)
-        run = self.start(body, velocity)
-        gather, scalar = NodeGather(run.kinematics.space), NodeGather(run.kinematics.space.sub(0).collapse()[0])
-        checkpoint = MarchCheckpoint(Path(self.checkpoint_folder) / f"impact_{velocity:g}.npz", run)
-        keeping = bool(self.checkpoint_folder)
-        snapshots = _restore_snapshots(checkpoint) if keeping else []
-        for index, time in enumerate(times[len(snapshots) :], start=len(snapshots)):
-            try:
-                run.advance(time, checkpoint.saver(self.checkpoint_steps) if keeping else None)
-            except ConvergenceError as error:
-                raise ConvergenceError(f"impact velocity = {velocity:g} m/s, {run.time:.4g} s: {error}") from None
-            snapshot = self.record(run, gather, scalar)
-            snapshots.append(snapshot)
-            checkpoint.extra |= {f"{index}/{name}": values for name, values in snapshot.items()}
-        if keeping:
-            checkpoint.save()
-        volumes = scalar(run.kinematics.nodal_volumes)
-        if volumes is None or body.labels is None:
-            return None, None, run
-        return snapshots, replace(body.labels, weights=volumes[:, 0]), run
+    def solved(
+        self,
+        comm: MPI.Comm,
+        values: Sequence[float],
+        coordinate: Coordinate,
+        report: Report,
+        velocity: Any,
+        **steps: Any,
+    ) -> States | None:
+        """States of `problem`, with a temperature in kelvin."""
 
-    def fields(self, snapshots: Sequence[Snapshot]) -> dict[str, Field]:
-        """Fields of a `States`, a state a snapshot."""
-        stacked = {name: np.stack([snapshot[name] for snapshot in snapshots]) for name in snapshots[0]}
-        return {
-            "equivalent_plastic_strain": Field(stacked["equivalent_plastic_strain"], "", ("",)),
-            "temperature": Field(stacked["temperature"], "K", ("",)),
-            "stress": Field(stacked["stress"], "Pa", SYMMETRIC_TENSOR),
-            "displacement": Field(stacked["displacement"], "m", DISPLACEMENT[: self.dimension]),
-        }
+        def problem(group: MPI.Comm) -> BodyProblem:
+            return self.problem(self.mesh.read(group, self.dimension), velocity, **steps)
+
+        states, _ = solve_states(comm, values, problem, report, coordinate=coordinate)
+        if states is None:
+            return None
+        fields = dict(states.fields)
+        return replace(states, fields=fields | {"temperature": replace(fields["temperature"], unit="K")})
 
 
 class TaylorRod(RodModel):
@@ -166,8 +156,8 @@ class TaylorRod(RodModel):
     """
 
     kind: ClassVar[str] = "taylor-rod"
-    end_time: float = Key(default=80e-6, gt=0.0)
-    history_times: list[float] = Key(default=[16e-6, 32e-6, 48e-6, 64e-6, 80e-6], min_length=1)
+    end_time: float = Field(default=80e-6, gt=0.0)
+    history_times: list[float] = Field(default=[16e-6, 32e-6, 48e-6, 64e-6, 80e-6], min_length=1)
 
     def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> States | None:
         """See `ReferenceModel.solve`; `values` are impact velocities [m/s]."""
@@ -177,37 +167,8 @@ class TaylorRod(RodModel):
         check_values(self.history_times, "history_times [s]")
         if self.history_times[0] <= 0.0 or self.history_times[-1] > self.end_time:
             raise InputError(f"history_times must lie above 0 and not after end_time = {self.end_time:g} s")
-        shared = self.dimension == 3
-        mine = range(len(values)) if shared else _share(len(values), comm)
-        group = comm.Split(0 if shared else comm.rank, comm.rank)
-        done, labels = [], None
-        for index in mine:
-            velocity = float(values[index])
-            snapshots, labels, run = self.march(group, velocity, self._times())
-            if comm.rank == 0:
-                report(f"impact at {velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
-            if snapshots is not None:
-                done.append((index, self._with_history(snapshots)))
-        group.Free()
-        gathered = comm.gather(done, root=0)
-        if gathered is None or labels is None:
-            return None
-        ordered = [snapshot for _, snapshot in sorted((item for part in gathered for item in part), key=_index)]
-        history = Field(
-            np.stack([snapshot["history"] for snapshot in ordered]),
-            "",
-            tuple(f"t={time / MICROSECOND:g}us" for time in self.history_times),
-        )
-        fields = self.fields(ordered) | {"equivalent_plastic_strain_history": history}
-        return States.of(labels, Coordinate("velocity", "m/s"), np.asarray(values, dtype=float), fields)
-
-    def _times(self) -> list[float]:
-        return sorted({*self.history_times, self.end_time})
-
-    def _with_history(self, snapshots: Sequence[Snapshot]) -> Snapshot:
-        rows = [self._times().index(time) for time in self.history_times]
-        history = np.hstack([snapshots[row]["equivalent_plastic_strain"] for row in rows])
-        return snapshots[-1] | {"history": history}
+        coordinate = Coordinate("velocity", "m/s")
+        return self.solved(comm, values, coordinate, report, "-s", end=self.end_time, history=self.history_times)
 
 
 class TaylorRodTime(RodModel):
@@ -220,46 +181,12 @@ class TaylorRodTime(RodModel):
     """
 
     kind: ClassVar[str] = "taylor-rod-time"
-    impact_velocity: float = Key(default=227.0, gt=0.0)
+    impact_velocity: float = Field(default=227.0, gt=0.0)
 
     def solve(self, comm: MPI.Comm, values: Sequence[float], report: Report) -> States | None:
         """See `ReferenceModel.solve`; `values` are times since impact [microseconds]."""
         check_values(values, "time [us]")
         if values[0] <= 0.0:
             raise InputError(f"time = {values[0]:g} us: must be after the impact, above zero")
-        shared = self.dimension == 3
-        group = comm.Split(0 if shared or comm.rank == 0 else MPI.UNDEFINED, comm.rank)
-        if group == MPI.COMM_NULL:
-            return None
-        snapshots, labels, run = self.march(group, self.impact_velocity, [float(v) * MICROSECOND for v in values])
-        group.Free()
-        if snapshots is None or labels is None:
-            return None
-        report(f"impact at {self.impact_velocity:g} m/s: {run.steps} steps, energy drift {run.largest_drift:.2%}")
         coordinate = Coordinate("time", "us")
-        return States.of(labels, coordinate, np.asarray(values, dtype=float), self.fields(snapshots))
-
-
-def _restore_snapshots(checkpoint: MarchCheckpoint) -> list[Snapshot]:
-    """Set the run to its checkpoint if there is one, and give the snapshots that were taken before it."""
-    checkpoint.restore()
-    snapshots: list[Snapshot] = []
-    for key, values in checkpoint.extra.items():
-        index, name = key.split("/")
-        snapshots += [{} for _ in range(int(index) + 1 - len(snapshots))]
-        snapshots[int(index)][name] = values
-    return snapshots
-
-
-def _share(count: int, comm: MPI.Comm) -> list[int]:
-    """This rank's states, the fastest impacts first, which take most steps; dealt out to and fro, to be fair."""
-    lanes = [*range(comm.size), *reversed(range(comm.size))]
-    return [count - 1 - turn for turn in range(count) if lanes[turn % len(lanes)] == comm.rank]
-
-
-def _on_plane(component: int) -> Marker:
-    return lambda points: np.abs(points[:, component]) < 1e-9
-
-
-def _index(item: tuple[int, Snapshot]) -> int:
-    return item[0]
+        return self.solved(comm, values, coordinate, report, -self.impact_velocity, time_per_state=MICROSECOND)

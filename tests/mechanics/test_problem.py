@@ -27,9 +27,10 @@ from cmgai_fem.mechanics.conditions import (
     Traction,
 )  # fmt: skip
 from cmgai_fem.mechanics.material_card import MaterialCard
-from cmgai_fem.mechanics.materials import JohnsonCookTable, LinearTable
+from cmgai_fem.mechanics.materials import LinearTable
 from cmgai_fem.mechanics.probes import Probe
 from cmgai_fem.mechanics.problem import BodyProblem, Steps
+from cmgai_fem.mechanics.taylor_rod import COPPER
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 
@@ -367,7 +368,7 @@ def test_two_metals_yield_each_at_its_own_stress(plate: Body) -> None:
 
 
 def test_a_law_that_depends_on_the_rate_is_refused(bar: Body) -> None:
-    card = MaterialCard(young=1e9, poisson=0.3, hardening=JohnsonCookTable())
+    card = MaterialCard(young=1e9, poisson=0.3, hardening=COPPER)
     with pytest.raises(InputError, match=r"material.body.hardening.rate_factor: quasi-static plasticity knows no rate"):
         BodyProblem(bar, card, analysis="plastic").add(*ROLLERS).solve([0.0, 1.0])
 

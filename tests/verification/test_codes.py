@@ -37,7 +37,10 @@ def found(name, folder):
         "heated-cylinder",
         "nafems-t3",
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("nafems-le10", "nafems-r0049")),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("hill-cylinder", "plane-wave", "taylor-bar")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("hill-cylinder", "plane-wave", "taylor-bar", "bonded-rod")
+        ),
     ],
 )
 def test_check_passes(name, tmp_path):

@@ -26,7 +26,7 @@ def strike_bar(cells: int) -> ExplicitDynamics:
     )
     kinematics = Kinematics(domain)
     model = SmallStrainJ2(METAL, kinematics.layout)
-    return ExplicitDynamics(kinematics, model, [-VELOCITY, 0.0], wall=RigidWall(0), courant=0.9)
+    return ExplicitDynamics(kinematics, model, [-VELOCITY, 0.0], walls=RigidWall(0), courant=0.9)
 
 
 def run() -> list[Figure]:
@@ -36,7 +36,9 @@ def run() -> list[Figure]:
     bar.advance(0.75 * LENGTH / speed)
     state, full, centre = bar.synchronised()
     points = bar.kinematics.full.points // bar.kinematics.cells
-    axial = -bar.model.cauchy_stress(full, np.tile(centre, (1, points)), state)[0].reshape(points, -1).mean(axis=0)
+    axial = (
+        -bar.parts[0].model.cauchy_stress(full, np.tile(centre, (1, points)), state)[0].reshape(points, -1).mean(axis=0)
+    )
     x = bar.kinematics.nodes[bar.kinematics.cell_nodes, 0].mean(axis=1)
     behind = (x > 0.1 * LENGTH) & (x < 0.6 * LENGTH)
     stress = float(axial[behind].mean())

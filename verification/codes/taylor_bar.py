@@ -3,12 +3,12 @@
 import numpy as np
 from mpi4py import MPI
 
-from cmgai_fem.mechanics.materials import LinearTable, RodMaterial
+from cmgai_fem.mechanics.materials import LinearTable
 from cmgai_fem.mechanics.meshing import MeshParameters
-from cmgai_fem.mechanics.taylor_rod import RodModel, TaylorRodTime
+from cmgai_fem.mechanics.taylor_rod import RodMaterial, RodModel, TaylorRodTime
 from cmgai_fem.study.findings import Figure
 
-VELOCITY, END = 227.0, 80.0
+VELOCITY, END = 227.0, 80e-6
 COPPER = RodMaterial(
     youngs_modulus=117e9,
     poissons_ratio=0.35,
@@ -28,12 +28,14 @@ def standard_bar(radial_cells: int, axial_cells: int) -> RodModel:
 
 def run() -> list[Figure]:
     """Rows: final radius and length [mm], and the kinetic energy that is left."""
-    _, _, bar = standard_bar(5, 50).march(MPI.COMM_SELF, VELOCITY, [END * 1e-6])
+    model = standard_bar(5, 50)
+    bar = model.start(model.mesh.read(MPI.COMM_SELF, 2), VELOCITY)
+    bar.advance(END)
     deformed = 1e3 * (bar.kinematics.nodes + bar.displacement.array.reshape(-1, 2))
     energies = bar.energies()
     left = energies.kinetic / energies.initial
     return [
         Figure.equals("taylor-bar", "final radius [mm]", "", float(deformed[:, 0].max()), 7.22, 2e-2, RADIUS_SOURCE),
-        Figure.equals("taylor-bar", "final length [mm]", "", float(np.max(deformed[:, 1])), 21.42, 5e-3, LENGTH_SOURCE),
+        Figure.equals("taylor-bar", "final length [mm]", "", float(np.ptp(deformed[:, 1])), 21.42, 5e-3, LENGTH_SOURCE),
         Figure.at_most("taylor-bar", "kinetic energy left / initial", "", left, 1e-2, "the bar is at rest"),
     ]

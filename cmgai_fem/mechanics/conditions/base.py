@@ -78,6 +78,8 @@ class Condition(BaseModel, ABC):
     """Name of its tables in a file, [[table]]."""
     physics: ClassVar[Physics]
     """Which field it belongs to."""
+    dynamic: ClassVar[bool] = False
+    """Whether it is for a body in motion alone."""
     places: ClassVar[Sequence[str]] = ("faces",)
     """Groups that it may be on: "points", "edges", "faces" (the surface, whatever its dimension), "cells"."""
 
@@ -86,7 +88,7 @@ class Condition(BaseModel, ABC):
     @property
     def name(self) -> str:
         """For messages."""
-        return f"[[{self.table}]] on {self.on!r}"
+        return f"[[{self.table}]] on {self.on!r}" if self.on else f"[[{self.table}]]"
 
     def check(self, body: Body) -> None:
         """Refuse a group that is not there, or of entities that this cannot act on.
