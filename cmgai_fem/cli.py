@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter, validators
 
 import cmgai_fem
 from cmgai_fem.errors import CmgaiError, InputError
+from cmgai_fem.machine import shorten_matplotlib
 
 if TYPE_CHECKING:
     from cmgai_fem.commands.inputs import Inputs
@@ -575,6 +576,7 @@ def _show_provenance(paths: Sequence[Path]) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `cmgai-fem`: runs a command and ends the process with its exit code."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    shorten_matplotlib()
     try:
         given = _with_clouds(sys.argv[1:] if arguments is None else arguments)
         code = app(given, exit_on_error=False, print_error=False, result_action="return_value")

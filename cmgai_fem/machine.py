@@ -1,5 +1,6 @@
 """What a result owes to the machine and to the packages it was made with."""
 
+import logging
 import os
 import platform
 import resource
@@ -110,3 +111,15 @@ def check_forms_compile() -> None:
         raise InputError(
             "no C compiler: DOLFINx compiles its weak forms; apt-get install gcc libc6-dev, or conda install c-compiler"
         )
+
+
+def shorten_matplotlib() -> None:
+    """What matplotlib says of a home that cannot be written becomes one line."""
+    logging.getLogger("matplotlib").addFilter(_as_one_line)
+
+
+def _as_one_line(record: logging.LogRecord) -> bool:
+    if "MPLCONFIGDIR" in record.getMessage():
+        record.msg = "cmgai-fem: pictures begin slowly: set MPLCONFIGDIR to a folder that can be written"
+        record.args = None
+    return not str(record.msg).startswith("mkdir")

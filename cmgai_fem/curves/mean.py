@@ -2,7 +2,10 @@
 
 Tests have points of their own; the transport needs one continuum. Densely measured tests are reduced by a penalised
 spline of the stress over the root of the strain, with one smoothing for all states, chosen by generalised
-cross-validation. Tests of a few points keep their own strains as labels, and repeats are averaged.
+cross-validation. Tests of a few points keep their own strains as labels, and repeats are averaged. So do tests whose
+points scatter far less about their neighbours than about the spline, which would round e.g. the yield point.
+
+Source: T. Gasser, L. Sroka, C. Jennen-Steinmetz, Biometrika 73 (1986) 625-633 (scatter about neighbours).
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,7 +15,7 @@ import numpy as np
 from scipy.interpolate import BSpline
 from scipy.optimize import minimize_scalar
 
-from cmgai_fem.curves.table import CurveState, CurveTests
+from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array, BoolArray, IntArray
 from cmgai_fem.states.states import Coordinates
@@ -20,7 +23,14 @@ from cmgai_fem.states.states import Coordinates
 # Up to this many different strains in all tests, the strains themselves are the labels.
 FEW_STRAINS = 12
 LABELS = 41
+# Most labels where the measured strains are the labels.
+MOST_LABELS = 120
+# A spline rounds what is measured where points scatter about it by this share of the stress, and by this factor more
+# than about their neighbours: twice the variance.
+ROUNDED_SHARE = 0.001
+ROUNDED_FACTOR = np.sqrt(2.0)
 PIECES = 16
+MEDIAN_OF_NORMAL = 0.6745  # of the magnitude of a standard normal number
 DEGREE = 3
 
 
@@ -106,7 +116,14 @@ def mean_curves(table: CurveTests) -> MeanCurves:
     strains = np.unique(np.concatenate([test.strain for state in table.states for test in state.tests]))
     if not table.plastic:
         strains = strains[strains > 0.0]
-    return _pointwise(table, strains) if len(strains) <= FEW_STRAINS else _smoothed(table, strains)
+    if len(strains) <= FEW_STRAINS:
+        return _pointwise(table, strains)
+    smooth, scatter = _smoothed(table, strains), _scatter_of_neighbours(table)
+    if smooth.scatter < ROUNDED_SHARE:
+        return smooth
+    labels = strains[np.linspace(0, len(strains) - 1, min(len(strains), MOST_LABELS)).astype(int)]
+    joined = _pointwise(_at(table, labels), labels, scatter)
+    return joined if smooth.scatter > ROUNDED_FACTOR * joined.scatter else smooth
 
 
 def label_weights(strain: Array, plastic: bool) -> Array:
@@ -129,8 +146,34 @@ def _check_positive(table: CurveTests) -> None:
                 )
 
 
-def _pointwise(table: CurveTests, strains: Array) -> MeanCurves:
-    """Mean of repeats at each measured strain."""
+def _scatter_of_neighbours(table: CurveTests) -> float:
+    """Standard deviation of a point about the line through its neighbours, relative to the stress; robust to kinks."""
+    found = []
+    for test in (test for state in table.states for test in state.tests if len(test.strain) > 2):
+        before, strain, after = test.strain[:-2], test.strain[1:-1], test.strain[2:]
+        share = (strain - before) / (after - before)
+        off = test.stress[1:-1] - (1.0 - share) * test.stress[:-2] - share * test.stress[2:]
+        found.append(np.abs(off) / test.stress[1:-1] / np.sqrt(1.0 + share**2 + (1.0 - share) ** 2))
+    return float(np.median(np.concatenate(found))) / MEDIAN_OF_NORMAL
+
+
+def _at(table: CurveTests, strains: Array) -> CurveTests:
+    """The tests at some strains, straight between their points."""
+    states = []
+    for state in table.states:
+        tests = []
+        for test in state.tests:
+            start = test.strain[0] if table.plastic else 0.0
+            kept = strains[(strains >= start) & (strains <= test.strain[-1])]
+            origin = np.zeros(int(test.strain[0] > start))
+            stress = np.interp(kept, np.r_[origin, test.strain], np.r_[origin, test.stress])
+            tests.append(Test(kept, stress))
+        states.append(replace(state, tests=tuple(tests)))
+    return replace(table, states=tuple(states))
+
+
+def _pointwise(table: CurveTests, strains: Array, least_scatter: float = 0.0) -> MeanCurves:
+    """Mean of repeats at each measured strain; `least_scatter` is what a point has at least, repeats or none."""
     shape = (len(table), len(strains))
     total, squares, count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for row, state in enumerate(table.states):
@@ -144,9 +187,9 @@ def _pointwise(table: CurveTests, strains: Array) -> MeanCurves:
     mean = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
     freedom = float(np.sum(np.maximum(count - 1.0, 0.0)))
     spread = float(np.sum((squares - count * mean**2)[count > 1])) if freedom else 0.0
-    scatter = float(np.sqrt(max(spread, 0.0) / freedom)) if freedom else 0.0
+    scatter = max(float(np.sqrt(max(spread, 0.0) / freedom)) if freedom else 0.0, least_scatter)
     error = np.divide(scatter, np.sqrt(count), out=np.zeros(shape), where=count > 0)
-    note = f"labels: the {len(strains)} measured strains; scatter of repeats {100 * scatter:.2g} % of the stress"
+    note = f"labels: {len(strains)} measured strains; scatter {100 * scatter:.2g} % of the stress"
     weights = label_weights(strains, table.plastic)
     noise = error[:, :, None] * np.eye(len(strains))
     return MeanCurves(
@@ -157,7 +200,8 @@ def _pointwise(table: CurveTests, strains: Array) -> MeanCurves:
 def _smoothed(table: CurveTests, strains: Array) -> MeanCurves:
     """Penalised splines of log(stress) over the root of the strain, one smoothing for all states."""
     first, last = float(strains[0]) if not table.plastic else 0.0, float(strains[-1])
-    labels = last * np.linspace(0.0 if table.plastic else 1.0 / LABELS, 1.0, LABELS) ** 1.5
+    start = 0.0 if table.plastic else max(first / last, LABELS**-1.5)
+    labels = last * np.linspace(start ** (2.0 / 3.0), 1.0, LABELS) ** 1.5
     fits = [_Fit.of(state, last, table.plastic) for state in table.states]
     found = minimize_scalar(lambda power: _cross_validation(fits, 10.0**power), bounds=(-8.0, 6.0), method="bounded")
     penalty = 10.0 ** float(found.x)

@@ -114,14 +114,19 @@ def _check_sections(path: Path) -> None:
     """Gmsh takes a file without its head for a script, and a truncated section for a short one."""
     content = path.read_bytes()
     open_: bytes = b""
+    seen = set()
     if not content.lstrip().startswith((b"$MeshFormat", b"$Comments")):
         raise InputError(f"{printable(str(path))}: damaged or not a .msh file: it does not begin with $MeshFormat")
     for ends, name in SECTION.findall(content):
         if bool(ends) != bool(open_) or (ends and name != open_):
             raise InputError(f"{printable(str(path))}: damaged or truncated at ${ends.decode()}{name.decode()}")
         open_ = b"" if ends else name
+        seen.add(name)
     if open_:
         raise InputError(f"{printable(str(path))}: damaged or truncated: ${open_.decode()} does not end")
+    # Gmsh itself writes an empty section where a mesh has no cells.
+    if b"Elements" not in seen:
+        raise InputError(f"{printable(str(path))}: damaged, truncated or without a mesh: $Elements is missing")
 
 
 @contextmanager
@@ -146,6 +151,7 @@ def _mesh(path: Path) -> tuple[pyvista.UnstructuredGrid, IntArray, IntArray]:
     nodes, first = np.unique(tags.astype(np.int64), return_index=True)
     if not len(nodes):
         raise InputError(f"{printable(str(path))}: holds no nodes")
+    _check_partitions(path)
     found: dict[int, list[tuple[IntArray, IntArray, IntArray]]] = {}
     groups = _groups()
     for entity in gmsh.model.getEntities():
@@ -158,6 +164,19 @@ def _mesh(path: Path) -> tuple[pyvista.UnstructuredGrid, IntArray, IntArray]:
     if np.any(physical):
         grid.cell_data[PHYSICAL] = physical
     return grid, nodes, cells
+
+
+def _check_partitions(path: Path) -> None:
+    """One file of a mesh that Gmsh has split by partitions is read as a body of its own by all."""
+    body = gmsh.model.getEntities(gmsh.model.getDimension())
+    held = {int(one) for entity in body if len(gmsh.model.mesh.getElements(*entity)[1])
+            for one in gmsh.model.getPartitions(*entity)}  # fmt: skip
+    # Version 2.2 numbers partitions without saying how many there are.
+    if held and held != set(range(1, max(gmsh.model.getNumberOfPartitions(), 2) + 1)):
+        raise InputError(
+            f"{printable(str(path))}: holds partition {', '.join(map(str, sorted(held)))} of a mesh in several files: "
+            "open all of them in Gmsh and save one, without Mesh.PartitionSplitMeshFiles"
+        )
 
 
 def _in_order_of_ids(

@@ -10,6 +10,7 @@ import pytest
 
 from cmgai_fem.cli import main
 from cmgai_fem.commands.curves import generate_from_table
+from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.curve_table import read_curves
 
@@ -258,6 +259,38 @@ def test_noise_before_loading_and_strains_that_repeat(tmp_path: Path) -> None:
     (test,) = read_curves(export(tmp_path / "steps.csv", points=points)).states[0].tests
     assert len(test.strain) == 101
     np.testing.assert_allclose(test.stress[3:], 1e6 * law(293.0, test.strain)[3:], rtol=0.1)
+
+
+@pytest.mark.parametrize("kind", ["export", "semicolons", "coarse strains"])
+def test_generated_curves_keep_the_yield_point(tmp_path: Path, kind: str) -> None:
+    fine = np.linspace(0.0, 0.1, 300)
+    points = [(e, s, t) for t in TEMPERATURES for e, s in zip(fine.round(3), law(t, fine), strict=True)]
+    options: dict = {
+        "export": {},
+        "semicolons": {"head": "strain;stress [MPa];temperature [K]", "separator": ";", "show": comma},
+        "coarse strains": {"points": points},
+    }[kind]
+    generate_from_table(export(tmp_path / "t.csv", **options), (), ["450 K"], tmp_path / "o.csv", lambda line: None)
+    strain, stress = np.genfromtxt(tmp_path / "o.csv", delimiter=",", skip_header=1, usecols=(1, 2)).T
+    # Coarse strains place the yield point to half their step.
+    tolerance = 0.01 if kind == "coarse strains" else 1e-3
+    np.testing.assert_allclose(stress[strain > 0.001], law(450.0, strain[strain > 0.001]), rtol=tolerance)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_what_scatters_is_smoothed_and_what_does_not_keeps_its_strains(tmp_path: Path, repeats: int) -> None:
+    random = np.random.default_rng(1)
+    scatter = {}
+    for noise in (0.002, 0.03):
+        rows = [
+            f"{e},{s * (1.0 + noise * random.standard_normal())},{t},{test}"
+            for t in TEMPERATURES
+            for test in range(repeats)
+            for e, s in zip(STRAINS[1:], law(t, STRAINS[1:]), strict=True)
+        ]
+        curves = mean_curves(read_curves(write(tmp_path / "t.csv", "strain,stress [MPa],temperature [K],test", rows)))
+        scatter[len(curves.strain)] = curves.scatter
+    assert scatter == {40: pytest.approx(0.002, rel=0.2), 41: pytest.approx(0.03, rel=0.2)}
 
 
 def test_a_toe_is_said(tmp_path: Path) -> None:

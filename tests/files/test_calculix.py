@@ -18,11 +18,11 @@ def value(number):
     return f"{number:12.5E}"
 
 
-def hand_made(numbers=(3, 7, 9, 12)):
+def hand_made(numbers=(3, 7, 9, 12), show=value):
     """A tetrahedron with scattered node numbers, two steps, a vector and a tensor."""
     points = [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
     lines = ["    1C", f"    2C{4:30d}{1:38d}"]
-    lines += [f" -1{n:10d}{''.join(map(value, p))}" for n, p in zip(numbers, points, strict=True)]
+    lines += [f" -1{n:10d}{''.join(map(show, p))}" for n, p in zip(numbers, points, strict=True)]
     lines += [" -3", f"    3C{1:30d}{1:38d}", f" -1{1:10d}{3:5d}{0:5d}{1:5d}"]
     lines += [" -2" + "".join(f"{n:10d}" for n in numbers), " -3"]
     for step, time in ((1, 100.0), (2, 250.0)):
@@ -30,10 +30,10 @@ def hand_made(numbers=(3, 7, 9, 12)):
         lines += [head, " -4  DISP        4    1"]
         lines += [f" -5  D{i}          1    2    {i}    0" for i in (1, 2, 3)]
         lines += [" -5  ALL         1    2    0    0    1ALL"]
-        lines += [f" -1{n:10d}{value(time)}{value(n)}{value(-n)}" for n in numbers]
+        lines += [f" -1{n:10d}{show(time)}{show(n)}{show(-n)}" for n in numbers]
         lines += [" -3", head, " -4  STRESS      6    1"]
         lines += [f" -5  S{c}         1    4    1    1" for c in ("XX", "YY", "ZZ", "XY", "YZ", "ZX")]
-        lines += [f" -1{n:10d}" + "".join(value(time * i + n) for i in range(6)) for n in numbers]
+        lines += [f" -1{n:10d}" + "".join(show(time * i + n) for i in range(6)) for n in numbers]
         lines += [" -3"]
     return "\n".join([*lines, " 9999", ""])
 
@@ -47,6 +47,24 @@ def test_read_frd(tmp_path):
     assert list(first.grid.cell_connectivity) == [0, 1, 2, 3]
     assert second.grid["DISP"][3].tolist() == [250.0, 12.0, -12.0]
     assert second.grid["STRESS"][1].tolist() == [7.0, 257.0, 507.0, 757.0, 1007.0, 1257.0]
+
+
+def windows(number):
+    """A number as CalculiX writes it under Windows: exponents of three digits, 13 characters where it is negative."""
+    mantissa, exponent = f"{number:.5E}".split("E")
+    return f"{mantissa}E{exponent[0]}{int(exponent[1:]):03d}"
+
+
+def test_values_of_calculix_with_exponents_of_three_digits(tmp_path):
+    path = tmp_path / "job.frd"
+    path.write_text(hand_made(show=windows))
+    first, second = read_snapshots(path)
+    assert (first.time, second.time) == (100.0, 250.0)
+    for state in (first, second):
+        assert state.grid["DISP"].tolist() == [[state.time, float(n), float(-n)] for n in (3, 7, 9, 12)]
+    path.write_text(hand_made(show=windows).replace(windows(-12.0), f"{windows(-12.0)} 7"))
+    with pytest.raises(InputError, match="line"):
+        read_snapshots(path)
 
 
 def test_inp_takes_its_results_from_beside(tmp_path):

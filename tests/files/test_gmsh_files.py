@@ -113,6 +113,28 @@ def test_views_that_gmsh_writes(tmp_path, version, binary, order):
     assert set(read.grid.cell_data["gmsh:physical"]) == {12}
 
 
+@pytest.mark.parametrize("version", [2.2, 4.1])
+def test_one_file_of_a_partitioned_mesh_is_no_body(tmp_path, version):
+    gmsh.initialize(readConfigFiles=False, interruptible=False)
+    try:
+        gmsh.option.setNumber("General.Terminal", 0)
+        gmsh.option.setNumber("Mesh.MshFileVersion", version)
+        gmsh.model.occ.addRectangle(0.0, 0.0, 0.0, 1.0, 1.0)
+        gmsh.model.occ.synchronize()
+        gmsh.model.mesh.generate(2)
+        gmsh.model.mesh.partition(2)
+        gmsh.write(str(tmp_path / "whole.msh"))
+        gmsh.option.setNumber("Mesh.PartitionSplitMeshFiles", 1)
+        gmsh.write(str(tmp_path / "split.msh"))
+    finally:
+        gmsh.finalize()
+    (whole,) = read_snapshots(tmp_path / "whole.msh")
+    assert whole.grid.compute_cell_sizes()["Area"].sum() == pytest.approx(1.0)
+    for part in (1, 2):
+        with pytest.raises(InputError, match=f"holds partition {part} of a mesh in several files"):
+            read_snapshots(tmp_path / f"split_{part}.msh")
+
+
 def test_what_is_written_has_its_time(tmp_path):
     grid = block()
     grid["T"] = np.arange(float(grid.n_points))
@@ -137,3 +159,10 @@ def test_damaged(tmp_path, old, new, match):
     with pytest.raises(InputError, match=match):
         read_snapshots(path)
     assert not (tmp_path / "made").exists()
+
+
+def test_a_file_that_ends_after_its_nodes(tmp_path):
+    path = square(tmp_path / "a.msh")
+    path.write_text(path.read_text().partition("$Elements")[0])
+    with pytest.raises(InputError, match=r"\$Elements is missing"):
+        read_snapshots(path)

@@ -52,13 +52,15 @@ def states(folder, change=lambda grid, value: grid, values=(100.0, 700.0)):
     return paths
 
 
-def text_vtu(folder, points="0 0 0 1 0 0 0 1 0", cells="0 1 2", offsets="3", types="5", field="1 2 3", head="", n=3):
+def text_vtu(
+    folder, points="0 0 0 1 0 0 0 1 0", cells="0 1 2", offsets="3", types="5", field="1 2 3", head="", n=3, width=3
+):
     """One triangle as a .vtu in plain text."""
     path = folder / "T=1.vtu"
     path.write_text(
         f'<?xml version="1.0"?>{head}<VTKFile type="UnstructuredGrid" version="0.1"><UnstructuredGrid>'
         f'<Piece NumberOfPoints="{n}" NumberOfCells="1"><PointData><DataArray type="Float64" Name="stress" '
-        f'format="ascii">{field}</DataArray></PointData><Points><DataArray type="Float64" NumberOfComponents="3" '
+        f'format="ascii">{field}</DataArray></PointData><Points><DataArray type="Float64" NumberOfComponents="{width}" '
         f'format="ascii">{points}</DataArray></Points><Cells><DataArray type="Int64" Name="connectivity" '
         f'format="ascii">{cells}</DataArray><DataArray type="Int64" Name="offsets" format="ascii">{offsets}</DataArray>'
         f'<DataArray type="UInt8" Name="types" format="ascii">{types}</DataArray></Cells></Piece></UnstructuredGrid>'
@@ -116,6 +118,11 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "bbbbbbbbbb"><!ENTITY c "&a;&a;&a;&a;&a;&a;&a;&a
         ({"head": '<xi:include href="other.xml"/>'}, "includes another file"),
         ({"n": 10**15}, "GiB"),
         ({"n": 10**29}, "GiB"),
+        ({"n": "+1000000000000"}, "is no count"),
+        ({"n": "&#49;000000000000"}, "GiB"),
+        ({"offsets": "3 1000000000000000"}, "offsets holds 2 numbers, 1 are declared"),
+        ({"width": 2_000_000_000}, "Points holds 9 numbers"),
+        ({"head": "<VTKFile>" * 200_000}, "more than 100 deep"),
         ({"cells": "0 1 7"}, "names node 7"),
         ({"cells": "0 1 -1"}, "node -1"),
         ({"offsets": "2"}, "triangle cell has 2 nodes|damaged"),
