@@ -39,8 +39,10 @@ FILE = "view.json"
 # Cells that are or have faces.
 FACES = ("triangle", "quad", "tetra", "hexahedron", "wedge", "pyramid")
 KINDS = {
-    "known": "known", "interpolation": "held out, between the known states", "extrapolation": "held out, beyond them"
-}  # fmt: skip
+    "known": "known",
+    "interpolation": "held out, between the known states",
+    "extrapolation": "held out, beyond the known states",
+}
 
 
 def turning_section(study: FieldStudy, folder: Path, rows: Sequence[Row], shown: Mapping[str, States]) -> list[Section]:
@@ -76,7 +78,7 @@ def describe_view(study: FieldStudy, rows: Sequence[Row], shown: Mapping[str, St
     }
     if study.deformed:
         view["shifts"] = [
-            [packed(surface.nodal(states.field("displacement").values[states.index(point)])) for point in study.points]
+            [_shift(surface, states.field("displacement").values[states.index(point)]) for point in study.points]
             for states in shown.values()
         ]
     return view
@@ -120,6 +122,11 @@ def _field(
         "errors": [errors[first : first + count] for first in range(0, len(errors), count)],
         "nrmse": [[figures.get((method, state_key(point)), "") for point in study.points] for method in methods],
     }
+
+
+def _shift(surface: "Surface", displacement: Array) -> dict[str, Any]:
+    """Displacement of the points [m], in 3-D."""
+    return packed(np.pad(surface.nodal(displacement), ((0, 0), (0, 3 - displacement.shape[1]))))
 
 
 @dataclass(frozen=True, eq=False)
