@@ -54,7 +54,7 @@ def write_view(folder: Path) -> str:
              "values": [known, other], "errors": [[none, wrong]], "nrmse": [["0", "1.2"]]}  # fmt: skip
     view = surface.describe() | {
         "colours": COLOURS, "methods": ["FEM transport"], "fields": [field],
-        "states": [{"text": "s = 1", "kind": "known"}, {"text": "s = 2", "kind": "held out"}],
+        "states": [{"text": "s = 1", "kind": "known"}, {"text": "s = 2", "kind": "held out, between the known states"}],
     }  # fmt: skip
     write_json(folder / "view.json", view)
     return "view.json"
