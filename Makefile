@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3; do \
 # Tests run side by side, one a core: threads of the linear algebra would only fight for the same cores.
 test test-ci test-all: export OMP_NUM_THREADS := 1
 
-.PHONY: setup verify test test-ci test-all lint docs benchmark clean
+.PHONY: setup verify test test-ci test-all lint docs tables benchmark clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -55,6 +55,10 @@ lint: $(STAMP)
 docs: $(STAMP)
 	@$(BIN)/python -c 'import material' >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet 'mkdocs-material>=9.5,<10'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# README's table from verification/figures.csv; `make tables ARGS=results/thermal-stress` renews the figures first.
+tables: $(STAMP)
+	$(BIN)/python verification/tables.py $(ARGS)
 
 benchmark: $(STAMP)
 	$(BIN)/python verification/benchmarks/run.py $(ARGS)

@@ -22,6 +22,7 @@ app = App(
     "checked against reference solves.",
     version=lambda: str(cmgai_fem.__version__),
 )
+app.register_install_completion_command(help="Complete commands, options and files in your shell from now on.")
 Repeated = Parameter(negative="", consume_multiple=False)
 # A state may be negative: "-20" and "-20:3" are no options.
 States = Parameter(negative="", consume_multiple=False, allow_leading_hyphen=True)

@@ -78,12 +78,21 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a study's page: paragraphs, pictures and tables below a heading."""
+    """A section of a study's page: paragraphs, pictures and tables below a heading.
+
+    Args:
+        title: the heading.
+        text: paragraphs.
+        pictures: in the results folder.
+        tables: of text.
+        view: file in the results folder with what `study.view` describes, to turn and slide; empty for none.
+    """
 
     title: str
     text: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[TextTable] = ()
+    view: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.writing import write_text
@@ -41,6 +42,7 @@ def write_page(folder: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["data_address"] = lambda file: data_address(folder / file)
+    environment.filters["script_data"] = lambda file: script_data(folder / file)
     facts = [(words(key), number(value)) for key, value in flatten(run["provenance"]).items()]
     given = {key: run[key] for key in ("study", "advice", "tolerances", "sections")}
     files = [file.relative_to(folder).as_posix() for pattern in BESIDE for file in sorted(folder.glob(pattern))]
@@ -79,6 +81,18 @@ def data_address(path: Path) -> str:
     except FileNotFoundError:
         raise InputError(f"{path}: the page shows this picture, and it is missing") from None
     return f"data:{MEDIA[path.suffix]};base64," + base64.b64encode(content).decode("ascii")
+
+
+def script_data(path: Path) -> markupsafe.Markup:
+    """A JSON file as the text of a script element, which no text within it can end.
+
+    Raises:
+        InputError: it is missing.
+    """
+    try:
+        return markupsafe.Markup(path.read_text(encoding="utf-8").replace("<", "\\u003c"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: the page shows this view, and it is missing") from None
 
 
 def percent(fraction: float | None) -> str:

@@ -89,10 +89,10 @@ def draw_fields(labels: Labels, fields: list[Panel], errors: list[Panel], unit: 
     fields, errors, unit = in_readable_unit(fields, errors, unit)
     if labels.points.shape[1] == 1:
         return _draw_curves(labels, fields, errors, unit, name)
-    low, high, peak = _limits(fields)
+    low, high, peak = scale_limits(fields)
     rows = [(fields, FIELD_COLOURS, (low, high), (f"{name} [{unit}]" if unit else name) + peak)]
     if errors:
-        _, reach, peak = _limits([Panel("", np.abs(panel.values)) for panel in errors])
+        _, reach, peak = scale_limits([Panel("", np.abs(panel.values)) for panel in errors])
         rows.append((errors, ERROR_COLOURS, (-reach, reach), (f"error [{unit}]" if unit else "error") + peak))
     images = [[render(labels, panel, colours, limits) for panel in panels] for panels, colours, limits, _ in rows]
     count = max(len(fields), len(errors))
@@ -207,7 +207,7 @@ def _crop(image: NDArray[np.uint8], margin: int = 6) -> NDArray[np.uint8]:
     return image[top : rows[-1] + margin + 1, left : columns[-1] + margin + 1, :3]
 
 
-def _limits(panels: list[Panel]) -> tuple[float, float, str]:
+def scale_limits(panels: list[Panel]) -> tuple[float, float, str]:
     """Ends of a colour scale, and what is to be said of values beyond its upper one."""
     values = np.concatenate([panel.values for panel in panels])
     low, high, most = float(values.min()), float(values.max()), float(np.percentile(values, MOST))

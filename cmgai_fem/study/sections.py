@@ -23,6 +23,7 @@ from cmgai_fem.study.page import number, percent, words
 from cmgai_fem.study.pictures import Panel, draw_fields, scalar_field
 from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.study.tolerances import point_of, row_text, state_key
+from cmgai_fem.study.view import turning_section
 
 CANDIDATES_SHOWN = 8
 LEAST = "● "
@@ -60,6 +61,7 @@ def make_sections(
         _asked(study, tools, rows),
         Section("Result", tables=[_summary(study, rows)]),
         Section("Fields at the worst held-out state", pictures=_field_pictures(study, tools, rows, shown)),
+        *turning_section(study, tools.folder, rows, shown),
         *([_error_chart(study, tools, rows)] if len(study.axes) == 1 else []),
         Section("NRMSE at every held-out state, in %", [about_errors], tables=tables),
         Section(
@@ -91,7 +93,7 @@ def make_sections(
         _check(rows, generation),
         Section("Admissibility", tables=_admissibility(figures)),
     ]
-    return [section for section in sections if section.tables or section.pictures]
+    return [section for section in sections if section.tables or section.pictures or section.view]
 
 
 def _asked(study: FieldStudy, tools: Tools, rows: Sequence[Row]) -> Section:

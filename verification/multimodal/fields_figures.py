@@ -9,10 +9,12 @@ from matplotlib.tri import Triangulation
 from cmgai_fem.states.labels import Array, IntArray
 
 TITLES = ("5 %", "50 %", "95 %")
+# Methods side by side; more go into further bands below.
+COLUMNS = 4
 
 
 def fields_figure(title: str, nodes: Array, triangles: IntArray, fields: Mapping[str, Array]) -> Figure:
-    """A column a method, a row a level; every row has one scale, that of the reference.
+    """A column a method, a row a level, in as many bands as are needed; a level has one scale, that of the reference.
 
     Args:
         title: heading.
@@ -24,22 +26,25 @@ def fields_figure(title: str, nodes: Array, triangles: IntArray, fields: Mapping
     reference = next(iter(fields.values()))
     window = _window(nodes, reference[-1]) * 1e3
     wide, high = np.ptp(window, axis=1)
-    width = max(1.2, 1.25 * wide / high + 0.1) * len(fields) + 0.8
-    figure = Figure(figsize=(width, 1.25 * len(TITLES) + 0.8), layout="constrained")
-    axes = figure.subplots(len(TITLES), len(fields))
-    for row, (level, true) in enumerate(zip(TITLES, reference, strict=True)):
-        top = float(true.max()) or 1.0
-        for column, (method, by_level) in enumerate(fields.items()):
-            axis = axes[row, column]
-            drawn = axis.tricontourf(mesh, by_level[row], levels=np.linspace(0.0, top, 13), extend="max")
+    bands, across = -(-len(fields) // COLUMNS), min(COLUMNS, len(fields))
+    width = max(1.5, 1.25 * wide / high + 0.1) * across + 0.8
+    figure = Figure(figsize=(width, (1.25 * len(TITLES) + 0.6) * bands + 0.4), layout="constrained")
+    axes = figure.subplots(bands * len(TITLES), across, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for place, (method, by_level) in enumerate(fields.items()):
+        band, column = divmod(place, COLUMNS)
+        for row, (level, true) in enumerate(zip(TITLES, reference, strict=True), band * len(TITLES)):
+            axis, top = axes[row, column], float(true.max()) or 1.0
+            drawn = axis.tricontourf(mesh, by_level[row % len(TITLES)], levels=np.linspace(0.0, top, 13), extend="max")
             axis.set_aspect("equal")
             axis.set(xlim=window[0], ylim=window[1])
-            axis.set_axis_off()
-            if row == 0:
+            if row % len(TITLES) == 0:
                 axis.set_title(method.replace(", ", ",\n"), fontsize=8)
-        bar = figure.colorbar(drawn, ax=list(axes[row]), fraction=0.02, pad=0.01, ticks=[0.0, top])
-        bar.ax.set_yticklabels(["0", f"{top:.2g}"])
-        bar.ax.set_title(level, fontsize=9)
+            if column == 0:
+                bar = figure.colorbar(drawn, ax=list(axes[row]), fraction=0.02, pad=0.01, ticks=[0.0, top])
+                bar.ax.set_yticklabels(["0", f"{top:.2g}"])
+                bar.ax.set_title(level, fontsize=9)
     figure.suptitle(title, fontsize=10)
     return figure
 

@@ -11,6 +11,8 @@ from .problems import Card
 Array = NDArray[np.float64]
 
 SHOWN = 150
+# Methods side by side; more go into further bands below.
+COLUMNS = 4
 
 
 def law_figure(card: Card, conditions: Array, drawn: Mapping[str, list[Array]], samples: int) -> Figure:
@@ -22,25 +24,33 @@ def law_figure(card: Card, conditions: Array, drawn: Mapping[str, list[Array]], 
         drawn: by method, C samples (N, d); the truth first.
         samples: size of the training set, for the title.
     """
-    rows = 1 if len(card.value_names) == 1 else 2
-    figure = Figure(figsize=(2.9 * len(drawn), 2.7 * rows), layout="constrained")
-    axes = figure.subplots(rows, len(drawn), sharex="row", sharey="row", squeeze=False)
+    high = 1 if len(card.value_names) == 1 else 2
+    bands, wide = -(-len(drawn) // COLUMNS), min(COLUMNS, len(drawn))
+    figure = Figure(figsize=(2.9 * wide, 2.7 * high * bands), layout="constrained")
+    axes = figure.subplots(high * bands, wide, squeeze=False)
+    for axis in axes.flat:
+        axis.set_visible(False)
     widest = _most_spread(next(iter(drawn.values())))
-    for column, (method, laws) in enumerate(drawn.items()):
-        top = axes[0, column]
+    for place, (method, laws) in enumerate(drawn.items()):
+        band, column = divmod(place, COLUMNS)
+        top, *below = axes[high * band : high * (band + 1), column]
+        top.set(visible=True, xlabel=card.condition_names[0])
+        top.sharex(axes[0, 0])
+        top.sharey(axes[0, 0])
         for at, values in zip(conditions, laws, strict=True):
             part = values[:SHOWN]
             top.plot(np.full(len(part), at[0]), part[:, 0], ".", markersize=3, alpha=0.25, color="#1f5fa8")
-        top.set_title(method, fontsize=9)
-        top.set_xlabel(card.condition_names[0])
-        if rows == 2:
+        top.set_title(method.replace(", ", ",\n"), fontsize=9)
+        for axis in below:
             part = laws[widest]
-            axes[1, column].plot(part[:, 0], part[:, 1], ".", markersize=3, alpha=0.4, color="#a8431f")
-            axes[1, column].set_xlabel(card.value_names[0])
-    axes[0, 0].set_ylabel(card.value_names[0])
-    if rows == 2:
-        axes[1, 0].set_ylabel(card.value_names[1])
-        axes[1, 0].set_title(f"at {card.condition_names[0]} {conditions[widest, 0]:.3g}", fontsize=9)
+            axis.set(visible=True, xlabel=card.value_names[0])
+            axis.sharex(axes[1, 0])
+            axis.sharey(axes[1, 0])
+            axis.plot(part[:, 0], part[:, 1], ".", markersize=3, alpha=0.4, color="#a8431f")
+            axis.set_title(f"at {card.condition_names[0]} {conditions[widest, 0]:.3g}", fontsize=9)
+        if column == 0:
+            for axis, name in zip((top, *below), card.value_names, strict=False):
+                axis.set_ylabel(name)
     figure.suptitle(f"{card.title}: trained on {samples} samples, first seed", fontsize=10)
     return figure
 
