@@ -238,7 +238,9 @@ def _slices(values: Tensor, regime: Tensor | None, components: int) -> list[Tens
         parts = [values[regime == k] for k in range(components)]
         return [part if len(part) else values for part in parts]
     direction = torch.linalg.svd(values - values.mean(dim=0), full_matrices=False)[2][0]
-    # A singular vector has no sign of its own: the components should start in the same order whatever the library.
-    direction = direction * direction[direction.abs().argmax()].sign()
+    # A singular vector has no sign of its own: the components should start in the same order whatever the library. Of
+    # two scaled values both entries are equally large but for rounding, so that the largest one would not tell.
+    sizes = direction.abs()
+    direction = direction * direction[sizes > 0.5 * sizes.max()][0].sign()
     order = torch.argsort(values @ direction)
     return [values[part] for part in torch.tensor_split(order, components)]

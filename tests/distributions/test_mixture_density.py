@@ -85,6 +85,18 @@ def test_components_start_spread_over_the_data():
     assert float(means[..., 1, 0].mean()) == pytest.approx(3.0, abs=0.4)
 
 
+def test_components_start_in_one_order_whatever_the_rounding():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(12, 200, 1, generator=generator, dtype=torch.float64)
+    u = torch.randn(12, 200, 2, generator=generator, dtype=torch.float64)
+    shuffled = torch.randperm(200, generator=generator)
+    starts = [
+        MixtureNetwork(MixtureShape(3), Samples(x[:, rows], u[:, rows]), range(12)).network.biases[-1]
+        for rows in (slice(None), shuffled)
+    ]
+    torch.testing.assert_close(*starts, rtol=1e-9, atol=1e-9)
+
+
 def test_stacked_members_are_those_trained_alone():
     rng = np.random.default_rng(5)
     x, u = torch.tensor(rng.normal(size=(2, 40, 1))), torch.tensor(rng.normal(size=(2, 40, 1)))
