@@ -20,6 +20,7 @@ from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.guided import guide
 from cmgai_fem.calibration.laws_of_motion import LawCalibration, MotionLaws, find_law
+from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moving import LabelMaps, let_labels_move
 from cmgai_fem.calibration.suspects import find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
@@ -139,9 +140,9 @@ def generate(
         make_generator(problem, np.array(group), solvers, search, report, maps=maps, cheap=models, laws=laws, data=data)
         for group in sides(states, list(points))
     )
-    suspects = find_suspects(data)
     more = rivals_with(models) if models is not None and rivals else {}
-    return Generated(states, name, points, generators, compete(problem, points, rivals, more=more), suspects)
+    rivalry = compete(problem, points, rivals, more=more)
+    return Generated(states, name, points, generators, rivalry, find_suspects(data), telling_states(data))
 
 
 def for_size(labels: Labels, search: Search, report: Report = silent) -> Search:

@@ -128,6 +128,7 @@ class Generated:
         generators: one for each side of the known states where states were asked for.
         rivalry: the rivals' fields; empty where none were asked for.
         suspects: known states that do not fit the others.
+        telling: known states that tell something of their own; all of them if None.
     """
 
     states: States
@@ -136,6 +137,7 @@ class Generated:
     generators: tuple[Generator, ...]
     rivalry: Rivalry
     suspects: tuple[Suspect, ...] = ()
+    telling: int | None = None
 
     def generator(self, value: ArrayLike) -> Generator:
         """The generator of the side where a state lies; a known state is answered by the first of all."""
@@ -171,7 +173,7 @@ class Generated:
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at a state is to be trusted, and why."""
         point, generator = self.states.coordinates.point(value), self.generator(value)
-        return judge(self.states.values, point, generator.size(value), len(self.suspects))
+        return judge(self.states.values, point, generator.size(value), len(self.suspects), self.telling)
 
     def warnings(self) -> list[str]:
         """What is wrong with the known states, one sentence each."""

@@ -39,7 +39,7 @@ class Trust:
         return f"{self.word}: {self.reason}"
 
 
-def judge(known: Array, point: Array, size: float | None, suspects: int = 0) -> Trust:
+def judge(known: Array, point: Array, size: float | None, suspects: int = 0, telling: int | None = None) -> Trust:
     """The word for a generated state.
 
     Args:
@@ -47,9 +47,12 @@ def judge(known: Array, point: Array, size: float | None, suspects: int = 0) -> 
         point: (m,) the state.
         size: root mean square of its estimated error, relative to the known range; None where there is no estimate.
         suspects: known states that do not fit the others.
+        telling: states that tell something of their own, see `telling_states`; all of them by default.
     """
     count, dimension = known.shape
-    states = f"{NUMBERS[count] if count < len(NUMBERS) else count} states"
+    states = f"{_number(count)} states"
+    if telling is not None and telling < count:
+        states, count = f"{states} that mirror each other and tell as much as {_number(telling)}", telling
     if np.any(np.all(known == point, axis=1)):
         return Trust(TRUSTED, "a known state")
     beyond = distance_beyond(known, point)
@@ -92,6 +95,10 @@ def judge_law(known: Array, at: float, size: float, fewest: int) -> Trust:
     if fewest < ENOUGH_SPECIMENS:
         return Trust(CARE, f"{told}; {fewest} specimens at a state hardly tell 5 and 95 %")
     return Trust(CARE if size >= LAW_CAREFUL or beyond > 0.0 else TRUSTED, told)
+
+
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
 
 
 def distance_beyond(known: Array, point: Array) -> float:

@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
 from cmgai_fem.calibration.guided import Guided
 from cmgai_fem.calibration.laws_of_motion import Stated
+from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.suspects import find_suspects
@@ -85,7 +86,8 @@ class Model:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
         size = self.solution.size(point) if isinstance(self.solution, Blended | Moved | Stated) else None
-        return judge(self.states.values, point, size, len(find_suspects(data_of(self.problem))))
+        data = data_of(self.problem)
+        return judge(self.states.values, point, size, len(find_suspects(data)), telling_states(data))
 
     def _point(self, value: ArrayLike) -> Array:
         """The state (m,), refused where the model was not made for it."""
