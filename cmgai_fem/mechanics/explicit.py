@@ -13,6 +13,7 @@ from dolfinx import la
 from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.mechanics import tensors
 from cmgai_fem.mechanics.explicit_conditions import Plane, RigidWall, Support
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.plasticity import PointModel, PointState
@@ -176,6 +177,12 @@ class ExplicitDynamics:
     def point_values(self) -> dict[str, Array]:
         """Plastic strain (1, P), temperature (1, P) and Cauchy stress (6, P) [Pa] at `time`. Collective."""
         state, full, centre = self.synchronised()
+        for part, jacobians in zip(self.parts, self._around_nodes(centre), strict=True):
+            if jacobians is not None:
+                cells = slice(None) if part.cells is None else part.cells
+                own, scratch = np.empty((2, len(self.kinematics.cell_nodes[cells])))
+                tensors.determinant(self.kinematics.layout, centre[:, cells], own, scratch)
+                centre[:, cells] *= np.cbrt(jacobians[self.kinematics.cell_nodes[cells]].mean(axis=1) / own)
         centres = np.tile(centre, (1, self.kinematics.full.points // max(self.kinematics.cells, 1)))
         temperature, stress = np.empty_like(state.plastic_work), np.empty((6, len(state.plastic_work)))
         for model, points in self._blocks:
@@ -188,10 +195,11 @@ class ExplicitDynamics:
     def _accelerate(self, step: float, end: float) -> None:
         """Forces at the present displacement and the velocity half a step on; `end` is the time after the step."""
         full, centre = self.kinematics.deformation_gradients(self.displacement.array)
+        around = self._around_nodes(centre)
         if not self._failure:
             try:
                 self._constitutive(full, self.state, self._deviatoric)
-                self._pressurise(centre)
+                self._pressurise(centre, around)
             except ConvergenceError as error:
                 # The other ranks are told at the next check, for they wait for this one's forces.
                 self._failure = str(error)
@@ -240,15 +248,33 @@ class ExplicitDynamics:
             out[:, points] = stress
             state.put(points, block)
 
-    def _pressurise(self, gradient: Array) -> None:
+    def _around_nodes(self, gradient: Array) -> list[Array | None]:
+        """Mean Jacobians (local nodes,) around nodes in each part of simplices; None where there is no need of them."""
+        if not self.kinematics.simplices:
+            return [None] * len(self.parts)
+        jacobian, scratch = np.empty((2, self.kinematics.cells))
+        tensors.determinant(self.kinematics.layout, gradient, jacobian, scratch)
+        cells = [slice(None) if part.cells is None else part.cells for part in self.parts]
+        # A cell that has turned over ends the run at the next check, not the logarithm here.
+        np.maximum(jacobian, 1e-12, out=jacobian)
+        return [self.kinematics.around_nodes(jacobian[some], some) for some in cells]
+
+    def _pressurise(self, gradient: Array, around: Sequence[Array | None]) -> None:
         """Volumetric stress and energy at the cells' centres."""
-        for part in self.parts:
-            if part.cells is None:
-                self._volumetric_energy = part.model.volumetric(gradient, self._volumetric)
-                continue
-            stress = np.empty((len(self._volumetric), len(part.cells)))
-            self._volumetric_energy[part.cells] = part.model.volumetric(np.take(gradient, part.cells, axis=1), stress)
-            self._volumetric[:, part.cells] = stress
+        for part, jacobians in zip(self.parts, around, strict=True):
+            cells = slice(None) if part.cells is None else part.cells
+            own = gradient[:, cells]
+            stress = self._volumetric if part.cells is None else np.empty_like(own)
+            energy = part.model.volumetric(own, stress)
+            if jacobians is not None:
+                pressures, energies = part.model.pressure(jacobians)
+                nodes = self.kinematics.cell_nodes[cells]
+                tensors.cofactor(self.kinematics.layout, own, stress, np.empty(own.shape[1]))
+                stress *= pressures[nodes].mean(axis=1)
+                energy = energies[nodes].mean(axis=1)
+            self._volumetric_energy[cells] = energy
+            if part.cells is not None:
+                self._volumetric[:, cells] = stress
 
     def _agree_on_stable_step(self) -> None:
         _, centre = self.kinematics.deformation_gradients(self.displacement.array)

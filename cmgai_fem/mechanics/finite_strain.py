@@ -87,10 +87,15 @@ class FiniteStrainJ2(PointModel):
         jacobian, scratch = self._buffer("volumetric", 2, gradient.shape[1])
         tensors.determinant(self.layout, gradient, jacobian, scratch)
         check_jacobian(jacobian)
-        strain = np.log(jacobian)
+        pressure, energy = self.pressure(jacobian)
         tensors.cofactor(self.layout, gradient, out, scratch)
-        out *= self.metal.bulk_modulus * strain / jacobian
-        return np.asarray(0.5 * self.metal.bulk_modulus * strain**2)
+        out *= pressure
+        return energy
+
+    def pressure(self, jacobian: Array) -> tuple[Array, Array]:
+        """See `PointModel.pressure`."""
+        strain = np.log(jacobian)
+        return self.metal.bulk_modulus * strain / jacobian, 0.5 * self.metal.bulk_modulus * strain**2
 
     def cauchy_stress(self, gradient: Array, centre_gradient: Array, state: PointState) -> Array:
         """See `PointModel.cauchy_stress`."""

@@ -2,8 +2,10 @@
 
 Total-Lagrangian: gradients are by undeformed coordinates, so nothing of the mesh changes in a run. The deviatoric
 stress lives at the points of the full rule, the volumetric stress at the cell centres (selective reduced integration:
-without it bilinear cells lock under isochoric plastic flow). Shape functions by reference coordinates are the same in
-every cell, so both directions are one small dense product a coordinate and one multiplication a component and point.
+without it bilinear cells lock under isochoric plastic flow). Triangles and tetrahedra have one point, and lock even
+so: their volumetric stress comes from the mean Jacobians around nodes (Bonet and Burton, Commun. Numer. Meth. Engng
+14 (1998) 437-449). Shape functions by reference coordinates are the same in every cell, so both directions are one
+small dense product a coordinate and one multiplication a component and point.
 """
 
 from functools import cached_property
@@ -34,6 +36,7 @@ class Rule:
         weights: (q, C) volumes that the points stand for [m^3; m^2 in plane strain].
         mapping: (q, C, g, g) derivative of the undeformed coordinates by the reference coordinates [m].
         points: q C.
+        curvature: (q C,) inverse radii [1/m] in axial symmetry, else None.
     """
 
     def __init__(self, domain: mesh.Mesh, nodes: Array, degree: int, layout: Layout, axisymmetric: bool) -> None:
@@ -49,14 +52,14 @@ class Rule:
         self.points = self.weights.size
         self._tables = [table[1:].reshape(-1, table.shape[2])] * self.dimension
         self._inverse = np.linalg.inv(self.mapping).transpose(2, 3, 0, 1).reshape(self.dimension, self.dimension, -1)
-        self._curvature = None
+        self.curvature = None
         if axisymmetric:
             radii = np.einsum("qn,nc->qc", table[0], nodes[:, 0])
             self.weights = self.weights * 2.0 * np.pi * radii
             self._tables[0] = np.concatenate([self._tables[0], table[0]])
-            self._curvature = 1.0 / radii.ravel()
+            self.curvature = 1.0 / radii.ravel()
         self._weighted_inverse = self._inverse * self.weights.ravel()
-        self._weighted_curvature = None if self._curvature is None else self._curvature * self.weights.ravel()
+        self._weighted_curvature = None if self.curvature is None else self.curvature * self.weights.ravel()
         self._terms = [[d for d in range(self.dimension) if self._inverse[d, j].any()] for j in range(self.dimension)]
         self._derivatives = [np.empty((len(table), nodes.shape[2])) for table in self._tables]
         self._scratch = np.empty(self.points)
@@ -76,9 +79,9 @@ class Rule:
                 for d in others:
                     np.multiply(rows[d], self._inverse[d, j], out=self._scratch)
                     out += self._scratch
-        if self._curvature is not None:
+        if self.curvature is not None:
             hoop = self._derivatives[0].reshape(-1, self.points)[-1]
-            np.multiply(hoop, self._curvature, out=self.gradient[self.layout.diagonal[2]])
+            np.multiply(hoop, self.curvature, out=self.gradient[self.layout.diagonal[2]])
         return self.gradient
 
     def integrate(self, stress: Array, component: int) -> Array:
@@ -100,7 +103,7 @@ class Rule:
 
 
 class Kinematics:
-    """Kinematics of one mesh of bilinear quadrilaterals or trilinear hexahedra. Collective over its communicator.
+    """Kinematics of one mesh of straight cells with linear shape functions. Collective over its communicator.
 
     Args:
         domain: the mesh; in 2-D the first coordinate is the radius if `axisymmetric`.
@@ -111,13 +114,14 @@ class Kinematics:
         space: the displacement space (blocked Lagrange 1).
         cells: number of owned cells.
         full, centre: the two quadrature rules.
+        simplices: whether the cells are triangles or tetrahedra.
     """
 
     def __init__(self, domain: mesh.Mesh, axisymmetric: bool = False) -> None:
         self.domain, self.dimension = domain, domain.geometry.dim
-        cell = domain.topology.cell_type
-        if cell not in (mesh.CellType.quadrilateral, mesh.CellType.hexahedron) or domain.geometry.cmaps[0].degree != 1:
-            raise InputError("explicit dynamics takes meshes of bilinear quadrilaterals or trilinear hexahedra alone")
+        if domain.geometry.cmaps[0].degree != 1 or domain.topology.dim != self.dimension:
+            raise InputError("a body in motion takes cells with straight sides alone: say order = 1 for the mesh")
+        self.simplices = domain.topology.cell_type in (mesh.CellType.triangle, mesh.CellType.tetrahedron)
         self.layout = Layout.of(BLOCK if self.dimension == 2 else FULL)
         self.space = fem.functionspace(domain, ("Lagrange", 1, (self.dimension,)))
         self.cells: int = domain.topology.index_map(self.dimension).size_local
@@ -127,7 +131,8 @@ class Kinematics:
         self._gather = np.stack([dofs + i for i in range(self.dimension)])
         positions = self.nodes.ravel()[self._gather]
         self.full, self.centre = (
-            Rule(domain, positions.transpose(1, 0, 2), degree, self.layout, axisymmetric) for degree in (3, 1)
+            Rule(domain, positions.transpose(1, 0, 2), degree, self.layout, axisymmetric)
+            for degree in ((1, 1) if self.simplices else (3, 1))
         )
         self._forces = np.empty_like(positions)
         entries = self._gather.size
@@ -172,6 +177,19 @@ class Kinematics:
         total.scatter_forward()
         return np.array(total.array)
 
+    def around_nodes(self, values: Array, cells: IntArray | slice) -> Array:
+        """Volume-weighted means (local nodes,) of values of some of the cells; 1 at nodes without such a cell."""
+        total = la.vector(self.space.dofmap.index_map, 2)
+        weights = self.centre.weights[0, cells]
+        nodes = self.cell_nodes[cells].ravel()
+        for column, part in enumerate((weights * values, weights)):
+            each = np.repeat(part, self.cell_nodes.shape[1])
+            total.array[column::2] = np.bincount(nodes, each, minlength=len(self.nodes))
+        total.scatter_reverse(la.InsertMode.add)
+        total.scatter_forward()
+        weighted, volumes = total.array.reshape(-1, 2).T
+        return np.divide(weighted, volumes, out=np.ones_like(weighted), where=volumes > 0.0)
+
     def recover(self, values: Array) -> Array:
         """Nodal values (local nodes,) of point values (P,) by lumped projection: volume-weighted means.
 
@@ -182,18 +200,31 @@ class Kinematics:
     def cell_heights(self, centre_gradient: Array) -> Array:
         """Lengths (C,) [m] of the deformed owned cells that a stable step has to resolve.
 
-        1 / |inverse of the cell's mapping|, which is h/sqrt(g) for a square or cube of edge h.
+        1 / |inverse of the cell's mapping|, which is h/sqrt(g) for a square or cube of edge h; of simplices the
+        exact 2 c/omega, omega the highest frequency of the cell alone.
         """
         g, general = self.dimension, self.layout.general
         gradient = [[centre_gradient[general.index((i, k))] for k in range(g)] for i in range(g)]
         mapping = self.centre.mapping[0].transpose(1, 2, 0)
         columns = [[sum(gradient[i][k] * mapping[k, d] for k in range(g)) for i in range(g)] for d in range(g)]
+        if self.simplices:
+            return self._simplex_heights(np.array(columns))
         if g == 2:
             (a, b), (c, d) = columns
             return np.asarray(np.abs(a * d - b * c) / np.sqrt(a * a + b * b + c * c + d * d))
         cofactors = [np.cross(np.stack(columns[i - 2]), np.stack(columns[i - 1]), axis=0) for i in range(3)]
         determinant = np.abs((cofactors[0] * np.stack(columns[0])).sum(axis=0))
         return np.asarray(determinant / np.sqrt(sum((cofactor**2).sum(axis=0) for cofactor in cofactors)))
+
+    def _simplex_heights(self, columns: Array) -> Array:
+        """Heights (C,) of simplices from their mapping's columns: omega^2 = (g + 1) c^2 |sum of grad N grad N|."""
+        inverse = np.linalg.inv(columns.transpose(2, 1, 0))
+        gradients = np.concatenate([inverse, -inverse.sum(axis=1, keepdims=True)], axis=1)
+        largest = np.linalg.eigvalsh(np.einsum("cai,caj->cij", gradients, gradients))[:, -1]
+        if self.centre.curvature is not None:
+            # Hoops stiffen the cell, too.
+            largest = largest + (self.centre.curvature / (self.dimension + 1)) ** 2 * (self.dimension + 1)
+        return np.asarray(2.0 / np.sqrt((self.dimension + 1) * largest))
 
     def boundary_nodes(self) -> IntArray:
         """Owned nodes of the body's surface."""

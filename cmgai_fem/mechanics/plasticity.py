@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from cmgai_fem.errors import ConvergenceError
+from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics import tensors
 from cmgai_fem.mechanics.hardening import HardeningLaw
 from cmgai_fem.states.labels import Array, IntArray
@@ -131,6 +131,14 @@ class PointModel(ABC):
         Raises:
             ConvergenceError: a negative Jacobian.
         """
+
+    def pressure(self, jacobian: Array) -> tuple[Array, Array]:
+        """Derivative of the volumetric energy by the Jacobian [Pa], and the energy itself [J/m^3], at Jacobians (P,).
+
+        Raises:
+            InputError: the model knows no Jacobian.
+        """
+        raise InputError(f"{type(self).__name__} takes meshes of quadrilaterals and hexahedra alone")
 
     @abstractmethod
     def cauchy_stress(self, gradient: Array, centre_gradient: Array, state: PointState) -> Array:

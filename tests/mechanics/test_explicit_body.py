@@ -251,3 +251,32 @@ def test_walls_and_velocities_are_for_bodies_in_motion_alone() -> None:
 def test_a_face_of_symmetry_holds_in_motion() -> None:
     asked = problem(bar(), end=0.6 * LENGTH / SPEED).add(InitialVelocity(x=-1.0), Symmetry(on="left"))
     assert axial(solved(asked, [0.0]), 0.1, 0.5) == pytest.approx(-IMPEDANCE, rel=5e-3)
+
+
+def test_triangles_do_not_lock_in_plastic_flow() -> None:
+    copper = MaterialCard(
+        young=117e9, poisson=0.35, density=8930.0, hardening=LinearTable(law="linear", yield_stress=400e6, modulus=1e8)
+    )
+    found = {}
+    for kind in ("quadrilateral", "triangle"):
+        mesh = dolfinx.mesh.create_rectangle(
+            MPI.COMM_SELF, [[0.0, 0.0], [3.2e-3, 32.4e-3]], [4, 40], dolfinx.mesh.CellType[kind],
+            diagonal=dolfinx.mesh.DiagonalType.crossed,
+        )  # fmt: skip
+        rod = mark_boundaries(mesh, {"foot": lambda x: np.isclose(x[1], 0.0)})
+        asked = BodyProblem(rod, copper, "axisymmetric", "explicit", Steps(end=15e-6))
+        asked.add(InitialVelocity(y=-227.0), Wall(point=[0.0, 0.0], normal=[0.0, 1.0]))
+        probes = [Probe(field="extent", component="y", on="body"), Probe(field="extent", component="x", on="foot")]
+        assert asked.solve([0.0], probes=probes) is not None
+        found[kind] = [row["value"] for row in asked.told]
+    assert found["triangle"] == [pytest.approx(32.4e-3 - 3.26e-3, abs=1e-4), pytest.approx(5.8e-3, abs=3e-4)]
+    np.testing.assert_allclose(found["triangle"], found["quadrilateral"], rtol=1.5e-2)
+
+
+def test_a_solid_of_tetrahedra_bears_the_exact_stress() -> None:
+    mesh = dolfinx.mesh.create_box(MPI.COMM_SELF, [[0.0] * 3, [LENGTH, WIDTH, WIDTH]], [60, 2, 2])
+    body = mark_boundaries(mesh, {"left": lambda x: np.isclose(x[0], 0.0)})
+    wall = Wall(on="left", point=[0.0] * 3, normal=[1.0, 0.0, 0.0])
+    asked = BodyProblem(body, ELASTIC, "solid", "explicit", Steps(end=0.6 * LENGTH / SPEED))
+    states = solved(asked.add(InitialVelocity(x=-1.0), wall), [0.0])
+    assert axial(states, 0.1, 0.5) == pytest.approx(-IMPEDANCE, rel=1e-2)

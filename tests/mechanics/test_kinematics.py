@@ -28,6 +28,14 @@ def skewed_block() -> Kinematics:
     return Kinematics(domain)
 
 
+def simplex_block() -> Kinematics:
+    return Kinematics(mesh.create_unit_cube(MPI.COMM_SELF, 2, 2, 2))
+
+
+def ring_of_triangles() -> Kinematics:
+    return Kinematics(mesh.create_rectangle(MPI.COMM_SELF, [[0.0, 0.0], [1.0, 2.0]], [3, 4]), axisymmetric=True)
+
+
 def test_affine_motion_has_its_gradient_everywhere_in_a_solid() -> None:
     block = skewed_block()
     motion = np.array([[0.1, 0.2, -0.1], [0.0, 0.3, 0.05], [0.2, 0.0, -0.2]])
@@ -46,7 +54,7 @@ def test_radial_motion_stretches_hoops() -> None:
         np.testing.assert_allclose(gradient, np.broadcast_to(expected, gradient.shape), atol=1e-13)
 
 
-@pytest.mark.parametrize("make", [ring, skewed_block])
+@pytest.mark.parametrize("make", [ring, skewed_block, simplex_block, ring_of_triangles])
 def test_nodal_forces_do_the_work_of_the_stresses(make: Callable[[], Kinematics]) -> None:
     body = make()
     generator = np.random.default_rng(0)
@@ -83,9 +91,28 @@ def test_height_of_a_deformed_square_cell() -> None:
     np.testing.assert_allclose(body.cell_heights(centre), 1.0 / np.sqrt(9.0 + 4.0), rtol=1e-13)
 
 
-def test_triangles_are_refused() -> None:
-    with pytest.raises(InputError, match="quadrilaterals"):
-        Kinematics(mesh.create_unit_square(MPI.COMM_SELF, 2, 2))
+def test_height_of_a_right_angled_triangle_is_that_of_its_highest_frequency() -> None:
+    body = Kinematics(mesh.create_rectangle(MPI.COMM_SELF, [[0.0, 0.0], [1.0, 1.0]], [2, 2]))
+    _, centre = body.deformation_gradients(np.zeros(body.nodes.size))
+    # Stiffness of unit density and wave speed on legs h: omega = 3/h.
+    np.testing.assert_allclose(body.cell_heights(centre), 2.0 / 3.0 * 0.5, rtol=1e-13)
+
+
+def test_means_around_nodes_keep_volumes() -> None:
+    body = simplex_block()
+    values = np.random.default_rng(0).uniform(0.5, 2.0, body.cells)
+    around = body.around_nodes(values, slice(None))
+    assert np.dot(around, body.nodal_volumes) == pytest.approx(np.dot(values, body.centre.weights[0]), rel=1e-13)
+    one = np.array([3])
+    np.testing.assert_allclose(
+        np.sort(body.around_nodes(values[one], one))[[0, -1]], np.sort([1.0, values[3]]), rtol=1e-13
+    )
+
+
+def test_curved_cells_are_refused() -> None:
+    domain = MeshParameters(file="taylor_rod.geo", numbers={"radial_cells": 1.0, "axial_cells": 2.0}, order=2)
+    with pytest.raises(InputError, match="cells with straight sides alone: say order = 1"):
+        Kinematics(domain.read(MPI.COMM_SELF, 2).mesh)
 
 
 @pytest.mark.parametrize(
