@@ -1,11 +1,11 @@
 """Training time of the PINN beside the same problem written for DeepXDE, in one run, on one thread.
 
 The law-free problem: the five known states of the thermal-stress study, which are solved first, and the motion of
-least(2), to which the study's calibration gives nearly all weight outside the known states. Errors are root mean squares over the
-labels at the study's states between the known ones, over the range, against the finite elements. The rival has the same
-hidden layer, hard states by an output transform, float64, and the force eliminated, so that it has one loss and no
-weight to tune; it is run with our inputs that know the states and without, warmed up by Adam and not, and its best run
-counts. `moving_training` has the moving one.
+least(2), to which the study's calibration gives nearly all weight outside the known states. Errors are root mean
+squares over the labels at the study's states between the known ones, over the range, against the finite elements. The
+rival has the same hidden layer, hard states by an output transform, float64, and the force eliminated, so that it has
+one loss and no weight to tune; it is run with our inputs that know the states and without, warmed up by Adam and not,
+and its best run counts. `moving_training` has the moving one.
 """
 
 import importlib.util
