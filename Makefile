@@ -62,9 +62,6 @@ tables: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python verification/benchmarks/run.py $(ARGS)
-	$(BIN)/python verification/benchmarks/transport_scaling.py
-	@if $(BIN)/python -c 'import deepxde' >/dev/null 2>&1; then $(BIN)/python verification/benchmarks/pinn_training.py; \
-	else echo "training against DeepXDE left out: $(BIN)/python -m pip install 'cmgai-fem[deepxde]'"; fi
 
 clean:
 	rm -rf $(VENV) build dist site results .pytest_cache .mypy_cache .ruff_cache

@@ -219,8 +219,13 @@ def carry_together(
         found = sum(
             np.reshape(share[block] if np.ndim(share) else share, (-1, 1)) * one(block) for share, one in others
         )
-        known = members[0].problem.known.values[:, block]
-        return np.asarray(found + np.tensordot(together, known, axes=1) if any(shared) else found)
+        if not any(shared):
+            return np.asarray(found)
+        known = members[0].problem.known.values
+        start, stop, _ = block.indices(known.shape[1])
+        # As a matrix of rows side by side the block is not copied.
+        flat = known.reshape(len(known), -1)[:, start * known.shape[2] : stop * known.shape[2]]
+        return np.asarray(found + (together @ flat).reshape(stop - start, -1))
 
     return carry
 

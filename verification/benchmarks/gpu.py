@@ -35,6 +35,8 @@ from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 
 TITLE = "Training on a GPU"
+NOTE = """The same training in float64 on the processor and on a GPU, in turn; `difference` is that of the answers,
+relative. The registration network works in numpy and runs on the processor alone."""
 # Trained on one device: a network's answers at a few places.
 Train = Callable[[str], np.ndarray]
 
@@ -188,9 +190,12 @@ def devices_here() -> list[str]:
     return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
-def rows(quick: bool) -> list[Row]:
-    """The comparison, on this machine."""
-    return table(measured(devices_here(), quick))
+def tables(quick: bool) -> dict[str, list[Row]]:
+    """The comparison on this machine, or as it was measured on another."""
+    elsewhere = os.environ.get("CMGAI_GPU_FIGURES")
+    found = json.loads(Path(elsewhere).read_text()) if elsewhere else measured(devices_here(), quick)
+    card, threads = found["gpu"] or "no GPU here", found["threads"]
+    return {f"{card}, torch {found['torch']}, {threads} thread(s), load {found['load']:.1f}": table(found)}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Size, time, memory and iterations of the finite-element transport.
 
-Run by `python verification/benchmarks/transport_scaling.py`. Each row is a process of its own, so that its peak memory
+Each row is a process of its own, so that its peak memory
 is its own; rows with more ranks share the label mesh.
 
     membrane     a hot spot that moves and spreads over a square of triangles, five known states, least(0)
@@ -12,8 +12,7 @@ import os
 import subprocess
 import sys
 
-from rich.console import Console
-from rich.table import Table
+from timing import Row
 
 from cmgai_fem.mechanics.reference import find_mpiexec
 
@@ -31,6 +30,10 @@ ROWS = (
     ("neo_hookean", 0.2, 33, 4.0, 1),
     ("neo_hookean", 0.2, 65, 1.0, 2),
 )
+QUICK = (("membrane", 1e-2, 9, 1.0, 1),)
+TITLE = "Size of the finite-element transport"
+NOTE = """Five known states (membrane) or four (neo-Hookean), least(0). Unknowns are labels times components times
+B-splines in s. Rows are single runs."""
 
 PROGRAM = """
 import json, resource, sys, time
@@ -97,25 +100,21 @@ def measure(law: str, stiffness: float, side: int, refine: float, ranks: int) ->
     return figures
 
 
-def main() -> None:
-    """Print the table."""
-    table = Table(title="Finite-element transport, measured in this run")
-    for head in ("law", "labels", "elements in s", "ranks", "unknowns", "seconds", "peak GiB", "CG iterations"):
-        table.add_column(head, justify="right" if head != "law" else "left")
-    for law, stiffness, side, refine, ranks in ROWS:
+def tables(quick: bool) -> dict[str, list[Row]]:
+    """The rows, each in a process of its own."""
+    rows: list[Row] = []
+    for law, stiffness, side, refine, ranks in QUICK if quick else ROWS:
         found = measure(law, stiffness, side, refine, ranks)
-        table.add_row(
-            f"{law} {stiffness:g}",
-            f"{side * side:,}",
-            f"x {refine:g}",
-            str(ranks),
-            f"{found['unknowns']:,}",
-            f"{found['seconds']:.1f}",
-            f"{found['memory']:.2f}",
-            str(found.get("inner_iterations", "-")),
+        rows.append(
+            {
+                "law": f"{law} {stiffness:g}",
+                "labels": f"{side * side:,}",
+                "elements in s": f"x {refine:g}",
+                "ranks": ranks,
+                "unknowns": f"{found['unknowns']:,}",
+                "seconds": found["seconds"],
+                "peak GiB": found["memory"],
+                "CG iterations": found.get("inner_iterations", "-"),
+            }
         )
-    Console(width=120).print(table)
-
-
-if __name__ == "__main__":
-    main()
+    return {"Finite-element transport": rows}
