@@ -2,18 +2,18 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.pipelines import study_module
 
-sys.path.insert(0, str(studies_folder()))
-from tables import README, read_figures, renewed, table, with_table
-
-sys.path.pop(0)
+tables = study_module(studies_folder(), "tables")
+README, read_figures, renewed, table, with_table = (
+    tables.README, tables.read_figures, tables.renewed, tables.table, tables.with_table
+)  # fmt: skip
 
 
 def test_the_readme_holds_the_table_of_the_figures():
