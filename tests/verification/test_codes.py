@@ -1,5 +1,7 @@
 """The code checks: each passes, and the study file chooses among them."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,9 @@ def found(name, folder):
     return pipeline.run(study(f'checks=["{name}"]'), Tools(folder, print))
 
 
+needs_calculix = pytest.mark.skipif(not shutil.which("ccx"), reason="CalculiX (ccx) is not installed")
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -36,11 +41,9 @@ def found(name, folder):
         "cooks-membrane",
         "heated-cylinder",
         "nafems-t3",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nafems-le10", "nafems-r0049")),
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("hill-cylinder", "plane-wave", "taylor-bar", "bonded-rod")
-        ),
+        pytest.param("calculix", marks=[pytest.mark.slow, needs_calculix]),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nafems-le10", "nafems-r0049", "bonded-rod")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("hill-cylinder", "plane-wave", "taylor-bar")),
     ],
 )
 def test_check_passes(name, tmp_path):
@@ -55,6 +58,22 @@ def test_manufactured_orders(tmp_path):
     findings = found("manufactured-elasticity", tmp_path)
     assert len(findings.rows) == 12
     assert findings.passed
+
+
+@needs_calculix
+@pytest.mark.parametrize("load", ["pulled", "heated"])
+def test_a_coarse_plate_moves_as_calculix_s(load):
+    displacement, stress = study_module(FOLDER, "calculix").compared(load, 0.5)
+    assert displacement.value < 1e-4
+    assert stress.value < 0.1
+
+
+def test_calculix_is_left_out_with_a_word_where_it_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    said = []
+    findings = pipeline.run(study('checks=["calculix"]'), Tools(tmp_path, said.append))
+    assert findings.rows == [] and findings.passed
+    assert said == ["check 1/1: calculix, left out: ccx is not on the path"]
 
 
 def test_all_checks_run_unless_some_are_chosen():
