@@ -133,6 +133,14 @@ BAD = {
     ('"plate.geo"', '"plate.geo"\nnumbers = {h = 1.0}'): "plate.geo has no parameter 'h'",
     ("at = [2.0, 1.0]", "at = [2.0, 1.0, 0.0]"): r"displacement y at \(2, 1, 0\): give 2 coordinates",
     ("at = [2.0, 1.0]", "at = [3.0, 1.0]"): r"displacement y at \(3, 1\): the point lies outside the mesh",
+    ("at = [2.0, 1.0]", 'at = [2.0, 1.0]\non = "right"'): "probe.0 = .*: give a point `at` or a group `on`",
+    ("at = [2.0, 1.0]", 'on = "rihgt"'): "probe largest displacement y on rihgt: the mesh has no group 'rihgt'",
+    ('field = "displacement"\ncomponent = "y"\nat', 'field = "extent"\nat'): "an extent is that of a group",
+    ("[physics]", "[[wall]]\npoint = [0.0, 0.0]\nnormal = [1.0, 0.0]\n[physics]"): (
+        r"\[\[wall\]\]: is for the analysis 'explicit' alone"
+    ),
+    ("[physics]", "[[wall]]\npoint = [0.0, 0.0]\nnormal = [0.0, 0.0]\n[physics]"): "a wall has a normal of some length",
+    ("[physics]", "[steps]\nhistory = [1.0]\n[physics]"): "steps = .*: history: times must increase, none after end",
     ('component = "y"', 'component = "z"'): "probe displacement z at .*: the analysis 'static' has no such value",
     ('kind = "mechanics"', 'kind = "mechanic"'): "no reference model 'mechanic'; there are: .*mechanics",
     ('kind = "mechanics"', ""): 'kind: missing; say kind = "mechanics"',
