@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 import numpy as np
 from dolfinx import fem, la
+from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.mechanics.checkpoint import MarchCheckpoint
@@ -25,6 +26,7 @@ from cmgai_fem.states.labels import Array, IntArray
 if TYPE_CHECKING:
     from cmgai_fem.mechanics.problem import BodyProblem
 
+Displacement = Callable[[float], Array]
 SIZES = {"equivalent_plastic_strain": 1, "temperature": 1, "stress": 6}
 HISTORY = "equivalent_plastic_strain_history"
 
@@ -58,6 +60,9 @@ class ExplicitBody:
             self._parts.append(
                 MetalPart(FiniteStrainJ2(metal, layout), cells[cells < owned] if len(groups) > 1 else None)
             )
+        self._comm = body.mesh.comm
+        self._size = self._comm.allreduce(float(np.abs(body.mesh.geometry.x).max(initial=0.0)), op=MPI.MAX)
+        self._given: list[tuple[str, int, IntArray, Displacement | None]] = []
         self.displacement = fem.Function(self.kinematics.space)
         self.functions = {"displacement": self.displacement}
         self._nodal = NodalFields(body.mesh, SIZES)
@@ -81,6 +86,7 @@ class ExplicitBody:
         assert run is not None
         if end < run.time:
             raise InputError(f"{label}: lies before steps.start = {steps.start:g}")
+        self._refuse_clashes(end, label)
         self._history = []
         for time in sorted({*steps.history, end}):
             self._march(time, label)
@@ -177,22 +183,34 @@ class ExplicitBody:
 
     def _supports(self, start: float, label: str) -> list[Support]:
         """Given displacements; in axial symmetry the axis stays where it is."""
-        held: list[Support] = []
-        if self.problem.axisymmetric:
-            size = np.abs(self.problem.body.mesh.geometry.x[:, 0]).max(initial=0.0)
-            held.append(Support(0, lambda points: np.abs(points[:, 0]) < 1e-9 * size))
+        self._given = []
         for condition in self.problem.conditions:
             if condition.physics != "mechanics":
                 continue
             for component, value in condition.given(self.problem.body):
                 nodes = self._nodes(condition.on)
                 displacement = partial(self._number, value, nodes, condition.name, label)
-                if self.kinematics.domain.comm.allreduce(int(np.any(displacement(start) != 0.0))):
+                if self._comm.allreduce(int(np.any(displacement(start) != 0.0))):
                     raise InputError(
                         f"{label}: {condition.name}: the displacement jumps at the start; let it begin at 0"
                     )
-                held.append(Support(component, nodes, None if value == 0.0 else displacement))
-        return held
+                self._given.append((condition.name, component, nodes, None if value == 0.0 else displacement))
+        radial = [Support(0, lambda points: np.abs(points[:, 0]) < 1e-9 * self._size)]
+        return [Support(axis, nodes, moved) for _, axis, nodes, moved in self._given] + (
+            radial if self.problem.axisymmetric else []
+        )
+
+    def _refuse_clashes(self, time: float, label: str) -> None:
+        """Refuse conditions that give one place different displacements at a time. Collective."""
+        found = np.full((self.kinematics.dimension, len(self.kinematics.nodes)), np.nan)
+        for name, component, nodes, displacement in self._given:
+            value = np.zeros(len(nodes)) if displacement is None else displacement(time)
+            old = found[component, nodes]
+            apart = np.abs(value - old) > 1e-9 * np.maximum(np.abs(value), np.abs(old))
+            if self._comm.allreduce(int(apart.any())):
+                axis = "xyz"[component]
+                raise InputError(f"{label}: {name} and another condition give one place different {axis}-displacements")
+            found[component, nodes] = value
 
     def _walls(self, label: str) -> list[RigidWall]:
         walls = []
@@ -200,7 +218,7 @@ class ExplicitBody:
             normal, point = condition.plane(self.problem.body)
             nodes = self._nodes(condition.on) if condition.on else self.kinematics.boundary_nodes()
             gap = (self.kinematics.nodes[nodes] - point) @ normal
-            if self.kinematics.domain.comm.allreduce(int(np.any(gap < -1e-9 * np.ptp(self.kinematics.nodes)))):
+            if self._comm.allreduce(int(np.any(gap < -1e-9 * self._size))):
                 raise InputError(f"{condition.name}: the body stands behind it at the start; turn the normal round")
             travel = partial(self._number, condition.travel, None, condition.name, label)
             still = condition.travel == 0.0

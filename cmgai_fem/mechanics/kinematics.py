@@ -47,7 +47,7 @@ class Rule:
         self.shape = table[0]
         self.mapping = np.einsum("nic,dqn->qcid", nodes, table[1:])
         # Round-off of the mesh generator would double the work on meshes whose cells are rectangles.
-        self.mapping[np.abs(self.mapping) < 1e-9 * np.abs(self.mapping).max()] = 0.0
+        self.mapping[np.abs(self.mapping) < 1e-9 * np.abs(self.mapping).max(initial=0.0)] = 0.0
         self.weights = weights[:, None] * np.abs(np.linalg.det(self.mapping))
         self.points = self.weights.size
         self._tables = [table[1:].reshape(-1, table.shape[2])] * self.dimension
@@ -60,7 +60,10 @@ class Rule:
             self.curvature = 1.0 / radii.ravel()
         self._weighted_inverse = self._inverse * self.weights.ravel()
         self._weighted_curvature = None if self.curvature is None else self.curvature * self.weights.ravel()
-        self._terms = [[d for d in range(self.dimension) if self._inverse[d, j].any()] for j in range(self.dimension)]
+        self._terms = [
+            [d for d in range(self.dimension) if not self.points or self._inverse[d, j].any()]
+            for j in range(self.dimension)
+        ]
         self._derivatives = [np.empty((len(table), nodes.shape[2])) for table in self._tables]
         self._scratch = np.empty(self.points)
         self.gradient = np.zeros((len(layout.general), self.points))
@@ -71,7 +74,7 @@ class Rule:
         """Deformation gradient (m, P) of node positions (g, n, C) [m]; the array is overwritten by the next call."""
         for i, (table, derivatives) in enumerate(zip(self._tables, self._derivatives, strict=True)):
             np.matmul(table, positions[i], out=derivatives)
-            rows = derivatives.reshape(-1, self.points)
+            rows = self._rows(derivatives)
             for j in range(self.dimension):
                 out = self.gradient[self.layout.general.index((i, j))]
                 first, *others = self._terms[j]
@@ -80,13 +83,13 @@ class Rule:
                     np.multiply(rows[d], self._inverse[d, j], out=self._scratch)
                     out += self._scratch
         if self.curvature is not None:
-            hoop = self._derivatives[0].reshape(-1, self.points)[-1]
+            hoop = self._rows(self._derivatives[0])[-1]
             np.multiply(hoop, self.curvature, out=self.gradient[self.layout.diagonal[2]])
         return self.gradient
 
     def integrate(self, stress: Array, component: int) -> Array:
         """Forces [N] of one component at the nodes of each cell (n, C): the transpose of `differentiate`."""
-        rows = self._derivatives[component].reshape(-1, self.points)
+        rows = self._rows(self._derivatives[component])
         for d in range(self.dimension):
             row = rows[d]
             first, *others = [j for j in range(self.dimension) if d in self._terms[j]]
@@ -97,6 +100,10 @@ class Rule:
         if component == 0 and self._weighted_curvature is not None:
             np.multiply(stress[self.layout.diagonal[2]], self._weighted_curvature, out=rows[-1])
         return np.asarray(self._tables[component].T @ self._derivatives[component])
+
+    def _rows(self, derivatives: Array) -> Array:
+        """Derivatives (d q, C) as rows of points (d, P), on a rank without cells, too."""
+        return derivatives.reshape(len(derivatives) // len(self.shape), self.points)
 
     def _row(self, i: int, j: int) -> int:
         return self.layout.general.index((i, j))

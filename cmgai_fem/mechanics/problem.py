@@ -33,6 +33,11 @@ NEEDED["explicit"] = (*NEEDED["static"], "density")
 NEEDED["transient thermo-elastic"] = (*NEEDED["thermo-elastic"], "density", "specific_heat")
 
 
+# Keys of `Steps` that bodies in motion do not know, and those that only they know.
+STEPPING = ("count", "tolerance")
+MARCHING = ("courant", "allowed_drift", "history", "checkpoint_folder", "checkpoint_steps")
+
+
 class Steps(BaseModel):
     """How time runs.
 
@@ -105,6 +110,11 @@ class BodyProblem:
             raise InputError(f"setting {setting!r} is not for a {body.mesh.geometry.dim}-D mesh")
         self.body, self.setting, self.analysis, self.degree = body, setting, analysis, degree
         self.steps = steps or Steps()
+        refused = STEPPING if analysis == "explicit" else MARCHING
+        for key, field in Steps.model_fields.items():
+            default = field.get_default(call_default_factory=True)
+            if key in refused and getattr(self.steps, key) != default:
+                raise InputError(f"steps.{key}: has no place in the analysis {analysis!r}")
         self.materials = Materials(body, material)
         self.materials.need(NEEDED[analysis], analysis)
         for name, card in self.materials.cards.items():

@@ -230,6 +230,13 @@ HOT = {"taylor_quinney": 0.9, "specific_heat": 500.0, "hardening": SOFT}
             {},
             "state = 1: time .* is outside the table of .*fixed",
         ),
+        (
+            {},
+            [Fixed(on="left", x="t"), Fixed(on="body", x="2*t")],
+            {},
+            "'body' and another condition give one place dif",
+        ),
+        ({}, [], {"count": 3}, "steps.count: has no place in the analysis 'explicit'"),
         ({}, [Convection(on="left", coefficient=1.0, ambient=0.0)], {}, "a body in motion heats by its plastic work"),
     ],
 )
@@ -246,6 +253,8 @@ def test_walls_and_velocities_are_for_bodies_in_motion_alone() -> None:
             BodyProblem(bar(cells=4), ELASTIC, "plane strain").add(condition)
     with pytest.raises(InputError, match="a body in motion is a solid, in plane strain or axisymmetric"):
         BodyProblem(bar(cells=4), ELASTIC, "plane stress", "explicit").solve([1.0])
+    with pytest.raises(InputError, match=r"steps.courant: has no place in the analysis 'static'"):
+        BodyProblem(bar(cells=4), ELASTIC, "plane strain", steps=Steps(courant=0.5))
 
 
 def test_a_face_of_symmetry_holds_in_motion() -> None:

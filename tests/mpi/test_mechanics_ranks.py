@@ -119,19 +119,21 @@ def assert_same(found: Solved, expected: Solved) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "extra"),
+    ("setting", "extra", "ranks"),
     [
-        ("plane strain", ""),
-        pytest.param("axisymmetric", "Recombine Surface {:};", marks=pytest.mark.slow),
-        pytest.param("solid", "", marks=pytest.mark.slow),
-        ("solid", "Recombine Surface {:};"),
+        ("plane strain", "", 2),
+        pytest.param("axisymmetric", "Recombine Surface {:};", 2, marks=pytest.mark.slow),
+        # Two cells: some ranks have none.
+        pytest.param("axisymmetric", "Transfinite Curve {:} = 2; Recombine Surface {:};", 4, marks=pytest.mark.slow),
+        pytest.param("solid", "", 2, marks=pytest.mark.slow),
+        ("solid", "Recombine Surface {:};", 2),
     ],
 )
-def test_a_body_in_motion_is_the_same_on_two_ranks(setting: str, extra: str, tmp_path: Path) -> None:
+def test_a_body_in_motion_is_the_same_on_more_ranks(setting: str, extra: str, ranks: int, tmp_path: Path) -> None:
     model = in_motion(tmp_path, setting, extra)
     one, two = (
-        solve_reference(model, Coordinate("speed"), [100.0], ranks, tmp_path / str(ranks), lambda line: None)
-        for ranks in (1, 2)
+        solve_reference(model, Coordinate("speed"), [100.0], number, tmp_path / str(number), lambda line: None)
+        for number in (1, ranks)
     )
     assert one[0].field("equivalent_plastic_strain").values.max() > 0.01
     assert one[0].field("equivalent_plastic_strain_history").values.shape[2] == 2
