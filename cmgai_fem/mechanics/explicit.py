@@ -198,6 +198,8 @@ class ExplicitDynamics:
 
     def _strike(self, before: Array, step: float) -> None:
         """Stop surface nodes at the wall, and book what that does to the energy."""
+        if not len(self._wall):
+            return
         predicted = self.velocity[self._wall]
         gap = self._wall_start + self.displacement.array[self._wall]
         velocity = np.maximum(predicted, -gap / step)

@@ -6,8 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from cmgai_fem.errors import InputError
 from cmgai_fem.writing import write_text
 
@@ -33,6 +31,9 @@ def write_page(folder: Path) -> Path:
         InputError: a file or a key is missing or cannot be read; the text names it.
     """
     run = read_run(folder)
+    # The page's numbers are the terminal's too, which has no use for templates.
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cmgai_fem.study", "templates"),
         autoescape=True,
