@@ -499,6 +499,9 @@ def info(paths: Annotated[list[Path], Parameter(negative="")], /, *, json: bool 
     json
         Print JSON.
     """
+    from cmgai_fem.files.gate import start
+
+    start()
     from cmgai_fem.commands.info import describe, tabulate
     from cmgai_fem.commands.terminal import show, show_json
 

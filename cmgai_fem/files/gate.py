@@ -13,14 +13,17 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
-import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.snapshot import Snapshot
-from cmgai_fem.files.transfer import unpack
 from cmgai_fem.files.trust import printable
+
+if TYPE_CHECKING:
+    import pyvista
+
+    from cmgai_fem.files.snapshot import Snapshot
 
 # What reading may take beside a share of the file's own size: compressed data grow by up to a thousand.
 MEMORY, GROWTH = 1 << 30, 1000
@@ -41,7 +44,7 @@ class _Server:
 
     def ask(self, request: bytes) -> bytes | None:
         """The reply, or None where the reader died over it."""
-        process = self._running()
+        process = self.running()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -67,7 +70,8 @@ class _Server:
                 stream.close()
         return process.wait()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def running(self) -> subprocess.Popen[bytes]:
+        """The process, started where it is not."""
         # A fork of ours (a rank, a worker) must not share its parent's pipes.
         if self._process is None or self._owner != os.getpid():
             environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -84,12 +88,19 @@ _SERVER = _Server()
 atexit.register(_SERVER.end)
 
 
-def read_apart(path: Path) -> list[Snapshot]:
+def start() -> None:
+    """Start the process that reads, to load its libraries while we load ours."""
+    _SERVER.running()
+
+
+def read_apart(path: Path) -> "list[Snapshot]":
     """All states that a file holds, read in a process of its own.
 
     Raises:
         InputError: what its reader says of it, or that it ended the process that read it.
     """
+    from cmgai_fem.files.transfer import unpack
+
     size = sum(part.stat().st_size for part in [path, *_beside(path)] if part.is_file())
     memory = min(MEMORY + GROWTH * size, psutil.virtual_memory().available)
     seconds = SECONDS + size // BYTES_PER_SECOND

@@ -1,8 +1,9 @@
 """Between meshio's meshes and VTK's grids, cells kept in their order."""
 
 from itertools import pairwise
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import meshio
 import numpy as np
 import pyvista
 
@@ -10,15 +11,24 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.snapshot import BOXES, CELL_NAMES, Grid, as_unstructured
 from cmgai_fem.states.labels import NODES_PER_CELL, VTK_CELLS, Array, IntArray
 
-# meshio names these two cell kinds but leaves their dimension out of its table.
-for missing in ("wedge15", "pyramid13"):
-    meshio._mesh.topological_dimension.setdefault(missing, 3)
+if TYPE_CHECKING:
+    import meshio
 
 # meshio numbers the linear wedge as Gmsh does, VTK with the other orientation.
 WEDGE = [0, 2, 1, 3, 5, 4]
 
 
-def from_meshio(mesh: meshio.Mesh) -> pyvista.UnstructuredGrid:
+def load_meshio() -> ModuleType:
+    """meshio, which takes a moment to load and which most files do not need."""
+    import meshio
+
+    # meshio names these two cell kinds but leaves their dimension out of its table.
+    for missing in ("wedge15", "pyramid13"):
+        meshio._mesh.topological_dimension.setdefault(missing, 3)
+    return meshio
+
+
+def from_meshio(mesh: "meshio.Mesh") -> pyvista.UnstructuredGrid:
     """The grid of a meshio mesh.
 
     Raises:
@@ -39,7 +49,7 @@ def from_meshio(mesh: meshio.Mesh) -> pyvista.UnstructuredGrid:
     return grid
 
 
-def to_meshio(grid: Grid) -> meshio.Mesh:
+def to_meshio(grid: Grid) -> "meshio.Mesh":
     """The meshio mesh of a grid: one block a run of cells of one kind."""
     whole = as_unstructured(grid)
     runs = runs_of_one_kind(whole)
@@ -50,7 +60,7 @@ def to_meshio(grid: Grid) -> meshio.Mesh:
         if np.asarray(array).dtype.kind in "fiu"
     }
     point_data = {name: np.asarray(array) for name, array in whole.point_data.items() if array.dtype.kind in "fiu"}
-    return meshio.Mesh(np.asarray(whole.points, dtype=float), cells, point_data=point_data, cell_data=cell_data)
+    return load_meshio().Mesh(np.asarray(whole.points, dtype=float), cells, point_data=point_data, cell_data=cell_data)
 
 
 def runs_of_one_kind(grid: pyvista.UnstructuredGrid) -> list[tuple[str, IntArray, slice]]:

@@ -10,7 +10,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.calculix import read_frd
 from cmgai_fem.files.gate import read_apart
-from cmgai_fem.files.meshio_grids import from_meshio
+from cmgai_fem.files.meshio_grids import from_meshio, load_meshio
 from cmgai_fem.files.npz_grids import read_npz
 from cmgai_fem.files.snapshot import Snapshot, check_grid
 from cmgai_fem.files.trust import printable
@@ -65,15 +65,13 @@ def _plainly(path: Path) -> Iterator[None]:
 
 
 def _read_inp(path: Path) -> list[Snapshot]:
-    import meshio
-
     results = path.with_suffix(".frd")
     if results.is_file():
         return read_frd(results)
     _check_includes(path, (path,))
     # meshio looks for included files where the program runs before it looks beside the file.
     with contextlib.chdir(path.absolute().parent):
-        return [Snapshot(path, from_meshio(meshio.abaqus.read(path.name)))]
+        return [Snapshot(path, from_meshio(load_meshio().abaqus.read(path.name)))]
 
 
 def _check_includes(path: Path, chain: tuple[Path, ...]) -> None:

@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.parsers import expat
 
-import h5py
 import numpy as np
 import psutil
 
@@ -155,6 +154,8 @@ def check_npz(path: Path) -> None:
 
 def check_hdf5(path: Path) -> None:
     """Refuse an HDF5 file that is damaged, points into other files, or declares more than memory holds."""
+    import h5py
+
     total = 0
     seen: set[int] = set()
 

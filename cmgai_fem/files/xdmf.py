@@ -21,7 +21,7 @@ from meshio.xdmf.common import xdmf_idx_to_meshio_type, xdmf_to_meshio_type
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.components import names_of, set_names
-from cmgai_fem.files.meshio_grids import embedded, make_grid, runs_of_one_kind
+from cmgai_fem.files.meshio_grids import embedded, load_meshio, make_grid, runs_of_one_kind
 from cmgai_fem.files.parts import join
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.files.trust import printable
@@ -72,7 +72,7 @@ def write_xdmf(path: Path, grid: Grid) -> None:
     # XDMF numbers the nodes of every cell as VTK does, so none is renumbered to meshio's order.
     cells = [(kind, block) for kind, block, _ in runs]
     points = np.asarray(whole.points, dtype=float)
-    meshio.xdmf.write(str(path), meshio.Mesh(points, cells, point_data=point_data, cell_data=cell_data))
+    meshio.xdmf.write(str(path), load_meshio().Mesh(points, cells, point_data=point_data, cell_data=cell_data))
 
 
 def _to_xdmf(array: pyvista.pyvista_ndarray) -> Array:

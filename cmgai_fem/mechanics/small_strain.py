@@ -112,7 +112,8 @@ def turning_error(start: Array, end: Array, returned: Array) -> Array:
 
 def square(tensor: Array) -> Array:
     """Squared norms (P,) of symmetric tensors (m, P), Voigt's order."""
-    return np.asarray((tensor[:3] ** 2).sum(axis=0) + 2.0 * (tensor[3:] ** 2).sum(axis=0))
+    shear = np.einsum("ip,ip->p", tensor[3:], tensor[3:])
+    return np.asarray(np.einsum("ip,ip->p", tensor[:3], tensor[:3]) + 2.0 * shear)
 
 
 class SmallStrainJ2(PointModel):
@@ -131,11 +132,14 @@ class SmallStrainJ2(PointModel):
         norm = np.sqrt(np.maximum(square(strain), TINY))
         trial = np.sqrt(6.0) * shear * norm
         increment = self.radial_return(trial, np.full_like(trial, 3.0 * shear), state, step)
-        flow = strain * (np.sqrt(1.5) * increment / norm)
-        state.internal += flow
-        strain -= flow
-        state.elastic_energy[:] = shear * square(strain)
-        strain *= 2.0 * shear
+        # The flow is along the strain: what is left of it is a share.
+        gone = np.sqrt(1.5) * increment / norm
+        state.internal += strain * gone
+        kept = 1.0 - gone
+        norm *= kept
+        np.multiply(norm, shear * norm, out=state.elastic_energy)
+        kept *= 2.0 * shear
+        strain *= kept
         self._spread(strain, out)
 
     def volumetric(self, gradient: Array, out: Array) -> Array:
@@ -160,14 +164,15 @@ class SmallStrainJ2(PointModel):
 
     def _deviatoric_strain(self, gradient: Array) -> Array:
         general = self.layout.general
-        strain = np.stack(
-            [
-                0.5 * (gradient[general.index((i, j))] + gradient[general.index((j, i))])
-                for i, j in self.layout.symmetric
-            ]
-        )
+        strain = np.empty((len(self.layout.symmetric), gradient.shape[1]))
+        for row, (i, j) in zip(strain, self.layout.symmetric, strict=True):
+            if i == j:
+                row[:] = gradient[general.index((i, i))]
+            else:
+                np.add(gradient[general.index((i, j))], gradient[general.index((j, i))], out=row)
+                row *= 0.5
         # The unit of the gradient cancels here.
-        strain[:3] -= strain[:3].mean(axis=0)
+        strain[:3] -= (strain[0] + strain[1] + strain[2]) / 3.0
         return strain
 
     def _spread(self, tensor: Array, out: Array) -> None:

@@ -4,13 +4,13 @@ import base64
 import json
 import math
 from pathlib import Path
-from typing import Any
-
-import jinja2
-import markupsafe
+from typing import TYPE_CHECKING, Any
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.writing import write_text
+
+if TYPE_CHECKING:
+    import markupsafe
 
 MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".gif": "image/gif"}
 # Files of a results folder that the page leads to, where they are.
@@ -34,6 +34,9 @@ def write_page(folder: Path) -> Path:
         InputError: a file or a key is missing or cannot be read; the text names it.
     """
     run = read_run(folder)
+    # The page's numbers are the terminal's too, which has no use for templates.
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cmgai_fem.study", "templates"),
         autoescape=True,
@@ -83,12 +86,14 @@ def data_address(path: Path) -> str:
     return f"data:{MEDIA[path.suffix]};base64," + base64.b64encode(content).decode("ascii")
 
 
-def script_data(path: Path) -> markupsafe.Markup:
+def script_data(path: Path) -> "markupsafe.Markup":
     """A JSON file as the text of a script element, which no text within it can end.
 
     Raises:
         InputError: it is missing.
     """
+    import markupsafe
+
     try:
         return markupsafe.Markup(path.read_text(encoding="utf-8").replace("<", "\\u003c"))
     except FileNotFoundError:
