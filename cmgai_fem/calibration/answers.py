@@ -7,9 +7,10 @@ a tenth of the known range, the straight end piece takes over. Labels whose stat
 Source: the variance is that of `motions.precision`; what is beside it is ours, set on problems of known truth.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -47,6 +48,13 @@ class Asked:
 
     rule: RuleOfChoice
     points: Array
+
+    def each(self) -> Iterator[Self]:
+        """Every target alone, with what the members say of all of them at once."""
+        for row in range(len(self.points)):
+            one = type(self)(self.rule, self.points[[row]])
+            one.__dict__["_said"] = [said.of(row) for said in self._said]
+            yield one
 
     @property
     def values(self) -> Array:

@@ -7,7 +7,7 @@ says its own error is: where all left-out errors vanish by symmetry, or one left
 Source: ours; both bounds are set on the shipped studies and on problems of known truth with many labels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,7 +89,9 @@ class Blended:
         """The generated field (L, n) at the state `value`; see `Solution.at`. Admissible if the members are."""
         coordinates = self.problem.states.coordinates
         if coordinates.several(value):
-            return np.array([self.at(one) for one in coordinates.points(value)])
+            points = coordinates.points(value)
+            self.expect(points)
+            return np.array([self.at(one) for one in points])
         return self.answer(coordinates.point(value)).field
 
     def error(self, value: ArrayLike) -> Array:
@@ -105,8 +107,14 @@ class Blended:
         point = self.problem.check_reach(value)
         key = tuple(map(float, point))
         if key not in self._answers:
-            self._answers[key] = BlendedAnswer(self, point)
+            self.expect([point])
         return self._answers[key]
+
+    def expect(self, values: Iterable[ArrayLike]) -> None:
+        """Ask the rule of choice for several states at once, which is quicker than one by one."""
+        points = np.array([self.problem.check_reach(value) for value in values])
+        for point, asked in zip(points, Asked(self.blend.rule, points - self.problem.origin).each(), strict=True):
+            self._answers[tuple(map(float, point))] = BlendedAnswer(self, point, asked)
 
     @cached_property
     def _answers(self) -> dict[tuple[float, ...], "BlendedAnswer"]:
@@ -133,15 +141,17 @@ class BlendedAnswer:
     Args:
         blended: the blend.
         point: (m,) the state.
+        asked: the rule, asked there.
     """
 
     blended: Blended
     point: Array
+    asked: Asked
 
     def on(self, block: slice) -> tuple[Array, Array]:
         """(l, n) generated field and its standard deviation at some labels."""
         scale, share, width = self.blended.blend.scale, self._share, self._data.width
-        variance = self._asked.deviation_on(block)[0].reshape(-1, width) ** 2
+        variance = self.asked.deviation_on(block)[0].reshape(-1, width) ** 2
         if share > 0.0:
             variance *= 1.0 - share + share * scale**2
             variance += share * (1.0 - share) * (self._stacked(block) - self._ruled(block)) ** 2
@@ -151,7 +161,7 @@ class BlendedAnswer:
         value, share = self._ruled(block), self._share
         if share > 0.0:
             value = (1.0 - share) * value + share * self._stacked(block)
-        if (on_line := self._asked.on_line(block)) is not None:
+        if (on_line := self.asked.on_line(block)) is not None:
             value = np.where(on_line[0].reshape(-1, self._data.width), self._straight(block), value)
         return value
 
@@ -178,9 +188,9 @@ class BlendedAnswer:
     def size(self) -> float:
         """Root mean square of `error` over the volume, relative to the known range."""
         data, share, apart = self._data, self._share, self._apart
-        if (self._asked.points.shape[1] == 1 and data.straight) or (share > 0.0 and apart is None):
+        if (self.asked.points.shape[1] == 1 and data.straight) or (share > 0.0 and apart is None):
             return self._size(lambda block: self.on(block)[1])
-        square = (1.0 - share + share * self.blended.blend.scale**2) * float(self._asked.size[0]) ** 2
+        square = (1.0 - share + share * self.blended.blend.scale**2) * float(self.asked.size[0]) ** 2
         return float(np.sqrt(square + share * (1.0 - share) * (apart or 0.0) ** 2))
 
     @property
@@ -192,14 +202,10 @@ class BlendedAnswer:
         return self._data.dealt
 
     @cached_property
-    def _asked(self) -> Asked:
-        return Asked(self.blended.blend.rule, (self.point - self.blended.problem.origin)[None])
-
-    @cached_property
     def _ruled(self) -> Callable[[slice], Array]:
         """The blend of the rule's members."""
         blend = self.blended.blend
-        return carry_together(self.blended.members[len(blend.stacked) :], blend.shares(self._asked), self.point)
+        return carry_together(self.blended.members[len(blend.stacked) :], blend.shares(self.asked), self.point)
 
     @cached_property
     def _stacked(self) -> Callable[[slice], Array]:
@@ -222,7 +228,7 @@ class BlendedAnswer:
         apart = self._apart
         if apart is None:
             apart = self._size(lambda block: self._stacked(block) - self._ruled(block))
-        ratio = apart / max(APART[not blend.inside] * float(self._asked.size[0]), np.finfo(float).tiny)
+        ratio = apart / max(APART[not blend.inside] * float(self.asked.size[0]), np.finfo(float).tiny)
         return blend.taken / (1.0 + min(ratio, 1e3) ** 4)
 
     @cached_property
@@ -231,7 +237,7 @@ class BlendedAnswer:
         blend, members = self.blended.blend, self.blended.members
         count = len(blend.stacked)
         stacked = weights_together(members[:count], blend.stacked, self.point) if count else None
-        ruled = weights_together(members[count:], blend.shares(self._asked), self.point)
+        ruled = weights_together(members[count:], blend.shares(self.asked), self.point)
         if stacked is None or ruled is None:
             return None
         return float(np.sqrt(self._data.mean_square((stacked - ruled)[None]))) / self._data.range

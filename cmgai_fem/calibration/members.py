@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
+from typing import Self
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class Said:
     variance: Array
     usable: BoolArray
     distance: Array
+
+    def of(self, row: int) -> Self:
+        """What it says of one target."""
+        one = slice(row, row + 1)
+        return type(self)(self.weights[one], self.variance[one], self.usable[one], self.distance[one])
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ class Member:
                 variance[row] = beyond + beyond**2 / gap
         return found, variance
 
-    @property
+    @cached_property
     def _axes(self) -> StateAxes:
         low, high = self.known.min(axis=0), self.known.max(axis=0)
         times = [PseudoTime(float(a), float(b), *kind) for a, b, kind in zip(low, high, self.kinds, strict=True)]

@@ -1,6 +1,7 @@
 """Trials: which known states are left out, one at a time, to judge a choice by."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,7 +49,7 @@ def trials_for(states: States, targets: ArrayLike) -> IntArray:
         rows += [0] if not inside and points.min() < low else []
         rows += [count - 1] if not inside and points.max() > high else []
         return np.array(rows, dtype=int)
-    inner = np.setdiff1d(np.arange(count), _hull(states.values)[0].ravel())
+    inner = np.setdiff1d(np.arange(count), _hull(states.values.tobytes(), states.values.shape)[0].ravel())
     return inner if inside and len(inner) >= ENOUGH else np.arange(count)
 
 
@@ -56,7 +57,7 @@ def inside_hull(values: Array, point: Array) -> bool:
     """Whether a point (m,) lies in the convex hull of states at (K, m), its boundary included."""
     if values.shape[1] == 1:
         return bool(values.min() <= point[0] <= values.max())
-    _, equations = _hull(values)
+    _, equations = _hull(values.tobytes(), values.shape)
     return bool(np.all(equations @ np.append(_scaled(values, point), 1.0) <= ROUNDING))
 
 
@@ -69,8 +70,10 @@ def sides(states: States, targets: Sequence[ArrayLike]) -> list[list[Array]]:
     return [group for group in groups.values() if group]
 
 
-def _hull(values: Array) -> tuple[IntArray, Array]:
+@lru_cache
+def _hull(numbers: bytes, shape: tuple[int, ...]) -> tuple[IntArray, Array]:
     """(F, m) states at the corners of each face of the hull, and the faces' equations (F, m + 1) in scaled values."""
+    values = np.frombuffer(numbers).reshape(shape)
     highest_order(values)  # refuses states on one line, which have no hull
     hull = ConvexHull(_scaled(values, values))
     return np.asarray(hull.simplices), np.asarray(hull.equations)

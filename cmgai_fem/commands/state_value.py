@@ -77,9 +77,13 @@ def estimate_value(
 
     looks = np.linspace(0.0, 1.0, LOOKS[len(ends)])
     step = looks[1]
+    places = [np.array(place) for place in product(looks, repeat=len(ends))]
+    for side, generators in ((True, between), (False, beyond)):
+        for generator in generators.values():
+            generator.expect([low + spans * place for place in places if side_of(place) == side])
     # Looks are too coarse to compare sides by: a sharp fit lies between two of them.
     starts: dict[bool, tuple[float, Array]] = {}
-    for place in map(np.array, product(looks, repeat=len(ends))):
+    for place in places:
         size, side = float(np.sum(misfits(place) ** 2)), side_of(place)
         if side not in starts or size < starts[side][0]:
             starts[side] = size, place

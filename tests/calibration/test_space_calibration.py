@@ -286,3 +286,14 @@ def test_few_scattered_states_are_calibrated(count):
     made = calibrate(Problem(states), [target]).solve(Problem(states), solve)
     error = np.abs(made.at(target) - front(np.array([[0.45, 0.45]]))[0])
     assert np.mean(error <= 3.0 * made.error(target)) > 0.9
+
+
+def test_states_asked_together_are_those_asked_alone():
+    problem = Problem(known(scattered(9)))
+    targets = LOW + SPAN * np.array([(0.4, 0.5), (0.6, 0.3), (2.0, 1.5)])
+    calibration = calibrate(problem, targets[:2])
+    together, alone = (calibration.solve(problem, solve) for _ in range(2))
+    fields = together.at(targets)
+    for target, field in zip(targets, fields, strict=True):
+        np.testing.assert_allclose(field, alone.at(target), rtol=1e-9)
+        np.testing.assert_allclose(together.error(target), alone.error(target), rtol=1e-9)
