@@ -22,15 +22,16 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "cmgai-fem needs Python >= 3.12 and found none on the PATH: install it, or say make PYTHON=/path/to/python3.12" >&2; exit 2; }
 	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "cmgai-fem needs a C compiler (DOLFINx compiles weak forms): install gcc" >&2; exit 2; }
 	@$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || { echo "cmgai-fem needs the headers of $(PYTHON) (Python.h): install python3-dev" >&2; exit 2; }
-	@if $(PYTHON) -c 'import dolfinx' >/dev/null 2>&1; then \
+	@if $(PYTHON) -c 'import importlib.util as u, sys; sys.exit(u.find_spec("dolfinx.io.gmsh") is None)' >/dev/null 2>&1; then \
 	  echo "using the DOLFINx of $(PYTHON)"; \
 	  $(PYTHON) -m venv --system-site-packages $(VENV); \
 	  grep -v -i -E '^(dolfinx-solver-real|fenics-|mpi4py|mpich|h5py)' requirements.lock >$(VENV)/requirements.lock; \
 	else \
+	  ! $(PYTHON) -c 'import dolfinx' >/dev/null 2>&1 || echo "the DOLFINx of $(PYTHON) is too old (no dolfinx.io.gmsh): the lock's is installed"; \
 	  $(PYTHON) -m venv $(VENV); cp requirements.lock $(VENV)/requirements.lock; \
 	fi
-	@echo "installing the locked dependencies into $(VENV) (torch with its CUDA libraries: some minutes, once)"
-	$(BIN)/python -m pip install --quiet --requirement $(VENV)/requirements.lock
+	@echo "installing the locked dependencies into $(VENV): about 3 GiB to download, 6.9 GiB on disk (torch brings its CUDA libraries); some minutes, once"
+	$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check --requirement $(VENV)/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 

@@ -1,10 +1,12 @@
 """The pages of docs/: their commands and code run as they stand, their links and messages are real."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot
 
 import cmgai_fem
 from cmgai_fem.cli import main
@@ -39,11 +41,11 @@ def test_the_tutorial_runs_from_its_first_line_to_its_last(tmp_path, monkeypatch
             assert [run(line) for line in text.splitlines()] == [0] * len(text.splitlines()), text
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_the_code_of_the_how_tos_runs(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     texts = [text for language, text in blocks(DOCS / "howto.md") if language == "python"]
-    assert len(texts) == 4
+    assert len(texts) == 5
     exec(compile(texts[number], "howto.md", "exec"), {"__name__": "howto"})
 
 
@@ -72,3 +74,21 @@ def test_messages_under_troubleshooting_are_those_of_the_program():
     ]
     flat = " ".join(SOURCE.replace('"\n', " ").replace('f"', " ").replace('"', " ").split())
     assert [piece for piece in pieces if piece and " ".join(piece.split()) not in flat] == []
+
+
+NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", ["own_files", pytest.param("moving_field", marks=pytest.mark.slow)])
+def test_notebooks_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells = json.loads((DOCS / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    names: dict[str, object] = {"__name__": name}
+    for cell in [cell for cell in cells if cell["cell_type"] == "code"]:
+        exec(compile("".join(cell["source"]), name, "exec"), names)
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_small(path):
+    assert path.stat().st_size < 150_000

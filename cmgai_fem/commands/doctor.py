@@ -59,14 +59,20 @@ PACKAGES = (
     ("meshio", "meshio", "pip install meshio", True),
     ("h5py", "h5py", "pip install h5py", True),
 )
+# The first that has all that is used of it, and what older ones lack.
+OLDEST = {"DOLFINx": ((0, 10), "dolfinx.io.gmsh")}
 
 
 def _package(name: str, distributions: str, remedy: str, needed: bool) -> Finding:
     for distribution in distributions.split():
         try:
-            return Finding(name, importlib.metadata.version(distribution), True)
+            version = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
             continue
+        oldest, lacking = OLDEST.get(name, ((0,), ""))
+        if tuple(int(part) for part in version.split(".")[: len(oldest)]) < oldest:
+            return Finding(name, f"{version} is too old: no {lacking}", False, remedy)
+        return Finding(name, version, True)
     return Finding(name, "missing", False if needed else None, remedy)
 
 

@@ -29,3 +29,10 @@ def test_missing_compiler_and_package(without_rendering, monkeypatch):
     assert "gcc" in rows["C compiler (DOLFINx's forms)"].remedy
     assert rows["nothing"].found == "missing"
     assert rows["nothing"].remedy == "pip install nothing"
+
+
+def test_a_dolfinx_that_is_too_old_is_no_dolfinx(without_rendering, monkeypatch):
+    monkeypatch.setattr(module.importlib.metadata, "version", lambda name: "0.9.0")
+    (row,) = [row for row in doctor() if row.name == "DOLFINx"]
+    assert row.works is False
+    assert row.found == "0.9.0 is too old: no dolfinx.io.gmsh" and "dolfinx" in row.remedy
