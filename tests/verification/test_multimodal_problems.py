@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ STUDY = studies_folder() / "multimodal"
 PROBLEMS = study_module(STUDY, "problems").PROBLEMS
 bifurcations, duffing = (study_module(STUDY, f"problems.{name}") for name in ("bifurcations", "duffing"))
 GAUGE_ERROR, fixed_points = bifurcations.GAUGE_ERROR, bifurcations.fixed_points
+allen_cahn = study_module(STUDY, "problems.allen_cahn")
 galerkin_rate = study_module(STUDY, "problems.chafee_infante").galerkin_rate
 DAMPING, march = duffing.DAMPING, duffing.march
 
@@ -63,6 +66,29 @@ def test_two_scale_fast_variable_is_normal_about_the_slow_one():
     assert away.std() == pytest.approx(0.3, rel=0.03)
     # The slow variable lags the fast one: e d<X>/dt is all that is left of the mean distance.
     assert abs(away.mean()) < 0.02
+
+
+def test_allen_cahn_under_little_noise_is_the_linear_equation():
+    """Each cosine coefficient is then a random walk of its own, in time steps and, nearly, in continuous time."""
+    time, noise, start, count = 0.8, 1e-3, 2e-3, 4_000
+    step, order = allen_cahn.STEP, np.arange(64)
+    problem = replace(PROBLEMS["allen_cahn"], start_mean=start, noise=noise, cells=64)
+    mean, variance = problem.conditional(np.array([time]), count, np.random.default_rng(4)).T
+    held = 1.0 + step * allen_cahn.DIFFUSION * order**2
+    steps = ((1.0 + step) / held[:, None]) ** (2.0 * np.arange(round(time / step)))
+    sizes = noise**2 / np.pi * step * steps.sum(axis=1) / held**2
+    rates = allen_cahn.DIFFUSION * order**2 - 1.0
+    continuous = noise**2 / np.pi * -np.expm1(-2.0 * rates * time) / (2.0 * rates)
+    assert sizes[1:].sum() == pytest.approx(continuous[1:].sum(), rel=0.1)
+    assert mean.mean() == pytest.approx(start * np.exp(time), rel=0.03)
+    assert mean.std() == pytest.approx(np.sqrt(sizes[0]), rel=0.05)
+    assert variance.mean() == pytest.approx(sizes[1:].sum(), rel=0.05)
+
+
+def test_allen_cahn_falls_to_one_side():
+    mean, variance = PROBLEMS["allen_cahn"].conditional(np.array([6.0]), 1_000, np.random.default_rng(5)).T
+    assert np.median(np.abs(mean)) == pytest.approx(0.95, abs=0.05) and np.abs(mean).max() < 1.3
+    assert 0.5 < (mean > 0.0).mean() < 0.65 and 0.0 < variance.min() < 0.05
 
 
 def test_shock_states_keep_mass_and_momentum():

@@ -1,5 +1,6 @@
-"""The six multimodal problems, by the names that a study file uses."""
+"""The seven multimodal problems, by the names that a study file uses."""
 
+from .allen_cahn import StochasticAllenCahn
 from .base import Card, Problem
 from .bifurcations import Pitchfork, SaddleNode
 from .chafee_infante import ChafeeInfanteFields
@@ -9,7 +10,15 @@ from .two_scale import TwoScale
 
 PROBLEMS: dict[str, Problem] = {
     problem.card.name: problem
-    for problem in (Pitchfork(), SaddleNode(), Duffing(), TwoScale(), ChafeeInfanteFields(), ElasticPlasticShock())
+    for problem in (
+        Pitchfork(),
+        SaddleNode(),
+        Duffing(),
+        TwoScale(),
+        ChafeeInfanteFields(),
+        StochasticAllenCahn(),
+        ElasticPlasticShock(),
+    )
 }
 
 __all__ = ["PROBLEMS", "Card", "Problem"]

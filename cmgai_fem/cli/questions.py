@@ -1,0 +1,109 @@
+"""Commands that ask the known states: where a measure has a level, and which state to solve next."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from cmgai_fem.cli.app import Positive, app, say
+
+if TYPE_CHECKING:
+    from cmgai_fem.commands.inputs import Inputs
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class KnownAlongOne:
+    """What is known, of commands that ask along one coordinate, and from where to where they ask."""
+
+    from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None
+    """Least value of the coordinate to look at; the first known state by default."""
+    to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None
+    """Greatest."""
+    field: str | None = None
+    coordinate: str | None = None
+    unit: str | None = None
+    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """State values of the files."""
+    values_from: str | None = None
+    volumes: str | None = None
+    where_known: bool = False
+    lower: float | None = None
+    monotone: bool = False
+    no_moving: bool = False
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """From where to where is asked."""
+        return self.from_, self.to
+
+    def inputs(self, paths: list[Path]) -> "Inputs":
+        """The known states that files and options name."""
+        from cmgai_fem.commands.options import given_inputs
+
+        options = {key.replace("_", "-"): value for key, value in vars(self).items() if key not in ("from_", "to")}
+        listed = {key: [options[key]] for key in ("coordinate", "unit") if options[key] is not None}
+        return given_inputs(paths, options | listed)
+
+
+ALL_THERE_IS = KnownAlongOne()
+
+
+@app.command
+def find(
+    inputs: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    measure: str,
+    equals: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    curve: Path | None = None,
+    known: KnownAlongOne = ALL_THERE_IS,
+    force: bool = False,
+) -> int:
+    """At which state a measure of a field has a level, e.g. where the largest von Mises stress reaches 350 MPa.
+
+    Parameters
+    ----------
+    inputs
+        Snapshot files along one coordinate, or one states.toml; the options below are those of `generate`.
+    measure
+        max, min, mean or at@X,Y,Z (the nearest node or cell), then what of the field: a component (max:xx), :von_mises
+        or :norm; over a part of the body as max@FIELD=VALUE:von_mises.
+    equals
+        The level, in the unit of the field.
+    curve
+        Table (.csv) to write the measure to, over the coordinate, with its 95 % band.
+    force
+        Replace a table that this program did not write.
+    """
+    from cmgai_fem.commands.questions import find_level, level_of
+
+    find_level(known.inputs(inputs), measure, level_of(equals), known.ends, curve, force=force, report=say)
+    return 0
+
+
+@app.command
+def suggest(
+    inputs: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    count: Annotated[int, Positive] = 1,
+    cost: Literal["flat", "value"] = "flat",
+    known: KnownAlongOne = ALL_THERE_IS,
+) -> int:
+    """Which state to solve next: where the estimated error is largest for what the solve costs.
+
+    Parameters
+    ----------
+    inputs
+        Snapshot files along one coordinate, or one states.toml; the options below are those of `generate`.
+    count
+        How many to name, no two of them between the same known states.
+    cost
+        Of a solve: the same everywhere, or in proportion to the value of the coordinate (a time to be reached).
+    """
+    from cmgai_fem.commands.questions import suggest_state
+
+    suggest_state(known.inputs(inputs), known.ends, count, cost, report=say)
+    return 0
