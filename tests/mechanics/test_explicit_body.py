@@ -74,6 +74,7 @@ def axial(states: States, low: float, high: float) -> float:
 def test_a_bar_that_strikes_a_wall_bears_the_exact_stress_and_rebounds() -> None:
     asked = problem(bar(), end=0.6 * LENGTH / SPEED).add(InitialVelocity(x="-s"), LEFT)
     states = solved(asked, [0.5, 1.0])
+    assert set(states.fields) == {"displacement", "stress", "equivalent_plastic_strain"}
     assert axial(states, 0.1, 0.5) == pytest.approx(-IMPEDANCE, rel=5e-3)
     assert abs(axial(states, 0.75, 1.0)) < 1e-2 * IMPEDANCE
     slow, fast = states.field("displacement").values
