@@ -84,7 +84,7 @@ def solve(
     out
         File to write (.vtu, .xdmf, ...); with several states its name holds {value}.
     ranks
-        MPI processes; the cores there are (four at most) by default.
+        MPI processes; the cores there are (four at most) by default. States on a small mesh are shared, one a rank.
     set_
         Override of a key, e.g. --set material.body.young=70e9; may be repeated.
     force

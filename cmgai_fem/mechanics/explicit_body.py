@@ -65,7 +65,9 @@ class ExplicitBody:
         self._given: list[tuple[str, int, IntArray, Displacement | None]] = []
         self.displacement = fem.Function(self.kinematics.space)
         self.functions = {"displacement": self.displacement}
-        self._nodal = NodalFields(body.mesh, SIZES)
+        # Without a temperature at the start there is none later.
+        known = {name for name in SIZES if name != "temperature" or steps.initial_temperature is not None}
+        self._nodal = NodalFields(body.mesh, {name: size for name, size in SIZES.items() if name in known})
         self.recovered = dict(self._nodal.recovered)
         self._history: list[Array] = []
         self.components = {HISTORY: tuple(f"t={time / 1e-6:g}us" for time in steps.history)}
@@ -92,8 +94,9 @@ class ExplicitBody:
             self._march(time, label)
             if time in steps.history and (row := self._gather(self._plastic_strain())) is not None:
                 self._history.append(row)
-        for name, rows in run.point_values().items():
-            self._nodal.set(name, np.column_stack([self.kinematics.recover(row) for row in rows]))
+        found = run.point_values()
+        for name in self._nodal.functions:
+            self._nodal.set(name, np.column_stack([self.kinematics.recover(row) for row in found[name]]))
         return f", {run.steps} steps, energy drift {run.largest_drift:.2%}"
 
     def probe(self, probe: Probe, place: Place) -> float:

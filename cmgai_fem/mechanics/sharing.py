@@ -14,8 +14,8 @@ from cmgai_fem.states.states import Coordinate, States
 if TYPE_CHECKING:
     from cmgai_fem.mechanics.problem import BodyProblem
 
-# A rank solves a mesh of so many cells alone in less time than two take that wait for each other.
-SMALL_CELLS = 5_000
+# A rank solves for so many nodes alone in less time than two take that wait for each other.
+SMALL_NODES = 20_000
 Solved = tuple[States | None, list[dict[str, Any]]]
 
 
@@ -39,8 +39,8 @@ def solve_states(
         The states and what the probes told on rank 0; None for the states on the others.
     """
     found = problem(comm)
-    cells = found.body.mesh.topology.index_map(found.body.dimension).size_global
-    if found.independent and 1 < comm.size <= len(values) and cells <= SMALL_CELLS:
+    nodes = found.body.mesh.topology.index_map(found.body.dimension).size_global * found.degree**found.body.dimension
+    if found.independent and 1 < comm.size <= len(values) and nodes <= SMALL_NODES:
         said = report if comm.rank == 0 else (lambda line: None)
 
         def alone(group: MPI.Comm, some: Sequence[float]) -> Solved:

@@ -1,5 +1,6 @@
 """Bodies in motion of a user's own: waves, flights and impacts with exact answers, said in Python."""
 
+from pathlib import Path
 from typing import Any
 
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
@@ -73,6 +74,7 @@ def axial(states: States, low: float, high: float) -> float:
 def test_a_bar_that_strikes_a_wall_bears_the_exact_stress_and_rebounds() -> None:
     asked = problem(bar(), end=0.6 * LENGTH / SPEED).add(InitialVelocity(x="-s"), LEFT)
     states = solved(asked, [0.5, 1.0])
+    assert set(states.fields) == {"displacement", "stress", "equivalent_plastic_strain"}
     assert axial(states, 0.1, 0.5) == pytest.approx(-IMPEDANCE, rel=5e-3)
     assert abs(axial(states, 0.75, 1.0)) < 1e-2 * IMPEDANCE
     slow, fast = states.field("displacement").values
@@ -289,3 +291,20 @@ def test_a_solid_of_tetrahedra_bears_the_exact_stress() -> None:
     asked = BodyProblem(body, ELASTIC, "solid", "explicit", Steps(end=0.6 * LENGTH / SPEED))
     states = solved(asked.add(InitialVelocity(x=-1.0), wall), [0.0])
     assert axial(states, 0.1, 0.5) == pytest.approx(-IMPEDANCE, rel=1e-2)
+
+
+def test_a_run_that_was_ended_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    def moments(values: list[float], **steps: Any) -> States:
+        card = MaterialCard(**CARD, hardening=SOFT)
+        asked = problem(bar(cells=20), card, time_per_state=1e-6, **steps)
+        return solved(asked.add(InitialVelocity(x=-2.0), LEFT), values)
+
+    whole = moments([20.0, 60.0, 90.0])
+    moments([20.0, 60.0], checkpoint_folder=str(tmp_path), checkpoint_steps=5)
+    assert {path.name for path in tmp_path.iterdir()} == {"run.npz", "run_at_2e-05.npz", "run_at_6e-05.npz"}
+    resumed = moments([20.0, 60.0, 90.0], checkpoint_folder=str(tmp_path), checkpoint_steps=5)
+    for name, field in whole.fields.items():
+        np.testing.assert_array_equal(resumed.field(name).values, field.values)
+    with pytest.raises(InputError, match="belongs to another run"):
+        asked = problem(bar(cells=20), time_per_state=1e-6, checkpoint_folder=str(tmp_path))
+        asked.add(InitialVelocity(x=-2.0), LEFT).solve([20.0])
