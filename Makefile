@@ -2,6 +2,7 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TESTED := $(VENV)/.test-installed
 STUDY  ?= thermal-stress
 ARGS   ?=
 # An interpreter of your own: make PYTHON=/path/to/python3.13 setup
@@ -35,19 +36,24 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
+# Only those who test or lint wait for the tools of it.
+$(TESTED): $(STAMP) requirements-test.lock
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-test.lock
+	@touch $(TESTED)
+
 verify: $(STAMP)
 	$(BIN)/cmgai-fem verify $(STUDY) $(ARGS)
 
-test: $(STAMP)
+test: $(TESTED)
 	$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
 
-test-ci: $(STAMP)
+test-ci: $(TESTED)
 	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" $(ARGS)
 
-test-all: $(STAMP)
+test-all: $(TESTED)
 	$(BIN)/python -m pytest -n logical --dist loadfile -m "slow or not slow" $(ARGS)
 
-lint: $(STAMP)
+lint: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
