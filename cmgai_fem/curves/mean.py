@@ -32,6 +32,8 @@ ROUNDED_FACTOR = np.sqrt(2.0)
 PIECES = 16
 MEDIAN_OF_NORMAL = 0.6745  # of the magnitude of a standard normal number
 DEGREE = 3
+# Powers of ten of the penalty: with less, cross-validation tells nothing and the spline swings where points are sparse.
+PENALTIES = (-3.0, 6.0)
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def _smoothed(table: CurveTests, strains: Array) -> MeanCurves:
     start = 0.0 if table.plastic else max(first / last, LABELS**-1.5)
     labels = last * np.linspace(start ** (2.0 / 3.0), 1.0, LABELS) ** 1.5
     fits = [_Fit.of(state, last, table.plastic) for state in table.states]
-    found = minimize_scalar(lambda power: _cross_validation(fits, 10.0**power), bounds=(-8.0, 6.0), method="bounded")
+    found = minimize_scalar(lambda power: _cross_validation(fits, 10.0**power), bounds=PENALTIES, method="bounded")
     penalty = 10.0 ** float(found.x)
     freedom = sum(fit.count - fit.freedom(penalty) for fit in fits)
     scatter = float(np.sqrt(sum(fit.residual(penalty) for fit in fits) / freedom))

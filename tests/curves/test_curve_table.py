@@ -293,6 +293,19 @@ def test_what_scatters_is_smoothed_and_what_does_not_keeps_its_strains(tmp_path:
     assert scatter == {40: pytest.approx(0.002, rel=0.2), 41: pytest.approx(0.03, rel=0.2)}
 
 
+def test_a_smoothed_curve_does_not_swing_where_points_are_sparse(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    rows = [
+        f"{e},{s * (1.0 + 0.02 * random.standard_normal())},{t},{test}"
+        for t in TEMPERATURES
+        for test in range(3)
+        for e, s in zip(STRAINS[1:], law(t, STRAINS[1:]), strict=True)
+    ]
+    curves = mean_curves(read_curves(write(tmp_path / "t.csv", "strain,stress [MPa],temperature [K],test", rows)))
+    for temperature, stress in zip(TEMPERATURES, curves.stress, strict=True):
+        np.testing.assert_allclose(stress, 1e6 * law(temperature, curves.strain), rtol=0.1)
+
+
 def test_a_toe_is_said(tmp_path: Path) -> None:
     toe = STRAINS + 0.002 * (1.0 - np.exp(-STRAINS / 0.001))
     points = [(e, s, t) for t in TEMPERATURES for e, s in zip(toe, law(t, STRAINS), strict=True)]
