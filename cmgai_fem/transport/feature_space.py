@@ -121,6 +121,9 @@ class Admissible:
     upper: float | None = None
 
     def __post_init__(self) -> None:
+        for bound in (self.lower, self.upper):
+            if bound is not None and not np.isfinite(bound):
+                raise InputError(f"{bound} is no admissible value: bounds are finite numbers, leave out what has none")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
             raise InputError(f"the least admissible value, {self.lower:g}, must lie below the largest, {self.upper:g}")
 

@@ -80,6 +80,17 @@ def test_mistyped_options(tmp_path, capsys, monkeypatch, request):
     assert refused > 10
 
 
+@pytest.mark.parametrize("option", ["--lower", "--upper"])
+@pytest.mark.parametrize("bound", ["nan", "inf", "-inf"])
+def test_a_bound_that_is_no_number_is_refused(tmp_path, capsys, option, bound):
+    files = [str(path) for path in write_states(tmp_path, values=(100.0, 400.0, 700.0))]
+    command = ["generate", *files, "--values-from", r"T=(\d+)", "--field", "stress", "--at", "250"]
+    code, said = run([*command, "--out", str(tmp_path / "o.vtu"), f"{option}={bound}"], capsys)
+    assert code == 2
+    assert "bounds are finite numbers" in said
+    assert not (tmp_path / "o.vtu").exists()
+
+
 def test_a_coordinate_over_eight_decades(tmp_path, capsys):
     """10 log10 s + x: no rounding of the coordinate, and the logarithm is found."""
     import pyvista
