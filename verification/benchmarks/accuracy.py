@@ -62,12 +62,15 @@ def tables(quick: bool) -> dict[str, list[Row]]:
     for module, names in ({"standing": ("smooth",)} if quick else CASES).items():
         for name in names:
             rows: dict[str, Row] = {}
+            seconds: dict[str, float] = {}
             for count in COUNTS[:2] if quick else COUNTS:
                 states, asked, truth = posed(module, name, count)
                 fields, seconds = answers(states, asked, quick)
                 for method, made in fields.items():
                     row = rows.setdefault(method, {"method": method})
                     row[str(count)] = 100.0 * max(float(nrmse(*pair)) for pair in zip(made, truth, strict=True))
-                    row["seconds"] = seconds[method]
+            # Those of the last, the greatest, number of states.
+            for method, row in rows.items():
+                row["seconds"] = seconds[method]
             found[f"{name}: largest NRMSE [%] over the number of known states"] = list(rows.values())
     return found
