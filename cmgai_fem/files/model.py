@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +87,13 @@ class Model:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
         size = self.solution.size(point) if isinstance(self.solution, Blended | Moved | Stated) else None
+        return judge(self.states.values, point, size, *self._counted)
+
+    @cached_property
+    def _counted(self) -> tuple[int, int]:
+        """Known states that do not fit the others, and those that tell something of their own: the same for all."""
         data = data_of(self.problem)
-        return judge(self.states.values, point, size, len(find_suspects(data)), telling_states(data))
+        return len(find_suspects(data)), telling_states(data)
 
     def _point(self, value: ArrayLike) -> Array:
         """The state (m,), refused where the model was not made for it."""

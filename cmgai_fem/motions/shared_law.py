@@ -167,12 +167,11 @@ class SharedLaw:
         covariance = rest + noise * np.eye(len(rest))
         cross = q * spread[np.ix_(asked, rows, known, place)].reshape(asks * size, -1)
         own = q * np.einsum("tntn->tn", spread[np.ix_(asked, rows, asked, rows)]).ravel()
-        if self.own:
-            led = np.concatenate([led, constants], axis=2)
+        led, constants = self._freed(led, constants)
         free, reach = led[known][:, place].reshape(count * size, -1), led[asked][:, rows].reshape(asks * size, -1)
         weights, variance = _kriging(covariance, free, cross, reach)
         values = weights @ moments.rows.reshape(count * size, -1)
-        if constants.shape[2] and not self.own:
+        if constants.shape[2]:
             # One constant force for all labels: it is told by their mean, where the noise of each is averaged out.
             pushed, pushes = constants[known][:, place].reshape(count * size, -1), constants[asked][:, rows]
             mean = moments.average.reshape(count * size, -1)
@@ -189,6 +188,12 @@ class SharedLaw:
 
     def _response(self, components: int, times: Array) -> tuple[Array, Array]:
         return response(companion(list(self.matrices(components)), self.lifts), components, times)
+
+    def _freed(self, free: Array, constants: Array) -> tuple[Array, Array]:
+        """Free motions, and constant forces that labels share: where each has its own, these are free motions, too."""
+        if self.own:
+            return np.concatenate([free, constants], axis=-1), constants[..., :0]
+        return free, constants
 
     def _constants(self, matrices: Sequence[Array], times: Array) -> Array:
         """(..., T, d, n) answer to a constant force of one in each component; none where labels have their own."""
@@ -210,8 +215,7 @@ class SharedLaw:
             led, spread = response(companion(matrices, self.lifts), size, times)
             constants = laws[0]._constants(matrices, times)[..., :size, :].reshape(len(laws), count * size, -1)
             free = led[..., :size, :].reshape(len(laws), count * size, -1)
-            if self.own:
-                free, constants = np.concatenate([free, constants], axis=2), constants[..., :0]
+            free, constants = self._freed(free, constants)
             prior = np.repeat(START * RISE ** np.arange(free.shape[-1] // size), size)
             covariance = (free * prior) @ np.swapaxes(free, 1, 2)
             rest = spread[..., :size, :, :size].reshape(covariance.shape)

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from torch import Tensor
 
 from cmgai_fem.distributions.physics_priors import Bounds, DifferentialResidual, MeanDerivative, Prior
 
 from .base import Array, Card, IntArray, Problem
-from .chafee_infante import ChafeeInfante
+from .chafee_infante import ChafeeInfante, factorised
 
 DIFFUSION, STEP = 0.4, 0.02
 RESIDUAL_SCALE = 0.1
@@ -44,10 +43,7 @@ class StochasticAllenCahn(Problem):
     def values(self, x: Array, rng: np.random.Generator) -> tuple[Array, IntArray]:
         """Mean and variance of the finite element field at each time; the regime is the sign of the mean."""
         mass, stiffness = ChafeeInfante(self.cells).matrices()
-        system = mass + STEP * DIFFUSION * stiffness
-        band = np.zeros((2, self.cells + 1))
-        band[1], band[0, 1:] = system.diagonal(), system.diagonal(1)
-        factor = scipy.linalg.cholesky_banded(band)
+        solve = factorised(mass + STEP * DIFFUSION * stiffness)
         shares = np.asarray(mass.sum(axis=0)).ravel() / np.pi
         width = np.pi / self.cells
         ends = np.maximum(np.round(x[:, 0] / STEP), 1.0).astype(int)
@@ -59,7 +55,7 @@ class StochasticAllenCahn(Problem):
             load = mass @ (field + STEP * (field - field**3))
             load[:-1] += kicks
             load[1:] += kicks
-            field = scipy.linalg.cho_solve_banded((factor, False), load)
+            field = solve(load)
             there = ends == step
             means = shares @ field[:, there]
             spread = field[:, there] - means

@@ -5,7 +5,7 @@ each lambda = k^2 a pair of steady fields with k half waves branches off; only t
 stable.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -128,16 +128,12 @@ class ChafeeInfante:
         steps = int(np.ceil(duration / self.step))
         step = duration / steps
         inner = slice(1, -1)
-        system = (mass + step * stiffness)[inner, inner]
-        band = np.zeros((2, self.cells - 1))
-        band[1] = system.diagonal()
-        band[0, 1:] = system.diagonal(1)
-        factor = scipy.linalg.cholesky_banded(band)
+        solve = factorised((mass + step * stiffness)[inner, inner])
         inner_mass = mass[inner, inner].tocsr()
         field = start[:, inner].T.copy()
         for _ in range(steps):
             moved = field + step * loads * (field - field**3)
-            field = scipy.linalg.cho_solve_banded((factor, False), inner_mass @ moved)
+            field = solve(inner_mass @ moved)
         end = np.zeros_like(start)
         end[:, inner] = field.T
         return end
@@ -145,6 +141,14 @@ class ChafeeInfante:
     def matrices(self) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
         """Mass and stiffness matrix (cells + 1, cells + 1), rows and columns in the order of `nodes`."""
         return _matrices(self.cells)
+
+
+def factorised(system: scipy.sparse.csr_array) -> Callable[[Array], Array]:
+    """What solves a tridiagonal system, factorised once, for right-hand sides (N, n)."""
+    band = np.zeros((2, system.shape[0]))
+    band[1], band[0, 1:] = system.diagonal(), system.diagonal(1)
+    factor = scipy.linalg.cholesky_banded(band)
+    return lambda right: np.asarray(scipy.linalg.cho_solve_banded((factor, False), right))
 
 
 @cache
