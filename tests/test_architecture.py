@@ -14,7 +14,7 @@ PACKAGE = Path(cmgai_fem.__file__).parent
 ROOT = PACKAGE.parent
 # From the bottom up; what stands in one line may import each other's files, but no circle of files.
 FLOORS = (
-    ("errors", "machine", "dolfinx_environment", "writing"),
+    ("errors", "machine", "dolfinx_environment", "progress", "writing"),
     ("states", "metrics", "quadrature", "measures"),
     ("motions",),
     ("transport", "features", "mechanics"),

@@ -25,6 +25,7 @@ from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import simplices_of
+from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.transport.forces import StateForce
 from cmgai_fem.transport.problem import Problem
@@ -218,7 +219,8 @@ class MotionLaws:
 
     def judged(self, forces: Sequence[StateForce], groups: Sequence[tuple[int, ...]]) -> list[Judged]:
         """Those of the laws that are laws for the states."""
-        return [judged for force in forces if (judged := self.judge(force, groups)) is not None]
+        found = (self.judge(force, groups) for force in steps(forces, "laws of motion"))
+        return [judged for judged in found if judged is not None]
 
     def exchanging(self, groups: Sequence[tuple[int, ...]], found: Sequence[Judged]) -> list[Judged]:
         """Diffusion with exchange on the boundary, its strength sought by left-out states, from diffusion without."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from cmgai_fem.calibration.candidates import Candidate, transformed
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.progress import steps
 from cmgai_fem.states.axes import PseudoTime
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.forces import Least
@@ -108,7 +109,7 @@ class LeftOut:
     def _refitted(self, candidates: Sequence[Candidate]) -> dict[Candidate, Array | None]:
         problem, known = self.problem, self.problem.known.values
         found: dict[Candidate, list[Array] | None] = {candidate: [] for candidate in candidates}
-        for row in self.rows:
+        for row in steps(self.rows, "left-out states"):
             target = problem.states.values[row]
             tolerance = problem.tolerance
             if isinstance(tolerance, tuple):

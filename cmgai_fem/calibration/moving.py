@@ -9,7 +9,7 @@ bridged over twice the distance like any left-out one, and along a curved path t
 The rule is our choice; the figures behind it are in the studies.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -26,6 +26,7 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import STARTING_STIFFNESS, LabelMap, Register, register_softer, second_attempt
 from cmgai_fem.features.moving import MovingLabels
+from cmgai_fem.progress import steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.states.states import States
@@ -118,7 +119,9 @@ class LabelMaps:
     def from_rest(self, stiffness: float) -> MovingLabels:
         """The states on the labels of a first attempt at a stiffness."""
         if stiffness not in self._from_rest:
-            self._from_rest[stiffness] = self._carrier([self._register(pair, stiffness) for pair in self._pairs])
+            self._from_rest[stiffness] = self._carrier(
+                [self._register(pair, stiffness) for pair in self._pairs(stiffness)]
+            )
         return self._from_rest[stiffness]
 
     def carrier(self, stiffness: float) -> MovingLabels:
@@ -126,16 +129,17 @@ class LabelMaps:
         if stiffness not in self._found:
             if stiffness < STARTING_STIFFNESS:
                 stiffer = self.carrier(STARTING_STIFFNESS).maps
-                maps = [register_softer(self._register, pair, stiffness, stiffer[pair]) for pair in self._pairs]
+                maps = [
+                    register_softer(self._register, pair, stiffness, stiffer[pair]) for pair in self._pairs(stiffness)
+                ]
             else:
                 first = self.from_rest(stiffness).maps
-                maps = [second_attempt(self._register, pair, first[pair]) for pair in self._pairs]
+                maps = [second_attempt(self._register, pair, first[pair]) for pair in self._pairs(stiffness)]
             self._found[stiffness] = self._carrier(maps)
         return self._found[stiffness]
 
-    @property
-    def _pairs(self) -> range:
-        return range(len(self.states) - 1)
+    def _pairs(self, stiffness: float) -> Iterator[int]:
+        return steps(range(len(self.states) - 1), f"maps between neighbouring states, stiffness {stiffness:g}")
 
     @cached_property
     def _register(self) -> Register:

@@ -8,6 +8,7 @@ from cyclopts import CycloptsError
 
 from cmgai_fem.cli import generating, looking, questions, studies
 from cmgai_fem.cli.app import app
+from cmgai_fem.commands.bars import shown
 from cmgai_fem.errors import CmgaiError, InputError
 from cmgai_fem.machine import shorten_matplotlib
 
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shorten_matplotlib()
     try:
         given = _with_clouds(sys.argv[1:] if arguments is None else arguments)
-        code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
+        with shown():
+            code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         # What was typed comes back in the message; a terminal must not obey it.
         _end("".join(letter for letter in " ".join(str(error).split()) if letter.isprintable()), 2)

@@ -21,6 +21,7 @@ from cmgai_fem.distributions.optimal_transport import label_clouds
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.shared_law import EXACT, Moments, SharedLaw
+from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array, floats
 
 # Laws that points may share.
@@ -156,7 +157,7 @@ def _groups(count: int, side: str) -> list[list[int]]:
 def _left_out(motion: PointMotion, times: Array, clouds: Sequence[Array], side: str) -> Wasserstein:
     """Mean distances to clouds that are left out, the others coupled anew."""
     found = []
-    for group in _groups(len(times), side):
+    for group in steps(_groups(len(times), side), "left-out clouds"):
         rest = np.delete(np.arange(len(times)), group)
         try:
             made = motion(times[rest], label_clouds([clouds[row] for row in rest.tolist()]), times[group])

@@ -14,10 +14,10 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
 from cmgai_fem.machine import check_forms_compile
 from cmgai_fem.metrics import plastic_strain_violation
+from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates, States
 
@@ -199,7 +200,7 @@ def solve_reference(
     )
     command = [find_mpiexec(), "-n", str(ranks), sys.executable, "-m", "cmgai_fem.mechanics.reference_process"]
     log = workdir / "solve.log"
-    code = _run([*command, str(request.absolute())], log, report)
+    code = _run([*command, str(request.absolute())], len(values), log, report)
     if (workdir / ERROR_FILE).exists():
         error = json.loads((workdir / ERROR_FILE).read_text())
         kinds = {"InputError": InputError, "ConvergenceError": ConvergenceError}
@@ -240,7 +241,7 @@ def find_mpiexec() -> str:
     return found
 
 
-def _run(command: Sequence[str], log: Path, report: Report) -> int:
+def _run(command: Sequence[str], states: int, log: Path, report: Report) -> int:
     """Run the solve, pass its progress lines on, keep the rest in `log`, leave no process behind."""
     # A launcher's own variables would make mpiexec believe that it is a rank of the caller's job.
     launcher = ("PMI_", "PMIX_", "HYDI_", "HYDRA_", "OMPI_COMM_")
@@ -253,15 +254,21 @@ def _run(command: Sequence[str], log: Path, report: Report) -> int:
         )  # fmt: skip
         assert process.stdout is not None
         try:
-            for line in process.stdout:
-                if line.startswith(PROGRESS):
-                    report(line.removeprefix(PROGRESS).rstrip())
-                else:
-                    stream.write(line)
+            for line in steps(_told(process.stdout, stream), "reference states", states):
+                report(line)
             return process.wait()
         finally:
             _end(process)
             process.stdout.close()
+
+
+def _told(lines: Iterable[str], log: TextIO) -> Iterator[str]:
+    """What the lines say of progress; the others are kept in the log."""
+    for line in lines:
+        if line.startswith(PROGRESS):
+            yield line.removeprefix(PROGRESS).rstrip()
+        else:
+            log.write(line)
 
 
 def _end_with_parent() -> None:

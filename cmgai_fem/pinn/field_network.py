@@ -27,6 +27,7 @@ from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network, TimeFeatures
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History
+from cmgai_fem.progress import steps
 from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.transport.forces import Least
@@ -303,7 +304,7 @@ def train_field(
     if saved:
         optimiser.restore(saved)
         losses = [float(loss) for loss in saved["losses"]]
-    for _ in range(len(losses) - 1, settings.field_steps):
+    for _ in steps(range(len(losses) - 1, settings.field_steps), "training of the field network"):
         moved = optimiser.step()
         losses.append(optimiser.loss)
         history.add(optimiser.loss, 0.0)

@@ -33,6 +33,7 @@ from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power, squared_distances
+from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array
 
 HIDDEN = (4,)
@@ -272,7 +273,7 @@ class TrainedMotion:
         start = time.perf_counter()
         found: list[Array] = []
         rows: list[dict[str, float]] = []
-        for number, wanted in enumerate(training.combination.T):
+        for number, wanted in enumerate(steps(training.combination.T, "training of the motions")):
             residual = SpaceResidual(training, network, tables, wanted)
             optimiser = LevenbergMarquardt(residual, residual.jacobian, network.initial(generator).to(device))
             for _ in range(STEPS):

@@ -14,6 +14,7 @@ from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.modal import ModalResidual
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.ssbroyden import SSBroyden
+from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array
 
 # Rounds of multipliers after which a balance that is met ends the training.
@@ -74,7 +75,7 @@ def train(
     # Without a force network the balance alone is minimised: it has no multiplier, and one long round.
     constrained = residual.problem.has_force_network
     rounds = settings.rounds if constrained else 1
-    steps = settings.steps if constrained else 8 * settings.rounds * settings.steps
+    most = settings.steps if constrained else 8 * settings.rounds * settings.steps
     met = 0.02 * settings.tolerance
     for turn in range(first, rounds):
         if turn and not done_steps:
@@ -83,7 +84,7 @@ def train(
                 break
             residual.update_multiplier(optimiser.weights)
             optimiser.restart()
-        for step in range(done_steps, steps):
+        for step in steps(range(done_steps, most), f"training, round {turn + 1} of {rounds}"):
             before = optimiser.loss
             moved = optimiser.step()
             history.add(optimiser.loss, residual.relative_residual(optimiser.weights))
@@ -101,7 +102,7 @@ def train(
 def _ssbroyden(
     residual: ModalResidual,
     weights: Tensor,
-    steps: int,
+    most: int,
     history: History,
     checkpoint: Checkpoint,
     saved: Mapping[str, Array],
@@ -119,7 +120,7 @@ def _ssbroyden(
     if saved:
         first = int(saved["taken"])
         optimiser.restore(saved)
-    for taken in range(first, steps):
+    for taken in steps(range(first, most), "training by SSBroyden"):
         moved = optimiser.step()
         place = torch.as_tensor(optimiser.weights, device=weights.device)
         history.add(optimiser.loss, residual.relative_residual(place))

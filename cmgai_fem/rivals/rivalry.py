@@ -13,6 +13,7 @@ from cmgai_fem.calibration.left_out import shares_of, within_bounds
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.machine import cores
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import RIVALS, Rival
 from cmgai_fem.rivals.cheap import CheapRival
 from cmgai_fem.states.labels import Array
@@ -79,7 +80,7 @@ def compete(
         found = Parallel(n_jobs=workers)(
             # Cheap models are known at all labels.
             delayed(_left_out_error)(problem if isinstance(there[name], CheapRival) else seen, there[name], group)
-            for name, group in tasks
+            for name, group in steps(tasks, "rivals, states left out")
         )
         for (name, group), error in zip(tasks, found, strict=True):
             errors[name][inside_hull(states.values, group[0])] = error
@@ -89,7 +90,9 @@ def compete(
             raise InputError("rivals generate fields of a body that is read in one piece: leave their fields out")
         fields = {name: np.empty((len(points), *problem.known.values.shape[1:])) for name in admitted}
         seconds = dict.fromkeys(admitted, 0.0)
-        each = Parallel(n_jobs=workers)(delayed(_generated)(problem, there[name], group) for name, group in tasks)
+        each = Parallel(n_jobs=workers)(
+            delayed(_generated)(problem, there[name], group) for name, group in steps(tasks, "rivals")
+        )
         for (name, group), (made, spent) in zip(tasks, each, strict=True):
             fields[name][_rows(points, group)] = made
             seconds[name] += spent

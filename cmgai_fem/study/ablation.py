@@ -22,6 +22,7 @@ from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
+from cmgai_fem.progress import steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
@@ -117,7 +118,7 @@ def ablate(
         choice = str(calibration) if len(calibration.members) < 3 else f"superposition of {len(calibration.members)}"
         row = AblationRow(name, split, "calibrated", choice, True, calibration.error)
         rows.append(_measured(row, reference, points, generator.solutions["fem"]))
-        for variant in variants(problem, calibration, parts):
+        for variant in steps(list(variants(problem, calibration, parts)), f"ablation of {name}"):
             start = time.perf_counter()
             report(f"ablation: {name}, {split}: {variant.part} {variant.choice}")
             left_out = None if variant.force else _left_out(problem, calibration, variant.candidate, fem)

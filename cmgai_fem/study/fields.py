@@ -12,6 +12,7 @@ import numpy as np
 from cmgai_fem.generate import Networks, Report, silent
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Field, States
@@ -106,7 +107,7 @@ def solve_states(study: FieldStudy, ranks: int, folder: Path, report: Report) ->
         return solve_reference(models[rest], study.axes.each[0], [point[0] for point in group], own, place, progress)
 
     with ThreadPoolExecutor(ranks if len(runs) > 1 else 1) as pool:
-        solved = list(pool.map(solve, range(len(runs))))
+        solved = list(steps(pool.map(solve, range(len(runs))), "reference runs", len(runs)))
     found = {
         point: (states, row)
         for (states, _), (_, group) in zip(solved, runs, strict=True)

@@ -15,6 +15,7 @@ from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.mechanics.reference import Projection, load_model, solve_reference
 from cmgai_fem.metrics import field_error, von_mises
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, States
@@ -172,7 +173,7 @@ def run(study: Study, tools: Tools) -> Findings:
 
 
 def _parts(study: Study, tools: Tools) -> Iterator[Findings]:
-    for name in study.cases:
+    for name in steps(study.cases, "cases"):
         if name == "moving_source":
             yield measure(_source(study.moving_source), {"temperature": [study.moving_source.bound]}, tools)
         else:

@@ -7,6 +7,7 @@ from pydantic import Field as Key
 
 from cmgai_fem.distributions.clouds import SPLINE, STRAIGHT, generate_clouds
 from cmgai_fem.distributions.measures import wasserstein
+from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
@@ -73,7 +74,7 @@ def compare(study: Study, name: str, bound: float, tools: Tools) -> Findings:
     """Mean W1 at the unseen steps, of what was chosen and of the plain motions."""
     chosen, errors = set(), {SPLINE: [], STRAIGHT: [], "ours": []}
     finding = ""
-    for seed in study.seeds:
+    for seed in steps(study.seeds, name):
         known, unseen = clouds(study, name, seed + study.seed)
         for motion in errors:
             made = generate_clouds(known, study.known, study.unseen, "" if motion == "ours" else motion)

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from cmgai_fem.mechanics.reference import solve_reference
+from cmgai_fem.progress import steps
 from cmgai_fem.study.field_file import model_of_file
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, judged
@@ -70,7 +71,7 @@ class Study(StudyFile):
 def run(study: Study, tools: Tools) -> Findings:
     """Run the checks one after the other; a module is imported only when its check runs."""
     figures: list[Figure] = []
-    for number, name in enumerate(study.checks, start=1):
+    for number, name in enumerate(steps(study.checks, "checks"), start=1):
         start = time.perf_counter()
         if name in CASES:
             found = case(name, tools.folder / "cases" / name)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from sklearn.svm import SVC
 
 from cmgai_fem.distributions.measures import energy_distance, nearest_distances, sliced_wasserstein
+from cmgai_fem.progress import steps
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Findings, Picture, Section
 from cmgai_fem.study.measurements import Measurement, Quantity, SeedTolerance, refuse_unmeasured, seeds_table
@@ -84,7 +85,7 @@ def run(study: Study, tools: Tools) -> Findings:
     sections = [Section("How they are made", introduction(plan))]
     for count in plan.samples:
         pictures: list[Picture] = []
-        for index in range(plan.seeds):
+        for index in steps(range(plan.seeds), f"seeds, {count} images"):
             found, generated, digits = study_setting(count, seed + index, plan, device, tools.say)
             rows += found
             pictures = pictures or picture(generated, digits, count, tools)

@@ -13,6 +13,7 @@ from pydantic import Field as Key
 from pydantic import ValidationInfo, field_validator
 from threadpoolctl import threadpool_limits
 
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import RIVALS
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Findings, Row
@@ -60,7 +61,7 @@ class Study(StudyFile):
 def run(study: Study, tools: Tools) -> Findings:
     """Run the cases and hold the figures against their bounds."""
     seed = study.seed if tools.seed is None else tools.seed
-    found = {result.name: result for result in _results(study, seed, tools.say)}
+    found = {result.name: result for result in steps(_results(study, seed, tools.say), "cases", len(study.cases))}
     results = [found[name] for name in study.cases]
     seconds = {result.name: {"ours": result.seconds, "rivals": result.rival_seconds} for result in results}
     facts = {"case_seconds": seconds, "provenance": {"seed": seed, "workers": study.workers}}

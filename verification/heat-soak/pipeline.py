@@ -8,6 +8,7 @@ from cmgai_fem.calibration.laws_of_motion import LawCalibration
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import Coordinate, Field, States
@@ -51,7 +52,7 @@ class Study(StudyFile):
 def run(study: Study, tools: Tools) -> Findings:
     """Every body without noise and with."""
     parts = []
-    for name in study.cases:
+    for name in steps(study.cases, "bodies"):
         body = BODIES[name]
         cell = study.cell[str(body.dimension)]
         labels = box(body.dimension, cell)

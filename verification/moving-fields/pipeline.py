@@ -16,6 +16,7 @@ from cmgai_fem.fem.registration import FemRegistration
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import Array, Labels
@@ -67,7 +68,7 @@ def run(study: Study, tools: Tools) -> Findings:
     """Run the cases one after the other."""
     meshes: dict[bool, Labels] = {}
     parts = []
-    for name in study.cases:
+    for name in steps(study.cases, "cases"):
         flat = name in ON_A_SQUARE
         if flat not in meshes:
             meshes[flat] = (square if flat else torus)(study.cell)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cmgai_fem.progress import steps
 from cmgai_fem.study.findings import Findings, Row
 from cmgai_fem.study.pipelines import Report, Tools
 from cmgai_fem.writing import write_table
@@ -31,7 +32,7 @@ def run(study: StressStrainStudy, tools: Tools) -> Findings:
     """Run all cases, and leave out every state of the measured points where they are there."""
     seed = study.seed if tools.seed is None else tools.seed
     results = []
-    for case in study.cases:
+    for case in steps(study.cases, "cases"):
         tools.say(f"{case.name}: {len(case.known)} known states, {len(case.asked)} to generate")
         results.append(run_case(case, study.tests, tools.device, seed, tools.say))
     measured, left_out = _measured(study.measured, tools.say)

@@ -8,6 +8,7 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.laws_of_motion import LawCalibration
 from cmgai_fem.generate import generate
 from cmgai_fem.metrics import field_error
+from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
@@ -48,7 +49,7 @@ def run(study: Study, tools: Tools) -> Findings:
     """Every sheet at every sampling, without noise and with."""
     labels = square(study.cell)
     cases = [(sheet, swing, noise) for sheet, all_ in study.swings.items() for swing in all_ for noise in study.noises]
-    return joined((compare(study, labels, *case, tools) for case in cases), tools.say)
+    return joined((compare(study, labels, *case, tools) for case in steps(cases, "cases")), tools.say)
 
 
 def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float, tools: Tools) -> Findings:
