@@ -40,7 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Links of the written pages to studies lead to the pages made of them; what is no page is named only."""
     markdown = re.sub(r"\]\(\.\./verification/([\w-]+)/(?:README\.md)?(#[\w-]+)?\)", r"](studies/\1.md\2)", markdown)
-    return re.sub(r"\[([^\]]+)\]\(\.\./verification/[^)]*\)", r"\1", markdown)
+    return re.sub(r"\[([^\]]+)\]\(\.\./(?:verification|tests|docker)/[^)]*\)", r"\1", markdown)
 
 
 def study_page(folder: Path) -> str:
