@@ -87,7 +87,9 @@ class Measure:
         """
         chosen = field[self.rows]
         values = self.quantity(chosen)
-        spread = np.zeros(len(values)) if error is None else DEVIATIONS * self._spread(chosen, error[self.rows], values)
+        spread = (
+            np.zeros(len(values)) if error is None else DEVIATIONS * deviation(self.quantity, chosen, error[self.rows])
+        )
         if self.kind == "mean":
             weights = self.labels.weights[self.rows]
             mean, wide = (float(weights @ each / weights.sum()) for each in (values, spread))
@@ -98,14 +100,16 @@ class Measure:
         value, low, high = (float(take(each)) for each in (values, values - spread, values + spread))
         return Measured(value, low, high, place)
 
-    def _spread(self, field: Array, error: Array, values: Array) -> Array:
-        """(L,) deviation of the quantity, each component's error by itself."""
-        squares = np.zeros(len(values))
-        for column in range(field.shape[1]):
-            moved = field.copy()
-            moved[:, column] += error[:, column]
-            squares += (self.quantity(moved) - values) ** 2
-        return np.asarray(np.sqrt(squares))
+
+def deviation(quantity: Callable[[Array], Array], field: Array, error: Array) -> Array:
+    """(L,) standard deviation of a quantity of a field (L, n), whose components err by (L, n) each by itself."""
+    values = quantity(field)
+    squares = np.zeros(len(values))
+    for column in range(field.shape[1]):
+        moved = field.copy()
+        moved[:, column] += error[:, column]
+        squares += (quantity(moved) - values) ** 2
+    return np.asarray(np.sqrt(squares))
 
 
 def quantity_of(text: str, name: str, components: tuple[str, ...]) -> Callable[[Array], Array]:

@@ -53,6 +53,7 @@ def generate(
     rivals: bool = False,
     sensors: Path | None = None,
     cheap: Annotated[list[str] | None, Repeated] = None,
+    page: Path | None = None,
     model: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
@@ -144,6 +145,8 @@ def generate(
     cheap
         Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
         for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
+    page
+        Write a page (.html) about what was generated: what to use, how far to trust it, all states to turn and slide.
     model
         The input is a model file that --save-model wrote.
     save_model
@@ -164,7 +167,7 @@ def generate(
         "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
         "no-state-force": no_state_force,
     }  # fmt: skip
-    of_runs: Options = {"rivals": rivals, "save-model": save_model, "resume": resume}
+    of_runs: Options = {"rivals": rivals, "page": page, "save-model": save_model, "resume": resume}
     request = Request(
         inputs, at or [], out, coordinate or [], method, seed, device, sensors, hardening, force, of_states, of_runs,
         say_aside if json else say,
@@ -182,7 +185,7 @@ def generate(
         elif inputs[0].suffix.lower() == ".csv":
             made = _of_a_table(request)
         else:
-            made = _of_fields(request, rivals=rivals, save_model=save_model, resume=resume)
+            made = _of_fields(request, rivals=rivals, page=page, save_model=save_model, resume=resume)
     if json:
         show_provenance(made)
     return 0
@@ -310,7 +313,9 @@ def _of_clouds(request: Request, json: bool) -> Sequence[Path]:
     return []
 
 
-def _of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume: bool) -> Sequence[Path]:
+def _of_fields(
+    request: Request, *, rivals: bool, page: Path | None, save_model: Path | None, resume: bool
+) -> Sequence[Path]:
     """Fields from snapshots, or the one state that sensors look at."""
     from cmgai_fem.commands.generate import generate as generate_fields
     from cmgai_fem.commands.options import asked_points, given_inputs, refuse
@@ -331,6 +336,6 @@ def _of_fields(request: Request, *, rivals: bool, save_model: Path | None, resum
             )
         ]  # fmt: skip
     return generate_fields(
-        asked, points, request.out, method=request.method, networks=networks, rivals=rivals, save_model=save_model,
-        resume=resume, force=request.force, report=request.report,
+        asked, points, request.out, method=request.method, networks=networks, rivals=rivals, page=page,
+        save_model=save_model, resume=resume, force=request.force, report=request.report,
     )  # fmt: skip

@@ -32,6 +32,7 @@ from cmgai_fem.study.advice import advise_on
 from cmgai_fem.study.field_file import Point, state_text
 from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import percent
+from cmgai_fem.study.report import check_page, left_out_errors, write_report
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -49,6 +50,7 @@ def generate(
     method: str = "fem",
     networks: Networks | None = None,
     rivals: bool = False,
+    page: Path | None = None,
     save_model: Path | None = None,
     resume: bool = False,
     force: bool = False,
@@ -63,6 +65,7 @@ def generate(
         method: "fem", "pinn" or "independent".
         networks: how networks are trained.
         rivals: try the slow rivals, too, and write what all make of the same states, as arrays FIELD_by_RIVAL.
+        page: .html file for a page about what was generated.
         save_model: .safetensors file to keep the solved generator in.
         resume: keep files that an earlier, interrupted run of the same request finished.
         force: results may replace files that this program did not write.
@@ -79,7 +82,13 @@ def generate(
     report = report if comm is None or comm.rank == 0 else silent
     pieces = agreed(comm, lambda: Pieces.of(inputs.paths, comm))
     if pieces is not None:
-        whole = {"--rivals": rivals, "--save-model": save_model, "--resume": resume, "--cheap": inputs.cheap}
+        whole = {
+            "--rivals": rivals,
+            "--page": page,
+            "--save-model": save_model,
+            "--resume": resume,
+            "--cheap": inputs.cheap,
+        }
         for option in (option for option, given in whole.items() if given):
             raise InputError(f"{option} takes all of a body at once, and this one is read in pieces: leave it out")
     elif comm is not None and comm.rank > 0:
@@ -91,6 +100,8 @@ def generate(
             raise InputError("--save-model: leave it out; a cheap model tells single states, those where it was solved")
         check_model_path(save_model)
         check_replaceable(save_model, inputs.sources, force=force)
+    if page is not None:
+        check_page(page, inputs.sources, force=force)
     request = fingerprint(inputs, method, networks.seed, rivals)
     files = dict(zip(targets, paths, strict=True))
     for value, path in zip(targets, paths, strict=True):
@@ -129,6 +140,9 @@ def generate(
     if save_model is not None:
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")
+    if page is not None:
+        write_report(made, page)
+        report(f"page: {printable(str(page))}")
     for row, (value, path) in enumerate(files.items()):
         told = {"advice": advice[made.generator(value).inside]} if made.generator(value).inside in advice else {}
         facts = made.facts(value) | told | {"request": request}
@@ -287,13 +301,11 @@ def error_table(made: Generated, generator: Generator) -> list[str]:
     """What we and the rivals get wrong of known states that are left out, least first, for one side of them."""
     if generator.calibration is None:
         return []
-    rows = {"transport": generator.calibration.error}
-    rows |= {method_name(name): errors[generator.inside] for name, errors in made.rivalry.errors.items()}
+    rows = left_out_errors(made, generator)
     where = "between" if generator.inside else "beyond"
-    width = max(map(len, rows))
+    width = max(len(name) for name, _ in rows)
     return [f"left-out errors {where} the known states, % of the known range:"] + [
-        f"  {name:<{width}}  {percent(error) if np.isfinite(error) else '-'}"
-        for name, error in sorted(rows.items(), key=lambda row: row[1])
+        f"  {name:<{width}}  {percent(error) if np.isfinite(error) else '-'}" for name, error in rows
     ]
 
 

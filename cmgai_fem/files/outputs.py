@@ -8,7 +8,7 @@ from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import LIGHT, PROVENANCE, WITHOUT_TEXT
 
 # What our files say of themselves.
-MARKS = (PROVENANCE.encode(), b"cmgai-fem model")
+MARKS = (PROVENANCE.encode(), b"cmgai-fem model", b'content="cmgai-fem"')
 
 
 def check_replaceable(path: Path, inputs: Sequence[Path] = (), *, force: bool = False) -> None:

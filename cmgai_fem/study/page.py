@@ -21,11 +21,12 @@ ROUND_OFF = 1e-11
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, alone: bool = False) -> Path:
     """Write `report.html` from the files of a results folder.
 
     Args:
         folder: holds `run.json` and the pictures that it names.
+        alone: the page will leave the folder, and leads to none of its files.
 
     Returns:
         The page, complete or not written at all.
@@ -48,7 +49,8 @@ def write_page(folder: Path) -> Path:
     environment.filters["script_data"] = lambda file: script_data(folder / file)
     facts = [(words(key), number(value)) for key, value in flatten(run["provenance"]).items()]
     given = {key: run[key] for key in ("study", "advice", "tolerances", "sections")}
-    files = [file.relative_to(folder).as_posix() for pattern in BESIDE for file in sorted(folder.glob(pattern))]
+    beside = () if alone else BESIDE
+    files = [file.relative_to(folder).as_posix() for pattern in beside for file in sorted(folder.glob(pattern))]
     page = environment.get_template("page.html.j2").render(provenance=facts, files=files, **given)
     write_text(folder / "report.html", page)
     return folder / "report.html"

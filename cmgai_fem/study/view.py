@@ -45,82 +45,124 @@ KINDS = {
 }
 
 
-def turning_section(study: FieldStudy, folder: Path, rows: Sequence[Row], shown: Mapping[str, States]) -> list[Section]:
-    """The section of the page with the view; none where there is no surface to look at."""
-    labels = shown["reference"].labels
-    if labels.points.shape[1] == 1 or not any(kind.startswith(FACES) for kind in labels.cells):
-        return []
-    write_json(folder / FILE, describe_view(study, rows, shown))
-    return [Section("All states, to turn", view=FILE)]
-
-
-def describe_view(study: FieldStudy, rows: Sequence[Row], shown: Mapping[str, States]) -> dict[str, Any]:
-    """What the script of the page draws, as plain data.
+@dataclass(frozen=True)
+class Shown:
+    """A scalar field over all states of a view.
 
     Args:
-        study: the study; its states are what the slider runs over.
-        rows: every figure, for the NRMSE of what is shown.
-        shown: states by method, the reference first.
-
-    Returns:
-        The surface, the states, and per field its values and every method's errors.
+        name: as readers know it.
+        unit: of its values.
+        values: (L,) values at each state.
+        errors: for each method the (L,) generated minus the values at each state; or one list of (L,) estimated errors.
+        nrmse: for each method the text of its NRMSE at each state; empty where there is none.
     """
-    methods = [method for method in shown if method != "reference"]
-    names = [table.derived[0] if table.derived else name for name, table in study.fields.items()]
-    arrays = len(study.points) * (1 + len(methods)) * (len(names) + 3 * study.deformed)
-    surface = Surface.of(shown["reference"].labels, ROOM // (2 * arrays))
+
+    name: str
+    unit: str
+    values: Sequence[Array]
+    errors: Sequence[Sequence[Array]]
+    nrmse: Sequence[Sequence[str]] = ()
+
+
+def view_section(
+    folder: Path,
+    title: str,
+    labels: Labels,
+    states: Sequence[tuple[str, str]],
+    fields: Sequence[Shown],
+    methods: Sequence[str],
+    shifts: Sequence[Sequence[Array]] = (),
+    file: str = FILE,
+    room: int = ROOM,
+) -> list[Section]:
+    """The section of a page with a view of all states; none where the body has no surface to look at.
+
+    Args:
+        folder: of the results; what is drawn is written there.
+        title: heading.
+        labels: where the fields live.
+        states: name and kind (of `KINDS`) of each state that the slider runs over.
+        fields: what can be shown.
+        methods: readable names of those that generate; none where estimates stand for errors.
+        shifts: (N, g) displacement [m] by which the body is drawn, for the values and each method at each state.
+        file: name of what is drawn.
+        room: bytes that it may take, about.
+    """
+    if labels.points.shape[1] == 1 or not any(kind.startswith(FACES) for kind in labels.cells):
+        return []
+    arrays = sum(len(states) * (1 + len(one.errors)) for one in fields) + 3 * len(states) * len(shifts)
+    surface = Surface.of(labels, room // (2 * arrays))
     view = {
         **surface.describe(),
         "colours": COLOURS,
-        "states": [{"text": study.axes.label(point), "kind": KINDS[study.split(point)]} for point in study.points],
-        "methods": [method_name(method) for method in methods],
-        "fields": [_field(study, surface, name, rows, shown, methods) for name in names],
+        "states": [{"text": text, "kind": kind} for text, kind in states],
+        "methods": list(methods),
+        "fields": [_field(surface, one) for one in fields],
     }
-    if study.deformed:
-        view["shifts"] = [
-            [_shift(surface, states.field("displacement").values[states.index(point)]) for point in study.points]
-            for states in shown.values()
-        ]
-    return view
+    if shifts:
+        view["shifts"] = [[_shift(surface, one) for one in each] for each in shifts]
+    write_json(folder / file, view)
+    return [Section(title, view=file)]
 
 
-def _field(
-    study: FieldStudy,
-    surface: "Surface",
-    name: str,
-    rows: Sequence[Row],
-    shown: Mapping[str, States],
-    methods: Sequence[str],
-) -> dict[str, Any]:
-    """Values of the reference and errors of each method at every state, on one scale each."""
+def turning_section(study: FieldStudy, folder: Path, rows: Sequence[Row], shown: Mapping[str, States]) -> list[Section]:
+    """The view of a field study: its reference and what was generated, at all states.
+
+    Args:
+        study: the study; its states are what the slider runs over.
+        folder: of the results.
+        rows: every figure, for the NRMSE of what is shown.
+        shown: states by method, the reference first.
+    """
+    methods = [method for method in shown if method != "reference"]
+    names = [table.derived[0] if table.derived else name for name, table in study.fields.items()]
+    states = [(study.axes.label(point), KINDS[study.split(point)]) for point in study.points]
+    fields = [_compared(study, name, rows, shown, methods) for name in names]
+    shifts = [
+        [states.field("displacement").values[states.index(point)] for point in study.points]
+        for states in (shown.values() if study.deformed else ())
+    ]
+    readable = [method_name(method) for method in methods]
+    labels = shown["reference"].labels
+    return view_section(folder, "All states, to turn", labels, states, fields, readable, shifts)
+
+
+def _compared(
+    study: FieldStudy, name: str, rows: Sequence[Row], shown: Mapping[str, States], methods: Sequence[str]
+) -> Shown:
+    """The reference at every state, and what each method makes of it."""
     _, unit = scalar_field(shown["reference"], study.points[0], name)
     truth, *made = (
-        [Panel("", scalar_field(shown[method], point, name)[0]) for point in study.points]
-        for method in ("reference", *methods)
+        [scalar_field(shown[method], point, name)[0] for point in study.points] for method in ("reference", *methods)
     )
-    wrong = [
-        Panel("", one.values - true.values) for each in made for one, true in zip(each, truth, strict=True)
-    ]  # fmt: skip
-    truth, wrong, unit = in_readable_unit(truth, wrong, unit)
-    low, high, peak = scale_limits(truth)
-    _, reach, error_peak = scale_limits([Panel("", np.abs(panel.values)) for panel in wrong])
     figures = {
         (row["method"], row["state"]): percent(row["nrmse"])
         for row in rows
         if row["field"] == name and row["against"] == "reference"
     }
-    errors = [packed(surface.nodal(panel.values)) for panel in wrong]
-    count = len(study.points)
+    wrong = [[one - true for one, true in zip(each, truth, strict=True)] for each in made]
+    nrmse = [[figures.get((method, state_key(point)), "") for point in study.points] for method in methods]
+    return Shown(words(name), unit, truth, wrong, nrmse)
+
+
+def _field(surface: "Surface", shown: Shown) -> dict[str, Any]:
+    """Values and errors of a field at every state, on one scale each."""
+    values, errors, unit = in_readable_unit(
+        [Panel("", one) for one in shown.values], [Panel("", one) for each in shown.errors for one in each], shown.unit
+    )
+    low, high, peak = scale_limits(values)
+    _, reach, error_peak = scale_limits([Panel("", np.abs(panel.values)) for panel in errors])
+    wrong, count = [packed(surface.nodal(panel.values)) for panel in errors], len(values)
     return {
-        "name": words(name),
+        "name": shown.name,
         "unit": unit,
         "limits": [low, high],
         "peak": peak.lstrip(",\n"),
         "reach": reach,
         "error_peak": error_peak.lstrip(",\n"),
-        "values": [packed(surface.nodal(panel.values)) for panel in truth],
-        "errors": [errors[first : first + count] for first in range(0, len(errors), count)],
-        "nrmse": [[figures.get((method, state_key(point)), "") for point in study.points] for method in methods],
+        "values": [packed(surface.nodal(panel.values)) for panel in values],
+        "errors": [wrong[first : first + count] for first in range(0, len(wrong), count)],
+        "nrmse": shown.nrmse or [[""] * count for _ in shown.errors],
     }
 
 

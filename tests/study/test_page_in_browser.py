@@ -7,10 +7,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from results_folders import labels
 
+from cmgai_fem import generate
 from cmgai_fem.study.page import write_page
+from cmgai_fem.study.paraview import unstructured_grid
+from cmgai_fem.study.report import write_report
 from cmgai_fem.study.view import COLOURS, Surface, packed
 from cmgai_fem.writing import write_json
 
@@ -76,14 +80,13 @@ def write_run(folder: Path) -> Path:
     return write_page(folder)
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_the_page_loads_asks_nothing_fits_the_window_and_its_slider_moves_the_field(tmp_path, width):
-    page = write_run(tmp_path)
+def seen(page: Path, folder: Path, width: int) -> dict:
+    """What the page tells of itself in a frame of some width; a first look, one at the first state, one with edges."""
     # First of all, so that no error goes by unheard.
     page.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{MEASURE}"), encoding="utf-8")
-    frame = tmp_path / "frame.html"
+    frame = folder / "frame.html"
     frame.write_text(FRAME.format(width=width))
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
                "--window-size=1500,1000", "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()]  # fmt: skip
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     (told,) = re.findall(r'data-told="([^"]+)"', shown)
@@ -91,11 +94,32 @@ def test_the_page_loads_asks_nothing_fits_the_window_and_its_slider_moves_the_fi
     assert "failed" not in found
     assert found["asked"] == 0
     assert 0 < found["width"] <= width
-    held_out, known, edged = found["sums"]
+    return found
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_page_loads_asks_nothing_fits_the_window_and_its_slider_moves_the_field(tmp_path, width):
+    held_out, known, edged = seen(write_run(tmp_path), tmp_path, width)["sums"]
     assert held_out[0] != held_out[1]  # what is generated errs by one part in eight
     assert known[0] == known[1]
     assert all(one != other for one, other in zip(held_out, known, strict=True))
     assert all(one != other for one, other in zip(known, edged, strict=True))
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_page_about_generated_fields_shows_them_with_their_estimate(tmp_path, width):
+    body = labels("tetra", 4)
+    grid = unstructured_grid(body)
+    states = []
+    for state in (1.0, 2.0, 4.0, 7.0):
+        states.append(grid.copy())
+        states[-1].point_data["u"] = np.sin(0.3 * state + body.points[:, 0])
+    made = generate(states, at=[3.0], field="u", coordinate="load", values=[1, 2, 4, 7], rivals=["linear"])
+    write_report(made, tmp_path / "report.html")
+    generated, known, _ = seen(tmp_path / "report.html", tmp_path, width)["sums"]
+    # The field and the estimate of its error, which is zero at a known state.
+    assert len(generated) == 2
+    assert all(one != other for one, other in zip(generated, known, strict=True))
 
 
 def test_the_conclusion_stands_before_everything_and_files_are_linked(tmp_path):
