@@ -63,7 +63,8 @@ def example(folder: Path) -> list[str]:
         "",
         "1. the field at a time that was never solved, in less than a minute:",
         f"   cmgai-fem generate {folder}/t=*.vtu --values-from 't=(\\d+)' --coordinate time --unit s "
-        f"--field temperature --at {HELD_OUT:g} --out t={HELD_OUT:g}.vtu",
+        f"--field temperature --at {HELD_OUT:g} --out t={HELD_OUT:g}.vtu --page t={HELD_OUT:g}.html",
+        f"   (open t={HELD_OUT:g}.html in a browser: what to use, how far to trust it, all states to slide through)",
         "2. against the solution that was held out:",
         f"   cmgai-fem compare t={HELD_OUT:g}.vtu {folder}/held_out/t={HELD_OUT:g}.vtu --field temperature",
         "3. a stress-strain curve at a temperature that was never tested:",

@@ -49,7 +49,7 @@ def show_verdicts(verdicts: "Sequence[Verdict]") -> None:
     """A line a tolerance, and what broke it; of many that hold, how many there are."""
     for verdict in verdicts if len(verdicts) <= MOST_VERDICTS else [item for item in verdicts if not item.passed]:
         mark = "holds" if verdict.passed else "FAILS"
-        show(f"{mark}  {verdict.name}: at most {verdict.limit}; nearest: {verdict.worst}")
+        show(f"{mark}  {verdict.name}: {verdict.limit}; nearest: {verdict.worst}")
         for failure in verdict.failures:
             show(f"       {failure}")
     if len(verdicts) > MOST_VERDICTS:

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cmgai_fem.study.names import method_name
+from cmgai_fem.study.page import number
+
 Row = dict[str, Any]
 """One measured figure: a line of `metrics.csv`."""
 
@@ -16,7 +19,7 @@ class Verdict:
     Args:
         name: the tolerance.
         passed: whether every figure kept it.
-        limit: the bound, as text.
+        limit: what is asked, as text ("at most 0.05 %").
         worst: the figure nearest to its bound or farthest beyond it, as text.
         failures: the figures that broke it, as text.
     """
@@ -134,6 +137,7 @@ class Figure:
         error: relative error, value over bound, or bound over value where the bound must be reached.
         limit: largest `error` that passes; infinite where the figure is only shown.
         source: where the target comes from.
+        asked: what the figure must be, as text; empty where it is only shown.
     """
 
     case: str
@@ -144,6 +148,7 @@ class Figure:
     error: float
     limit: float
     source: str = ""
+    asked: str = ""
 
     @classmethod
     def equals(
@@ -151,12 +156,14 @@ class Figure:
     ) -> "Figure":
         """A figure with an exact target; the error is relative to it."""
         error = abs(float(value) - target) / abs(target)
-        return cls(case, quantity, method, float(value), float(target), error, tolerance, source)
+        asked = f"{target:.6g} ± {100 * tolerance:.3g} %"
+        return cls(case, quantity, method, float(value), float(target), error, tolerance, source, asked)
 
     @classmethod
     def at_most(cls, case: str, quantity: str, method: str, value: float, bound: float, source: str = "") -> "Figure":
         """A figure that must not exceed a bound."""
-        return cls(case, quantity, method, float(value), float(bound), float(value / bound), 1.0, source)
+        asked = f"at most {bound:.4g}"
+        return cls(case, quantity, method, float(value), float(bound), float(value / bound), 1.0, source, asked)
 
     @classmethod
     def at_least(
@@ -172,7 +179,8 @@ class Figure:
     ) -> "Figure":
         """A figure that must not fall short of a bound by more than a relative tolerance."""
         error, limit = float(bound / max(value, 1e-300)), 1.0 / (1.0 - tolerance)
-        return cls(case, quantity, method, float(value), float(bound), error, limit, source)
+        asked = f"at least {bound:.4g}" + (f", less {100 * tolerance:.3g} %" if tolerance else "")
+        return cls(case, quantity, method, float(value), float(bound), error, limit, source, asked)
 
     @classmethod
     def shown(cls, case: str, quantity: str, method: str, value: float) -> "Figure":
@@ -195,30 +203,35 @@ class Figure:
 
     def verdict(self) -> Verdict:
         """The figure as the verdict on its own limit."""
-        name = f"{self.case}: {self.quantity} ({self.method})" if self.method else f"{self.case}: {self.quantity}"
-        text = f"{self.error:.3g} ({self.value:.6g}, target {self.target:.6g})"
-        return Verdict(name, self.passed, f"{self.limit:.3g}", text, () if self.passed else (text,))
+        by = f" ({method_name(self.method)})" if self.method else ""
+        text = f"{self.value:.6g}" if "±" in self.asked else number(self.value)
+        return Verdict(
+            f"{self.case}: {self.quantity}{by}", self.passed, self.asked, text, () if self.passed else (text,)
+        )
 
     def __str__(self) -> str:
         by = f", {self.method}" if self.method else ""
         text = f"{self.case}{by}: {self.quantity} {self.value:.6g}"
-        return f"{text} (target {self.target:.6g}) {'ok' if self.passed else 'FAILS'}" if self.judged else text
+        return f"{text} ({self.asked}) {'ok' if self.passed else 'FAILS'}" if self.judged else text
 
 
-def judged(figures: Sequence[Figure], title: str, text: Sequence[str], pictures: Sequence[Picture] = ()) -> Findings:
+def judged(
+    figures: Sequence[Figure], title: str, text: Sequence[str], pictures: Sequence[Picture] = (), view: str = ""
+) -> Findings:
     """Findings of a study whose figures carry their own targets: one verdict each, one table, and their sources."""
+    # What all rows say is the heading's to say.
+    case = ("case",) if any(item.case != title for item in figures) else ()
     method = ("method",) if any(item.method for item in figures) else ()
     rows = [
         (
-            item.case, item.quantity, *([item.method] if method else []), f"{item.value:.6g}",
-            *((f"{item.target:.6g}", f"{item.error:.2e}", f"{item.limit:.3g}") if item.judged else ("", "", "")),
+            *([item.case] if case else []), item.quantity, *([method_name(item.method)] if method else []),
+            f"{item.value:.6g}" if "±" in item.asked else number(item.value), item.asked,
             ("holds" if item.passed else "FAILS") if item.judged else "",
         )
         for item in figures
     ]  # fmt: skip
-    columns = ("case", "quantity", *method, "value", "target", "error", "limit", "verdict")
-    note = "error: relative to the target; or the figure over its bound, the other way round where it must be reached"
-    tables = [TextTable("", columns, rows, note, text_columns=2 + len(method))]
+    columns = (*case, "quantity", *method, "value", "asked", "verdict")
+    tables = [TextTable("", columns, rows, text_columns=1 + len(case) + len(method))]
     sources = [(item.case, item.quantity, item.source) for item in figures if item.source]
     if sources:
         columns = ("case", "quantity", "source")
@@ -226,7 +239,7 @@ def judged(figures: Sequence[Figure], title: str, text: Sequence[str], pictures:
             TextTable("Where the targets come from", columns, sources, text_columns=3, terminal=False, folded=True)
         )
     verdicts = [item.verdict() for item in figures if item.judged]
-    return Findings([item.row() for item in figures], verdicts, [Section(title, text, pictures, tables)])
+    return Findings([item.row() for item in figures], verdicts, [Section(title, text, pictures, tables, view)])
 
 
 def joined(parts: Iterable[Findings], say: Callable[[object], None]) -> Findings:

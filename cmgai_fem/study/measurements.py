@@ -94,7 +94,7 @@ class SeedTolerance(Table):
         assert limit is not None
         name = f"{self.case}, {self.samples} samples, {self.method}: {self.kind} {self.measure}"
         holds = found <= limit
-        return Verdict(name, holds, f"{limit:.4g}{text}", f"{found:.4g}", () if holds else (f"{found:.4g}",))
+        return Verdict(name, holds, f"at most {limit:.4g}{text}", f"{found:.4g}", () if holds else (f"{found:.4g}",))
 
     def _figure(self, rows: Sequence[Measurement], quantity: Quantity) -> float:
         values = [row.value for row in rows if row.quantity == quantity]

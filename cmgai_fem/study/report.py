@@ -24,7 +24,7 @@ from cmgai_fem.study.findings import Picture, Section, TextTable
 from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import percent, words, write_page
 from cmgai_fem.study.pipelines import Tools
-from cmgai_fem.study.view import Shown, view_section
+from cmgai_fem.study.view import Shown, write_view
 from cmgai_fem.writing import whole_file, write_json
 
 # Pictures of bodies without a surface: of more states the first ones.
@@ -155,8 +155,10 @@ def _shown(made: Generated, folder: Path) -> list[Section]:
         )
         for name, quantity in _quantities(made)
     ]
-    found = view_section(folder, "All states, to turn", made.states.labels, [one[:2] for one in states], fields, ())
-    return found or [Section("Generated fields", pictures=_pictures(made, folder))]
+    file = write_view(folder, made.states.labels, [one[:2] for one in states], fields, ())
+    if file:
+        return [Section("All states, to turn", view=file)]
+    return [Section("Generated fields", pictures=_pictures(made, folder))]
 
 
 def _quantities(made: Generated) -> Iterator[tuple[str, Quantity]]:

@@ -164,7 +164,7 @@ def judge(tolerance: ToleranceTable, rows: Sequence[Row], rivals: Collection[str
     ]
     failures = tuple(text for text, ratio in zip(texts, ratios, strict=True) if not ratio <= 1.0)
     worst = max(range(len(ratios)), key=lambda item: ratios[item])
-    return Verdict(tolerance.name, not failures, _limit_text(tolerance), texts[worst], failures)
+    return Verdict(tolerance.name, not failures, f"at most {_limit_text(tolerance)}", texts[worst], failures)
 
 
 def row_text(row: Row) -> str:

@@ -14,6 +14,9 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.generated import Generated
+from cmgai_fem.metrics import field_error
 from cmgai_fem.states.labels import Array, IntArray, Labels
 from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
@@ -38,6 +41,8 @@ STEPS = 65535
 FILE = "view.json"
 # Cells that are or have faces.
 FACES = ("triangle", "quad", "tetra", "hexahedron", "wedge", "pyramid")
+# Rivals that give known states back as they are.
+KEEPING = ("linear", "pchip", "natural_spline", "not_a_knot", "polynomial", "pod_rbf", "thin_plate_spline")
 KINDS = {
     "known": "known",
     "interpolation": "held out, between the known states",
@@ -64,9 +69,8 @@ class Shown:
     nrmse: Sequence[Sequence[str]] = ()
 
 
-def view_section(
+def write_view(
     folder: Path,
-    title: str,
     labels: Labels,
     states: Sequence[tuple[str, str]],
     fields: Sequence[Shown],
@@ -74,22 +78,24 @@ def view_section(
     shifts: Sequence[Sequence[Array]] = (),
     file: str = FILE,
     room: int = ROOM,
-) -> list[Section]:
-    """The section of a page with a view of all states; none where the body has no surface to look at.
+) -> str:
+    """Write what a section's view of all states draws.
 
     Args:
-        folder: of the results; what is drawn is written there.
-        title: heading.
+        folder: of the results.
         labels: where the fields live.
         states: name and kind (of `KINDS`) of each state that the slider runs over.
         fields: what can be shown.
         methods: readable names of those that generate; none where estimates stand for errors.
         shifts: (N, g) displacement [m] by which the body is drawn, for the values and each method at each state.
-        file: name of what is drawn.
+        file: name of the file in the folder.
         room: bytes that it may take, about.
+
+    Returns:
+        The file's name; empty where the body has no surface to look at, and nothing was written.
     """
     if labels.points.shape[1] == 1 or not any(kind.startswith(FACES) for kind in labels.cells):
-        return []
+        return ""
     arrays = sum(len(states) * (1 + len(one.errors)) for one in fields) + 3 * len(states) * len(shifts)
     surface = Surface.of(labels, room // (2 * arrays))
     view = {
@@ -102,7 +108,46 @@ def view_section(
     if shifts:
         view["shifts"] = [[_shift(surface, one) for one in each] for each in shifts]
     write_json(folder / file, view)
-    return [Section(title, view=file)]
+    return file
+
+
+def held_out_view(made: Generated, truth: Sequence[Array], folder: Path, file: str, rivals: Sequence[str] = ()) -> str:
+    """Write a view of known and held-out states, and of what was made of them; see `write_view`.
+
+    Args:
+        made: the generated fields of one component.
+        truth: (L, 1) or (L,) held-out field at each state that was asked for.
+        folder: of the results.
+        file: name of the file there.
+        rivals: whose fields are shown beside ours; those that do not keep known states exactly are left out.
+    """
+    known, coordinates, labels = made.states.field(made.field), made.states.coordinates, made.states.labels
+    shown = [name for name in rivals if name in KEEPING and name in made.rivalry.fields]
+    exact = [np.ravel(one) for one in truth]
+    ways = [[made.at(point) for point in made.points], *(list(made.rivalry.fields[name]) for name in shown)]
+    wrong = [[field[:, 0] - one for field, one in zip(way, exact, strict=True)] for way in ways]
+    nrmse = [[percent(_nrmse(each, one, labels)) for each, one in zip(way, exact, strict=True)] for way in wrong]
+    kinds = ["interpolation" if inside_hull(made.states.values, point) else "extrapolation" for point in made.points]
+    states = [(coordinates.label(point), KINDS["known"]) for point in made.states.values]
+    states += [(coordinates.label(point), KINDS[kind]) for point, kind in zip(made.points, kinds, strict=True)]
+    order = np.lexsort(np.vstack([made.states.values, made.points]).T[::-1]).tolist()
+
+    def sorted_(known: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+        return [[*known, *others][row] for row in order]
+
+    none, count = np.zeros(labels.count), len(made.states)
+    field = Shown(
+        words(made.field), known.unit, sorted_(list(known.values[:, :, 0]), exact),
+        [sorted_([none] * count, each) for each in wrong], [sorted_([""] * count, each) for each in nrmse],
+    )  # fmt: skip
+    methods = [method_name(name) for name in (next(iter(made.generators[0].solutions)), *shown)]
+    return write_view(folder, labels, [states[row] for row in order], [field], methods, file=file, room=ROOM // 4)
+
+
+def _nrmse(wrong: Array, truth: Array, labels: Labels) -> float | None:
+    if np.ptp(truth) == 0.0:
+        return None
+    return field_error((truth + wrong)[:, None], truth[:, None], labels.weights).nrmse
 
 
 def turning_section(study: FieldStudy, folder: Path, rows: Sequence[Row], shown: Mapping[str, States]) -> list[Section]:
@@ -124,7 +169,8 @@ def turning_section(study: FieldStudy, folder: Path, rows: Sequence[Row], shown:
     ]
     readable = [method_name(method) for method in methods]
     labels = shown["reference"].labels
-    return view_section(folder, "All states, to turn", labels, states, fields, readable, shifts)
+    file = write_view(folder, labels, states, fields, readable, shifts)
+    return [Section("All states, to turn", view=file)] if file else []
 
 
 def _compared(

@@ -35,15 +35,20 @@ def test_figures_become_verdicts_and_a_table_with_sources_beside():
     bound, only_shown = Figure.at_most("a", "b", "", 1.0, 2.0, "by hand"), Figure.shown("a", "d", "", 3.0)
     found = judged([bound, only_shown], "title", ["text"])
     table, sources = found.sections[0].tables
-    assert table.columns == ("case", "quantity", "value", "target", "error", "limit", "verdict")
-    assert [row[-1] for row in table.rows] == ["holds", ""]
+    assert table.columns == ("case", "quantity", "value", "asked", "verdict")
+    assert table.rows == [("a", "b", "1", "at most 2", "holds"), ("a", "d", "3", "", "")]
     assert sources.rows == [("a", "b", "by hand")]
     assert sources.folded
     assert not sources.terminal
     assert len(found.rows) == 2
     assert [verdict.name for verdict in found.verdicts] == ["a: b"]
-    with_method = judged([Figure.shown("a", "b", "fem", 1.0)], "title", []).sections[0].tables
-    assert [table.columns[2] for table in with_method] == ["method"]
+    near = judged([Figure.equals("a", "b", "fem", 23.9608, 23.96, 0.01)], "a", [])
+    (table,) = near.sections[0].tables
+    # Of one case, which the heading names; to the digits that are held against the target.
+    assert table.columns == ("quantity", "method", "value", "asked", "verdict")
+    assert table.rows == [("b", "FEM transport", "23.9608", "23.96 ± 1 %", "holds")]
+    assert near.verdicts[0].name == "a: b (FEM transport)"
+    assert Figure.at_least("a", "b", "", 1.97, 2.0, tolerance=0.02).verdict().limit == "at least 2, less 2 %"
 
 
 def test_parts_are_joined_and_told_as_they_come():

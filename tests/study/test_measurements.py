@@ -20,7 +20,7 @@ ROWS = [Measurement("p", 60, name, seed, "W1", FIGURES[name][seed]) for name in 
 )
 def test_tolerances_compare_with_numbers_and_with_methods(bound, holds, limit):
     verdict = SeedTolerance(**BASE, **bound).verdict(ROWS)
-    assert verdict.passed == holds and verdict.limit == limit
+    assert verdict.passed == holds and verdict.limit == f"at most {limit}"
     assert verdict.worst == ("0.3" if bound.get("kind") == "worst" else "0.2")
     assert bool(verdict.failures) != holds
 

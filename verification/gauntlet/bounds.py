@@ -66,7 +66,9 @@ class Bounds(Table):
 def verdicts(bounds: Bounds, results: Sequence[Result]) -> list[Verdict]:
     """Hold the figures against their bounds; a zone or a word that no state has is passed over."""
     return [
-        Verdict(name, value <= limit, f"{limit:.3g}", f"{value:.3g}", () if value <= limit else (f"{value:.3g}",))
+        Verdict(
+            name, value <= limit, f"at most {limit:.3g}", f"{value:.3g}", () if value <= limit else (f"{value:.3g}",)
+        )
         for name, value, limit in _figures(bounds, results)
     ]
 

@@ -23,7 +23,9 @@ from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
+from cmgai_fem.study.names import method_name
 from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.study.view import held_out_view
 from cmgai_fem.transport.laws import LAWS, make_law
 from cmgai_fem.transport.problem import Problem
 
@@ -91,7 +93,9 @@ def compare(study: Study, name: str, labels: Labels, bound: float, tools: Tools)
     for method in study.methods:
         ours = _mean([made.at(s, method) for s in study.unseen], truth, labels)
         figures.append(Figure.shown(case, "mean NRMSE", method, ours))
-        figures.append(Figure.at_most(case, f"mean NRMSE over {best}'s", method, ours / errors[best], bound))
+        figures.append(
+            Figure.at_most(case, f"mean NRMSE over that of {method_name(best)}", method, ours / errors[best], bound)
+        )
         worst = max(np.abs(made.at(s, method) - known).max() for s, known in _known(states))
         figures.append(Figure.at_most(case, "known states, error over range", method, worst / _span(states), 1e-12))
     generator = made.generators[0]
@@ -105,7 +109,8 @@ def compare(study: Study, name: str, labels: Labels, bound: float, tools: Tools)
     rival_field = made.rivalry.fields[best][row]
     drawn = draw(labels, truth[row][:, 0], made, study.unseen[row], (best, rival_field[:, 0]))
     text = f"{(field.__doc__ or '').strip()} Chosen: {generator.calibration}."
-    return judged(figures, case, [text], [tools.picture(drawn, name, f"At s = {study.unseen[row]:g}.")])
+    view = held_out_view(made, truth, tools.folder, f"{name}.json", [best])
+    return judged(figures, case, [text], [tools.picture(drawn, name, f"At s = {study.unseen[row]:g}.")], view)
 
 
 def ablation(study: Study, labels: Labels, tools: Tools) -> Findings:

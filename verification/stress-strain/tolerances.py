@@ -38,7 +38,7 @@ def mean_error(rows: Sequence[Row], method: str) -> float:
 
 def _bound(name: str, value: float, limit: float, where: str) -> Verdict:
     passed, text = bool(value <= limit), f"{100 * value:.3g} % ({where})"
-    return Verdict(name, passed, f"{100 * limit:.3g} %", text, () if passed else (text,))
+    return Verdict(name, passed, f"at most {100 * limit:.3g} %", text, () if passed else (text,))
 
 
 def _where(row: Row) -> str:
