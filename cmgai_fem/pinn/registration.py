@@ -30,7 +30,7 @@ from cmgai_fem.states.location import Location
 from cmgai_fem.transport.laws import Law
 
 # Levels end when the functional falls by less than a part of itself, or after so many steps: coarse ones, the last.
-FALL, MOST_STEPS = (1e-2, 1e-3), (6, 15)
+FALL, MOST_STEPS = (1e-1, 1e-3), (4, 15)
 # Damping of a step at the start of a level, relative to the mean curvature of the weights.
 DAMPING, LEAST_DAMPING = 1e-2, 1e-9
 # A step is taken if it lowers the functional by this part of what was foretold; another is damped by ever more.
@@ -178,16 +178,18 @@ class NetworkRegistration:
         elastic = stiffness * self._shares[:, None, None] * stress
         gradient = here.network.pull_back(here.signals, image, elastic)
         # Every so many points, with what those between weigh.
-        each = here.slopes.shape[1] + self.body.dimension**2
-        stride = max(1, int(each * len(self._shares) / (ROWS * len(gradient))))
+        components, size = here.slopes.shape[1], len(gradient)
+        each = components + self.body.dimension**2
+        stride = max(1, int(each * len(self._shares) / (ROWS * size)))
         picked = np.arange(self._seed % stride, len(self._shares), stride)
         shares = self._shares[picked] / self._shares[picked].sum()
         of_places, of_gradient = here.network.jacobian(here.signals.at(picked))
         data = np.sqrt(2.0 * shares / pair.change)[:, None, None] * here.slopes[picked]
-        data_rows = np.einsum("ncd,ndp->ncp", data, of_places).reshape(-1, len(gradient))
         root = np.sqrt(stiffness * shares)[:, None, None] * self._root(here.signals.gradient[picked])
-        strain_rows = (root @ of_gradient.reshape(len(picked), -1, len(gradient))).reshape(-1, len(gradient))
-        rows = np.concatenate([data_rows, strain_rows])
+        rows = np.empty((len(picked), each, size))
+        np.matmul(data, of_places, out=rows[:, :components])
+        np.matmul(root, of_gradient.reshape(len(picked), -1, size), out=rows[:, components:])
+        rows = rows.reshape(-1, size)
         return gradient, rows.T @ rows
 
     def _root(self, gradient: Array) -> Array:
