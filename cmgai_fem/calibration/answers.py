@@ -13,9 +13,8 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from cmgai_fem.calibration.evidence import Block, Evidence, Roughness
+from cmgai_fem.calibration.evidence import Block, Roughness
 from cmgai_fem.calibration.members import Said
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.trials import inside_hull
@@ -44,17 +43,27 @@ TINY = float(np.finfo(float).tiny)
 
 @dataclass(frozen=True)
 class Asked:
-    """A rule, asked at values (T, m)."""
+    """A rule, asked at values.
+
+    Args:
+        rule: the rule.
+        points: (T, m) the values.
+        said: what its M members say of them.
+    """
 
     rule: RuleOfChoice
     points: Array
+    said: Said
+
+    @classmethod
+    def at(cls, rule: RuleOfChoice, points: Array) -> Self:
+        """The rule, asked at values (T, m)."""
+        return cls(rule, points, rule.ask(points))
 
     def each(self) -> Iterator[Self]:
-        """Every target alone, with what the members say of all of them at once."""
+        """Every target alone."""
         for row in range(len(self.points)):
-            one = type(self)(self.rule, self.points[[row]])
-            one.__dict__["_said"] = [said.of(row) for said in self._said]
-            yield one
+            yield type(self)(self.rule, self.points[[row]], self.said.of(row))
 
     @property
     def values(self) -> Array:
@@ -73,7 +82,7 @@ class Asked:
         variance = self._spread(own)
         if self._outside.any():
             kept, row = self._kept[:, None], self.rule.anchor
-            anchored = self._variances[0][row][:, None] * self._roughness[row].of(own)
+            anchored = self._variances[0][row][:, None] * self.rule.roughness[row].of(own)
             apart = (self._straight - self._mean) @ own.values
             variance = kept * variance + (1.0 - kept) * anchored + kept * (1.0 - kept) * apart**2
         found = self._factor[:, None] * np.sqrt(variance)
@@ -120,7 +129,7 @@ class Asked:
         """(T,) mean variances over the labels where none keeps to a straight piece."""
         data, row = self.rule.data, self.rule.anchor
         spread = np.array([one.mean(data) for one in self._spreads]) + self._noise
-        anchored = self._variances[0][row] * self._roughness[row].mean(data)
+        anchored = self._variances[0][row] * self.rule.roughness[row].mean(data)
         apart = np.array([data.mean_square(each[None]) for each in self._straight - self._mean])
         mixed = self._kept * spread + (1.0 - self._kept) * anchored + self._kept * (1.0 - self._kept) * apart
         return np.asarray(mixed * self._factor**2)
@@ -138,10 +147,10 @@ class Asked:
     @cached_property
     def _spreads(self) -> list[Roughness]:
         """The variance at each target as one form of a label's known values."""
-        found, weights = [], np.array([said.weights for said in self._said])
+        found, weights = [], self.said.weights
         for row, share in enumerate(self._weights):
             spoken = np.flatnonzero(share > LEAST_SHARE)
-            each = [self._roughness[one] for one in spoken]
+            each = [self.rule.roughness[one] for one in spoken]
             apart = Roughness(np.sqrt(share[spoken])[:, None] * (weights[spoken, row] - self._mean[row]))
             found.append(
                 Roughness.total([*each, apart], np.append(share[spoken] * self._variances[0][spoken, row], 1.0))
@@ -161,17 +170,9 @@ class Asked:
         return np.array([not inside_hull(self.rule.data.places, point) for point in self.points], dtype=bool)
 
     @cached_property
-    def _said(self) -> list[Said]:
-        return [one.member.ask(self.points) for one in self.rule.weighed]
-
-    @cached_property
-    def _usable(self) -> BoolArray:
-        return np.array([said.usable for said in self._said])
-
-    @cached_property
     def _weights(self) -> Array:
         """(T, M) weights of the members before the straight end piece takes over."""
-        logs = np.where(self._usable.T, self.rule.log_weights, -np.inf)
+        logs = np.where(self.said.usable.T, self.rule.log_weights, -np.inf)
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
@@ -183,8 +184,7 @@ class Asked:
             steps = np.interp(self.points[:, 0], places[:, 0], np.arange(count))[:, None] - np.arange(count)
             near = np.exp(-0.5 * (steps / WIDTH) ** 2) + 1e-12
         else:
-            apart = (self.points[:, None] - places) / np.ptp(places, axis=0)
-            distances = np.linalg.norm(apart, axis=2)
+            distances = self.rule.data.apart(self.points)
             distances -= distances.min(axis=1, keepdims=True)
             near = np.exp(-0.5 * distances**2 * count) + 1e-12
             near[self._outside] = 1.0
@@ -193,59 +193,46 @@ class Asked:
     @cached_property
     def _variances(self) -> tuple[Array, Array]:
         """(M, T) pooled variances of the members, and of the noise if all their left-out error were noise."""
-        variances = np.zeros((len(self._said), len(self.points)))
-        noises = np.zeros_like(variances)
-        for row, (one, said) in enumerate(zip(self.rule.weighed, self._said, strict=True)):
-            if not one.steps:
-                variances[row] = self._scale(one.evidence) * said.variance
-                noises[row] = one.evidence.noise
-                continue
-            top, below = one.ladder
-            power = one.steps * GAIN / (1.0 + (said.distance / NEAR) ** 2)
-            fall = np.minimum(variances[top] / np.maximum(variances[below], TINY), 1.0)
-            quiet = min(noises[top, 0] / max(noises[below, 0], TINY), 1.0)
-            variances[row] = variances[top] * fall**power
-            noises[row] = noises[top] * quiet**power
+        rule, said = self.rule, self.said
+        scale = (1.0 - WHOLE) * (rule.squares @ self._near.T) + WHOLE * rule.pooled[:, None]
+        if not self._line:
+            scale = np.where(self._outside, rule.pooled[:, None], scale)
+        variances = scale * said.variance
+        noises = np.repeat([[one.evidence.noise] for one in rule.weighed], len(self.points), axis=1)
+        for row, one in enumerate(rule.weighed):
+            if one.steps:
+                top, below = one.ladder
+                power = one.steps * GAIN / (1.0 + (said.distance[row] / NEAR) ** 2)
+                fall = np.minimum(variances[top] / np.maximum(variances[below], TINY), 1.0)
+                quiet = min(noises[top, 0] / max(noises[below, 0], TINY), 1.0)
+                variances[row] = variances[top] * fall**power
+                noises[row] = noises[top] * quiet**power
         return variances, noises
-
-    def _scale(self, evidence: Evidence) -> Array:
-        """(T,) sigma^2 of a member about each target."""
-        local = np.einsum("tk,k->t", self._near, evidence.squares)
-        if self._line:
-            return np.asarray((1.0 - WHOLE) * local + WHOLE * evidence.pooled)
-        return np.where(self._outside, evidence.pooled, (1.0 - WHOLE) * local + WHOLE * evidence.pooled)
 
     @cached_property
     def _mean(self) -> Array:
         """(T, K) weights of the known states in the members' mean."""
-        weights = np.array([said.weights for said in self._said])
-        return np.asarray(np.einsum("tm,mtk->tk", np.where(self._weights > LEAST_SHARE, self._weights, 0.0), weights))
+        spoken = np.where(self._weights > LEAST_SHARE, self._weights, 0.0)
+        return np.asarray(np.einsum("tm,mtk->tk", spoken, self.said.weights))
 
     @cached_property
     def _noise(self) -> Array:
         """(T,) variance that noise of the states has in the mean."""
-        noise = NOISE * np.min(np.where(self._usable, self._variances[1], np.inf), axis=0)
-        lift = np.array([np.sum(said.weights**2, axis=1) for said in self._said])
+        noise = NOISE * np.min(np.where(self.said.usable, self._variances[1], np.inf), axis=0)
+        lift = np.sum(self.said.weights**2, axis=2)
         return np.asarray(self._apart * noise * np.einsum("tm,mt->t", self._weights, lift))
 
     @cached_property
     def _apart(self) -> Array:
         """(T,) 0 at a known state, 1 a small part of a gap away from it."""
-        places = self.rule.data.places / np.ptp(self.rule.data.places, axis=0)
-        points = self.points / np.ptp(self.rule.data.places, axis=0)
-        tree = cKDTree(places)
-        distance, nearest = tree.query(points)
-        gap = tree.query(places, k=2)[0][:, 1]
-        return np.minimum(distance / (FADE * gap[nearest]), 1.0)
-
-    @cached_property
-    def _roughness(self) -> list[Roughness]:
-        return [one.evidence.roughness(self.rule.data.size) for one in self.rule.weighed]
+        apart = self.rule.data.apart(self.points)
+        nearest = apart.argmin(axis=1)
+        return np.minimum(apart[np.arange(len(apart)), nearest] / (FADE * self.rule.data.gaps[nearest]), 1.0)
 
     @cached_property
     def _straight(self) -> Array:
         """(T, K) weights of the known states in the straight end piece."""
-        return self._said[self.rule.anchor].weights
+        return self.said.weights[self.rule.anchor]
 
     @cached_property
     def _kept(self) -> Array:

@@ -113,7 +113,7 @@ class Blended:
     def expect(self, values: Iterable[ArrayLike]) -> None:
         """Ask the rule of choice for several states at once, which is quicker than one by one."""
         points = np.array([self.problem.check_reach(value) for value in values])
-        for point, asked in zip(points, Asked(self.blend.rule, points - self.problem.origin).each(), strict=True):
+        for point, asked in zip(points, Asked.at(self.blend.rule, points - self.problem.origin).each(), strict=True):
             self._answers[tuple(map(float, point))] = BlendedAnswer(self, point, asked)
 
     @cached_property
@@ -150,12 +150,15 @@ class BlendedAnswer:
 
     def on(self, block: slice) -> tuple[Array, Array]:
         """(l, n) generated field and its standard deviation at some labels."""
+        return self._field(block), self._deviation(block)
+
+    def _deviation(self, block: slice) -> Array:
         scale, share, width = self.blended.blend.scale, self._share, self._data.width
         variance = self.asked.deviation_on(block)[0].reshape(-1, width) ** 2
         if share > 0.0:
             variance *= 1.0 - share + share * scale**2
             variance += share * (1.0 - share) * (self._stacked(block) - self._ruled(block)) ** 2
-        return self._field(block), np.sqrt(variance)
+        return np.sqrt(variance)
 
     def _field(self, block: slice) -> Array:
         value, share = self._ruled(block), self._share
@@ -173,7 +176,7 @@ class BlendedAnswer:
     @property
     def error(self) -> Array:
         """(L, n) its standard deviation."""
-        return self.over()[1]
+        return self._dealt.join(self._deviation)
 
     def over(self, labels: slice = slice(None)) -> tuple[Array, Array]:
         """(l, n) generated field and its standard deviation over whole pieces of the body."""
@@ -189,7 +192,7 @@ class BlendedAnswer:
         """Root mean square of `error` over the volume, relative to the known range."""
         data, share, apart = self._data, self._share, self._apart
         if (self.asked.points.shape[1] == 1 and data.straight) or (share > 0.0 and apart is None):
-            return self._size(lambda block: self.on(block)[1])
+            return self._size(self._deviation)
         square = (1.0 - share + share * self.blended.blend.scale**2) * float(self.asked.size[0]) ** 2
         return float(np.sqrt(square + share * (1.0 - share) * (apart or 0.0) ** 2))
 

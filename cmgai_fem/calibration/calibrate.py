@@ -135,7 +135,7 @@ def calibrate(
     left = tuple(tuple(float(part) for part in states.values[row]) for row in rows)
     numbers = tuple(int(row) for row in rows)
     rule = RuleOfChoice.of(data or data_of(problem))
-    shares = Asked(rule, points - problem.origin).shares
+    shares = Asked.at(rule, points - problem.origin).shares
     ruled, table = _ruled(rule, shares.mean(axis=0), rows)
     explored = explore(problem, points, rows, search, solve, local) if _worth(problem, search) else None
     share = 0.0 if explored is None else taken(explored.crossed, ruled, inside)

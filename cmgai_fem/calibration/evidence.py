@@ -73,6 +73,15 @@ class Data:
         """Mean over the body of `|rows v|^2` of each label's known values v; rows are (r, K)."""
         return float(np.sum((rows @ self.factor) ** 2))
 
+    def apart(self, points: Array) -> Array:
+        """(T, K) distances of values (T, m) from the states, each coordinate in its known range."""
+        return np.asarray(np.linalg.norm((points[:, None] - self.places) / np.ptp(self.places, axis=0), axis=2))
+
+    @cached_property
+    def gaps(self) -> Array:
+        """(K,) distance of each state from the nearest other one; see `apart`."""
+        return np.asarray(np.sort(self.apart(self.places), axis=1)[:, 1])
+
     @cached_property
     def range(self) -> float:
         """Known range; 1 where nothing varies."""

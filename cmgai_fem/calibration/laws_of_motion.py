@@ -251,7 +251,7 @@ class MotionLaws:
                 rule = RuleOfChoice.of(data_of(self._without(group)))
             except InputError:
                 return np.inf
-            errors = Asked(rule, self.problem.states.values[group] - self.problem.origin).values
+            errors = Asked.at(rule, self.problem.states.values[group] - self.problem.origin).values
             errors -= self.data.values[group]
             squares += [self.data.relative_size(error) ** 2 for error in errors]
         return float(np.sqrt(np.mean(squares))) if squares else np.inf

@@ -5,11 +5,11 @@ knobs that do nearly the same where data are short (a damping beside a power of 
 for luck to choose from, and no accuracy.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from itertools import product
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,13 +38,13 @@ LEAST_SHARE = 1e-10
 
 @dataclass(frozen=True)
 class Said:
-    """What a member says of targets.
+    """What a member, or several, say of targets.
 
     Args:
-        weights: (T, K) weights of the known states.
-        variance: (T,) variance in units of sigma^2; 0 at a known state.
-        usable: (T,) whether it can be asked there.
-        distance: (T,) how far outside the known states, in known ranges of its own coordinate.
+        weights: (..., T, K) weights of the known states.
+        variance: (..., T) variance in units of sigma^2; 0 at a known state.
+        usable: (..., T) whether it can be asked there.
+        distance: (..., T) how far outside the known states, in known ranges of its own coordinate.
     """
 
     weights: Array
@@ -52,10 +52,18 @@ class Said:
     usable: BoolArray
     distance: Array
 
+    @classmethod
+    def joined(cls, each: Sequence["Said"], join: Callable[[list[Any]], Any]) -> Self:
+        """What is said by several, put together by `join`, of weights and of numbers alike."""
+        names = [one.name for one in fields(cls)]
+        return cls(*(join([getattr(one, name) for one in each]) for name in names))
+
     def of(self, row: int) -> Self:
-        """What it says of one target."""
+        """What is said of one target."""
         one = slice(row, row + 1)
-        return type(self)(self.weights[one], self.variance[one], self.usable[one], self.distance[one])
+        return type(self)(
+            self.weights[..., one, :], self.variance[..., one], self.usable[..., one], self.distance[..., one]
+        )
 
 
 @dataclass(frozen=True)
@@ -123,20 +131,23 @@ class Member:
         new = usable & ~same.any(axis=1)
         if not new.any():
             return Said(weights, variance, usable, distance)
-        nodes, targets = self._axes(self.known), self._axes(points[new])
+        targets = self._axes(points[new])
         if self.known.shape[1] == 1:
             distance[new] = np.maximum(np.maximum(-targets, targets - 1.0)[:, 0], 0.0)
             if not (self.plain and self.order <= 2):
                 usable[distance > FARTHEST] = False
-            weights[new], variance[new] = self._along_line(nodes[:, 0], targets[:, 0])
+            weights[new], variance[new] = self.along_line(targets[:, 0])
         else:
+            nodes = self._axes(self.known)
             form = partial(scattered_precision, order=self.order)
             weights[new], variance[new] = answer(centred(nodes, nodes), centred(targets, nodes), form)
         sound = np.all(np.isfinite(weights), axis=1) & ((variance > 0.0) | ~new | (self.freedom == 0))
         weights[~sound], variance[~sound] = 0.0, 0.0
         return Said(weights, variance, usable & sound, distance)
 
-    def _along_line(self, nodes: Array, targets: Array) -> tuple[Array, Array]:
+    def along_line(self, targets: Array) -> tuple[Array, Array]:
+        """(T, K) weights and (T,) variances at pseudo-times (T,) that are no states', of one coordinate."""
+        nodes = self.nodes
         if self.freedom == 0:
             return lagrange(nodes, targets), np.zeros(len(targets))
         found, variance = answer(nodes[:, None], targets[:, None], partial(sorted_line, order=self.order))
@@ -150,6 +161,11 @@ class Member:
                 found[row, end], found[row, next_one] = 1.0 + beyond / gap, -beyond / gap
                 variance[row] = beyond + beyond**2 / gap
         return found, variance
+
+    @cached_property
+    def nodes(self) -> Array:
+        """(K,) pseudo-times of the states, of one coordinate."""
+        return self._axes(self.known)[:, 0]
 
     @cached_property
     def _axes(self) -> StateAxes:

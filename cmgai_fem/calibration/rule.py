@@ -12,12 +12,14 @@ the orders beyond the tested ones are ours, set on problems of known truth.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Self
 
 import numpy as np
 
-from cmgai_fem.calibration.evidence import Data, Evidence, weigh
-from cmgai_fem.calibration.members import Member, members_over
+from cmgai_fem.calibration.evidence import Data, Evidence, Roughness, weigh
+from cmgai_fem.calibration.gaps import Together
+from cmgai_fem.calibration.members import Member, Said, members_over
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array
 
@@ -86,6 +88,31 @@ class RuleOfChoice:
     def anchor(self) -> int:
         """Row of the member that far targets are drawn back to: straight pieces, or over several the thin plate."""
         return next(row for row, one in enumerate(self.weighed) if one.member.plain)
+
+    def ask(self, points: Array) -> Said:
+        """What each of the M members says of values (T, m)."""
+        return Said.joined([each.ask(points) for each in self._together], np.concatenate)
+
+    @cached_property
+    def squares(self) -> Array:
+        """(M, K) of each member; see `Evidence.squares`."""
+        return np.array([one.evidence.squares for one in self.weighed])
+
+    @cached_property
+    def pooled(self) -> Array:
+        """(M,) sigma^2 of each member."""
+        return np.array([one.evidence.pooled for one in self.weighed])
+
+    @cached_property
+    def roughness(self) -> list[Roughness]:
+        """What each member's variance depends on from label to label."""
+        return [one.evidence.roughness(self.data.size) for one in self.weighed]
+
+    @cached_property
+    def _together(self) -> list[Together]:
+        """The members, those over one map of the coordinate together."""
+        grouped = groupby([one.member for one in self.weighed], key=lambda member: (member.kinds, member.ratios))
+        return [Together(tuple(members)) for _, members in grouped]
 
     @cached_property
     def log_weights(self) -> Array:

@@ -17,41 +17,59 @@ WIDTH, WAVES, RADIANS = 18, 16, 6.0
 
 
 @dataclass(frozen=True)
-class Signals:
-    """What the layers of a network hold at points; `turned` arrays (g, P, ...) are derivatives along each axis.
+class Entering:
+    """What enters a network at points, whatever its weights.
 
     Args:
-        inputs: (P, f) inputs.
-        turned_inputs: (g, P, f).
-        first: (P, h) outputs of the first layer.
-        entering: (g, P, h) derivatives of what enters it.
-        second: (P, h) outputs of the second layer.
-        entering_second: (g, P, h) derivatives of what enters it.
-        moves: (P, g) outputs N.
+        points: (P, g) the points.
+        inputs: (P, f) inputs of the first layer.
+        turned: (g, P, f) derivatives of them along each axis.
         bubble: (P, g) boundary factor, component by component.
         slope: (P, g) its derivative along the axis of the component.
+    """
+
+    points: Array
+    inputs: Array
+    turned: Array
+    bubble: Array
+    slope: Array
+
+    def at(self, picked: IntArray) -> Self:
+        """The same at some of the points."""
+        inputs, turned = self.inputs[picked], self.turned[:, picked]
+        return type(self)(self.points[picked], inputs, turned, self.bubble[picked], self.slope[picked])
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What the layers of a network hold at points; arrays (g, P, h) are derivatives along each axis.
+
+    Args:
+        entering: what enters it.
+        first: (P, h) outputs of the first layer.
+        turned: (g, P, h) derivatives of what enters it.
+        second: (P, h) outputs of the second layer.
+        turned_second: (g, P, h) derivatives of what enters it.
+        moves: (P, g) outputs N.
         places: (P, g) the mapped points.
         gradient: (P, g, g) gradient of the map.
     """
 
-    inputs: Array
-    turned_inputs: Array
+    entering: Entering
     first: Array
-    entering: Array
+    turned: Array
     second: Array
-    entering_second: Array
+    turned_second: Array
     moves: Array
-    bubble: Array
-    slope: Array
     places: Array
     gradient: Array
 
-    def at(self, picked: IntArray) -> "Signals":
+    def at(self, picked: IntArray) -> Self:
         """The signals at some of the points."""
-        turned = ("turned_inputs", "entering", "entering_second")
-        return Signals(
-            **{name: value[:, picked] if name in turned else value[picked] for name, value in vars(self).items()}
-        )
+        flat = (one[picked] for one in (self.moves, self.places, self.gradient))
+        first, second = self.first[picked], self.second[picked]
+        turned, turned_second = self.turned[:, picked], self.turned_second[:, picked]
+        return type(self)(self.entering.at(picked), first, turned, second, turned_second, *flat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,36 +111,34 @@ class CoordinateNetwork:
         )
         return first, shift, second, second_shift, last, last_shift
 
-    def places(self, points: Array) -> Array:
-        """(P, g) the mapped points (P, g)."""
-        first, shift, second, second_shift, last, last_shift = self._layers
-        layer = np.tanh(np.tanh(self._inputs(points) @ first + shift) @ second + second_shift)
-        return points + self._bubble(points) * (layer @ last + last_shift)
-
-    def signals(self, points: Array) -> Signals:
-        """Everything at points (P, g)."""
-        first, shift, second, second_shift, last, last_shift = self._layers
+    def enter(self, points: Array) -> Entering:
+        """What enters at points (P, g): the same for all weights."""
         g, size = len(self.low), self.high - self.low
-        inputs = self._inputs(points)
-        cosines = np.cos(points @ self.waves + self.phases)
-        turned = np.array(
-            [
-                np.hstack([np.tile(2.0 * np.eye(g)[a] / size, (len(points), 1)), cosines * self.waves[a]])
-                for a in range(g)
-            ]
-        )
-        layer = np.tanh(inputs @ first + shift)
-        entering = turned @ first
+        phases = points @ self.waves + self.phases
+        sides = 2.0 * points - self.low - self.high
+        turned = np.zeros((g, len(points), g + WAVES))
+        turned[np.arange(g), :, np.arange(g)] = (2.0 / size)[:, None]
+        turned[:, :, g:] = np.cos(phases) * self.waves[:, None]
+        bubble = (points - self.low) * (self.high - points) / size
+        return Entering(points, np.hstack([sides / size, np.sin(phases)]), turned, bubble, -sides / size)
+
+    def places(self, at: Entering) -> Array:
+        """(P, g) the mapped points."""
+        first, shift, second, second_shift, last, last_shift = self._layers
+        layer = np.tanh(np.tanh(at.inputs @ first + shift) @ second + second_shift)
+        return at.points + at.bubble * (layer @ last + last_shift)
+
+    def signals(self, at: Entering) -> Signals:
+        """Everything at points."""
+        first, shift, second, second_shift, last, last_shift = self._layers
+        layer = np.tanh(at.inputs @ first + shift)
+        turned = at.turned @ first
         deeper = np.tanh(layer @ second + second_shift)
-        entering_second = ((1.0 - layer**2) * entering) @ second
+        turned_second = ((1.0 - layer**2) * turned) @ second
         moves = deeper @ last + last_shift
-        bubble, slope = self._bubble(points), (self.low + self.high - 2.0 * points) / size
-        gradient = bubble[:, :, None] * np.moveaxis(((1.0 - deeper**2) * entering_second) @ last, 0, 2)
-        gradient += np.eye(g) * (1.0 + slope * moves)[:, :, None]
-        places = points + bubble * moves
-        return Signals(
-            inputs, turned, layer, entering, deeper, entering_second, moves, bubble, slope, places, gradient
-        )  # fmt: skip
+        gradient = at.bubble[:, :, None] * np.moveaxis(((1.0 - deeper**2) * turned_second) @ last, 0, 2)
+        gradient += np.eye(len(self.low)) * (1.0 + at.slope * moves)[:, :, None]
+        return Signals(at, layer, turned, deeper, turned_second, moves, at.points + at.bubble * moves, gradient)
 
     def pull_back(self, at: Signals, on_places: Array, on_gradient: Array) -> Array:
         """(P,) derivative in the weights of `sum on_places : places + on_gradient : gradient`.
@@ -133,20 +149,22 @@ class CoordinateNetwork:
             on_gradient: (P, g, g) factors.
         """
         _, _, second, _, last, _ = self._layers
-        on_moves = on_places * at.bubble + at.slope * np.einsum("naa->na", on_gradient)
-        on_turned = np.moveaxis(at.bubble[:, :, None] * on_gradient, 2, 0)  # (g, P, g): of each axis's derivative of N
+        entering = at.entering
+        on_moves = on_places * entering.bubble + entering.slope * np.einsum("naa->na", on_gradient)
+        # (g, P, g): of each axis's derivative of N.
+        on_turned = np.moveaxis(entering.bubble[:, :, None] * on_gradient, 2, 0)
         flat, flatter = 1.0 - at.first**2, 1.0 - at.second**2
-        turned_second, turned_first = flatter * at.entering_second, flat * at.entering
+        turned_second, turned_first = flatter * at.turned_second, flat * at.turned
         of_last = at.second.T @ on_moves + np.einsum("anh,ano->ho", turned_second, on_turned)
         into_turned = on_turned @ last.T
         into_second = flatter * (on_moves @ last.T)
-        into_second -= np.sum(2.0 * at.second * flatter * at.entering_second * into_turned, axis=0)
+        into_second -= np.sum(2.0 * at.second * flatter * at.turned_second * into_turned, axis=0)
         into_turned = flatter * into_turned
         of_second = at.first.T @ into_second + np.einsum("anh,ank->hk", turned_first, into_turned)
         turned_back = into_turned @ second.T
         into_first = flat * (into_second @ second.T)
-        into_first -= np.sum(2.0 * at.first * flat * at.entering * turned_back, axis=0)
-        of_first = at.inputs.T @ into_first + np.einsum("anf,anh->fh", at.turned_inputs, flat * turned_back)
+        into_first -= np.sum(2.0 * at.first * flat * at.turned * turned_back, axis=0)
+        of_first = entering.inputs.T @ into_first + np.einsum("anf,anh->fh", entering.turned, flat * turned_back)
         parts = (of_first, into_first.sum(0), of_second, into_second.sum(0), of_last, on_moves.sum(0))
         return np.concatenate([np.ravel(part) for part in parts])
 
@@ -166,24 +184,24 @@ class CoordinateNetwork:
         _, _, second, _, last, _ = self._layers
         count, g = at.moves.shape
         flat, flatter = 1.0 - at.first**2, 1.0 - at.second**2
-        bubble = at.bubble[:, [o]]
+        bubble = at.entering.bubble[:, [o]]
         # The place is b N; its derivative along the axis b dN, and where the axis is its own b' N beside.
-        of_move = bubble if axis is None else at.slope[:, [o]] * (axis == o)
+        of_move = bubble if axis is None else at.entering.slope[:, [o]] * (axis == o)
         into_second = of_move * flatter * last[:, o]
         of_last = of_move * at.second
         into_first = flat * (into_second @ second.T)
         if axis is not None:
             into_turned = bubble * flatter * last[:, o]
-            turning = -2.0 * at.second * at.entering_second[axis] * into_turned
+            turning = -2.0 * at.second * at.turned_second[axis] * into_turned
             into_second = into_second + turning
             turned_back = into_turned @ second.T
-            into_first += flat * (turning @ second.T - 2.0 * at.first * at.entering[axis] * turned_back)
-            of_last = of_last + bubble * flatter * at.entering_second[axis]
-        of_first = at.inputs[:, :, None] * into_first[:, None, :]
+            into_first += flat * (turning @ second.T - 2.0 * at.first * at.turned[axis] * turned_back)
+            of_last = of_last + bubble * flatter * at.turned_second[axis]
+        of_first = at.entering.inputs[:, :, None] * into_first[:, None, :]
         of_second = at.first[:, :, None] * into_second[:, None, :]
         if axis is not None:
-            of_first += at.turned_inputs[axis][:, :, None] * (flat * turned_back)[:, None, :]
-            of_second += (flat * at.entering[axis])[:, :, None] * into_turned[:, None, :]
+            of_first += at.entering.turned[axis][:, :, None] * (flat * turned_back)[:, None, :]
+            of_second += (flat * at.turned[axis])[:, :, None] * into_turned[:, None, :]
         own = np.zeros((count, WIDTH, g))
         own[:, :, o] = of_last
         shift = np.zeros((count, g))
@@ -192,10 +210,3 @@ class CoordinateNetwork:
             [of_first.reshape(count, -1), into_first, of_second.reshape(count, -1), into_second, own.reshape(count, -1),
              shift], axis=1, out=rows,
         )  # fmt: skip
-
-    def _inputs(self, points: Array) -> Array:
-        scaled = (2.0 * points - self.low - self.high) / (self.high - self.low)
-        return np.hstack([scaled, np.sin(points @ self.waves + self.phases)])
-
-    def _bubble(self, points: Array) -> Array:
-        return np.asarray((points - self.low) * (self.high - points) / (self.high - self.low))

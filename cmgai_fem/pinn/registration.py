@@ -9,7 +9,8 @@ Basis, quadrature, smoothing and solver are the network's own. It is trained by 
 
 Source: the functional as in Burger, Modersitzki and Ruthotto, SIAM J. Sci. Comput. 35 (2013) B132-B148; the random
 waves as in Tancik et al., Fourier features let networks learn high frequency functions in low dimensional domains
-(2020), section 6.1; the rest is our choice.
+(2020), section 6.1; the damping as in H. B. Nielsen, Damping parameter in Marquardt's method (1999), section 3; the
+rest is our choice.
 """
 
 from collections.abc import Sequence
@@ -29,10 +30,11 @@ from cmgai_fem.states.location import Location
 from cmgai_fem.transport.laws import Law
 
 # Levels end when the functional falls by less than a part of itself, or after so many steps: coarse ones, the last.
-FALL, MOST_STEPS = (1e-2, 1e-3), (6, 15)
+FALL, MOST_STEPS = (1e-1, 1e-3), (4, 15)
 # Damping of a step at the start of a level, relative to the mean curvature of the weights.
-DAMPING, LEAST_DAMPING = 1e-3, 1e-9
-ATTEMPTS, HALVINGS, ARMIJO = 6, 3, 1e-4
+DAMPING, LEAST_DAMPING = 1e-2, 1e-9
+# A step is taken if it lowers the functional by this part of what was foretold; another is damped by ever more.
+LEAST_GAIN, RISE, ATTEMPTS = 1e-4, 2.0, 8
 # Rows of the curvature for each weight; those of more points tell nothing new.
 ROWS = 2.0
 # Points of the functional for each weight: with fewer a map is smooth at the points and folds between them.
@@ -85,11 +87,12 @@ class NetworkRegistration:
         if not body.is_box:
             raise InputError("the independent network maps labels of boxes along the axes alone, and this body is none")
         self._walls = body.points.min(axis=0), body.points.max(axis=0)
-        weights = len(CoordinateNetwork.at_rest(*self._walls, np.random.default_rng(seed)).weights)
-        self._inside = points_inside(mesh.cells.shape, several=len(mesh.cells) < POINTS * weights)
+        network = CoordinateNetwork.at_rest(*self._walls, np.random.default_rng(seed))
+        self._inside = points_inside(mesh.cells.shape, several=len(mesh.cells) < POINTS * len(network.weights))
         self._shares = mesh.volumes[self._inside.cells]
         self._shares /= self._shares.sum()
-        self._points = mesh.place(self._inside)
+        # Networks differ in their weights alone.
+        self._points, self._nodes = network.enter(mesh.place(self._inside)), network.enter(body.points)
         self._smoothed: dict[float, Array] = {0.0: values}
         self._found: dict[int, list[tuple[Array, CoordinateNetwork]]] = {}
 
@@ -112,7 +115,7 @@ class NetworkRegistration:
             found, taken = self._descend(level, begun, stiffness, width == ladder[-1])
             network, cells, steps = found.network, found.cells, steps + taken
         assert found is not None
-        places = found.network.places(self.body.points)
+        places = found.network.places(self._nodes)
         self._found.setdefault(pair, []).append((places, found.network))
         return LabelMap(places, stiffness, found.misfit, found.energy, found.jacobian, steps)
 
@@ -125,40 +128,29 @@ class NetworkRegistration:
         raise InputError(f"label map {pair}: a network goes on from maps that it found itself")
 
     def _descend(self, pair: SmoothedPair, here: NetworkMap, stiffness: float, last: bool) -> tuple[NetworkMap, int]:
-        """Levenberg-Marquardt steps at one level."""
-        damping = DAMPING
+        """Levenberg-Marquardt steps at one level, damped by how well the last one was foretold."""
+        damping, total = DAMPING, here.misfit + stiffness * here.energy
         for step in range(1, MOST_STEPS[last] + 1):
             gradient, curvature = self._linearise(pair, here, stiffness)
-            mean = float(np.trace(curvature)) / len(curvature)
-            total = here.misfit + stiffness * here.energy
+            unit = np.eye(len(curvature)) * float(np.trace(curvature)) / len(curvature)
+            rise = RISE
             for _ in range(ATTEMPTS):
-                factor = linalg.cho_factor(curvature + damping * mean * np.eye(len(curvature)), check_finite=False)
+                factor = linalg.cho_factor(curvature + damping * unit, check_finite=False)
                 direction = -linalg.cho_solve(factor, gradient, check_finite=False)
-                moved, length = self._search(pair, here, stiffness, direction, float(gradient @ direction))
-                if moved is not None:
+                network = replace(here.network, weights=here.network.weights + direction)
+                moved = self._iterate(pair, network, here.cells, CLOSING * min(here.jacobian, OPEN))
+                foretold = -float(direction @ (gradient + 0.5 * curvature @ direction))
+                fall = -np.inf if moved is None else total - moved.misfit - stiffness * moved.energy
+                if moved is not None and fall > LEAST_GAIN * foretold:
                     break
-                damping *= 10.0
+                damping, rise = damping * rise, 2.0 * rise
             else:
                 return here, step
-            damping = max(damping / 5.0, LEAST_DAMPING) if length == 1.0 else damping
-            here = moved
-            fallen = here.misfit + stiffness * here.energy
-            if total - fallen < FALL[last] * max(fallen, 1e-3):
+            damping = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * fall / foretold - 1.0) ** 3), LEAST_DAMPING)
+            here, total = moved, total - fall
+            if fall < FALL[last] * max(total, 1e-3):
                 return here, step
         return here, MOST_STEPS[last]
-
-    def _search(
-        self, pair: SmoothedPair, here: NetworkMap, stiffness: float, direction: Array, slope: float
-    ) -> tuple[NetworkMap | None, float]:
-        """The first of ever shorter steps that lowers the functional enough, and its length; None where none does."""
-        length, total = 1.0, here.misfit + stiffness * here.energy
-        for _ in range(HALVINGS):
-            network = replace(here.network, weights=here.network.weights + length * direction)
-            moved = self._iterate(pair, network, here.cells, CLOSING * min(here.jacobian, OPEN))
-            if moved is not None and moved.misfit + stiffness * moved.energy < total + ARMIJO * length * slope:
-                return moved, length
-            length *= 0.5
-        return None, 0.0
 
     def _iterate(
         self, pair: SmoothedPair, network: CoordinateNetwork, cells: IntArray, floor: float
@@ -166,7 +158,7 @@ class NetworkRegistration:
         """The functional at a map; None where J is not above `floor` everywhere."""
         mesh = self.body.mesh
         signals = network.signals(self._points)
-        moved = self.body.jacobians(network.places(self.body.points)).min()
+        moved = self.body.jacobians(network.places(self._nodes)).min()
         jacobian = float(min(np.linalg.det(signals.gradient).min(), moved))
         if not jacobian > floor:
             return None
@@ -186,16 +178,18 @@ class NetworkRegistration:
         elastic = stiffness * self._shares[:, None, None] * stress
         gradient = here.network.pull_back(here.signals, image, elastic)
         # Every so many points, with what those between weigh.
-        each = here.slopes.shape[1] + self.body.dimension**2
-        stride = max(1, int(each * len(self._shares) / (ROWS * len(gradient))))
+        components, size = here.slopes.shape[1], len(gradient)
+        each = components + self.body.dimension**2
+        stride = max(1, int(each * len(self._shares) / (ROWS * size)))
         picked = np.arange(self._seed % stride, len(self._shares), stride)
         shares = self._shares[picked] / self._shares[picked].sum()
         of_places, of_gradient = here.network.jacobian(here.signals.at(picked))
         data = np.sqrt(2.0 * shares / pair.change)[:, None, None] * here.slopes[picked]
-        data_rows = np.einsum("ncd,ndp->ncp", data, of_places).reshape(-1, len(gradient))
         root = np.sqrt(stiffness * shares)[:, None, None] * self._root(here.signals.gradient[picked])
-        strain_rows = (root @ of_gradient.reshape(len(picked), -1, len(gradient))).reshape(-1, len(gradient))
-        rows = np.concatenate([data_rows, strain_rows])
+        rows = np.empty((len(picked), each, size))
+        np.matmul(data, of_places, out=rows[:, :components])
+        np.matmul(root, of_gradient.reshape(len(picked), -1, size), out=rows[:, components:])
+        rows = rows.reshape(-1, size)
         return gradient, rows.T @ rows
 
     def _root(self, gradient: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -64,8 +65,12 @@ class PseudoTime:
 
     def __call__(self, coordinate: ArrayLike) -> Array:
         """Pseudo-time of one or more coordinate values."""
-        first, last = self._stretch(np.array([self.first, self.last]))
+        first, last = self._ends
         return (self._stretch(np.asarray(coordinate, dtype=float)) - first) / (last - first)
+
+    @cached_property
+    def _ends(self) -> Array:
+        return self._stretch(np.array([self.first, self.last]))
 
     def _stretch(self, coordinate: Array) -> Array:
         if self.kind == "linear":

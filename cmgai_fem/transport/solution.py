@@ -211,18 +211,23 @@ def carry_together(
         shares: one weight each, or (L,) weights each.
         value: the state, (m,) or a number.
     """
-    shared = [one.shared and not np.ndim(share) for one, share in zip(members, shares, strict=True)]
-    together = sum(share * one.weights(value) for one, share, same in zip(members, shares, shared, strict=True) if same)
-    others = [(share, one.carry(value)) for one, share, same in zip(members, shares, shared, strict=True) if not same]
+    alike = [(share, one.weights(value)) for one, share in zip(members, shares, strict=True) if one.shared]
+    others = [(share, one.carry(value)) for one, share in zip(members, shares, strict=True) if not one.shared]
+    together = sum(share * weights for share, weights in alike if not np.ndim(share))
+    local = [share for share, _ in alike if np.ndim(share)]
+    turned = np.array([weights for share, weights in alike if np.ndim(share)]).T
 
     def carry(block: slice) -> Array:
         found = sum(
             np.reshape(share[block] if np.ndim(share) else share, (-1, 1)) * one(block) for share, one in others
         )
-        if not any(shared):
+        if not alike:
             return np.asarray(found)
         known = members[0].problem.known.values
         start, stop, _ = block.indices(known.shape[1])
+        if local:
+            weights = turned @ np.array([share[block] for share in local]) + np.reshape(together, (-1, 1))
+            return np.asarray(found + np.einsum("kl,kln->ln", weights, known[:, start:stop]))
         # As a matrix of rows side by side the block is not copied.
         flat = known.reshape(len(known), -1)[:, start * known.shape[2] : stop * known.shape[2]]
         return np.asarray(found + (together @ flat).reshape(stop - start, -1))

@@ -17,7 +17,7 @@ def data_of(places, values):
 
 def asked(places, values, targets):
     data = data_of(places, values)
-    return Asked(RuleOfChoice.of(data), np.asarray(targets, dtype=float).reshape(-1, data.places.shape[1]))
+    return Asked.at(RuleOfChoice.of(data), np.asarray(targets, dtype=float).reshape(-1, data.places.shape[1]))
 
 
 def choose(places, values, targets):

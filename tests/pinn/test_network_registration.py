@@ -60,16 +60,19 @@ def test_derivatives_are_those_of_the_map(sides: list[float]) -> None:
     count = len(network.weights)
     network = replace(network, weights=network.weights + 0.1 * generator.standard_normal(count))
     points = size * (2.0 * generator.random((6, len(size))) - 1.0)
-    signals = network.signals(points)
+    signals = network.signals(network.enter(points))
     of_places, of_gradient = network.jacobian(signals)
     step, move = 1e-6, generator.standard_normal(count)
-    more, less = (replace(network, weights=network.weights + side * step * move).signals(points) for side in (1, -1))
+    more, less = (
+        replace(network, weights=network.weights + side * step * move).signals(signals.entering) for side in (1, -1)
+    )
     assert of_places @ move == pytest.approx((more.places - less.places) / (2.0 * step), abs=1e-8)
     assert of_gradient @ move == pytest.approx((more.gradient - less.gradient) / (2.0 * step), abs=1e-8)
     axes = step * np.eye(len(size))
-    differences = [(network.places(points + axis) - network.places(points - axis)) / (2.0 * step) for axis in axes]
+    sides = [[network.places(network.enter(points + side * axis)) for side in (1, -1)] for axis in axes]
+    differences = [(more - less) / (2.0 * step) for more, less in sides]
     assert signals.gradient == pytest.approx(np.stack(differences, axis=2), abs=1e-8)
-    assert signals.places == pytest.approx(network.places(points), abs=1e-14)
+    assert signals.places == pytest.approx(network.places(signals.entering), abs=1e-14)
     force, stress = generator.standard_normal(signals.places.shape), generator.standard_normal(signals.gradient.shape)
     pulled = np.einsum("pg,pgw->w", force, of_places) + np.einsum("pga,pgaw->w", stress, of_gradient)
     assert network.pull_back(signals, force, stress) == pytest.approx(pulled, abs=1e-12)
@@ -80,7 +83,7 @@ def test_whatever_the_weights_walls_stay_walls() -> None:
     network = CoordinateNetwork.at_rest(np.zeros(2), np.ones(2), generator)
     network = replace(network, weights=generator.standard_normal(len(network.weights)))
     along = np.linspace(0.0, 1.0, 9)
-    moved = network.places(np.column_stack([np.ones(9), along]))
+    moved = network.places(network.enter(np.column_stack([np.ones(9), along])))
     assert np.array_equal(moved[:, 0], np.ones(9))
     assert np.array_equal(moved[[0, -1], 1], [0.0, 1.0]) and np.any(moved[1:-1, 1] != along[1:-1])
 
