@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-# Rows carried through the layers at a time where no gradients are asked for: what is in between then stays in the cache.
+# Rows carried through the layers at a time where no gradients are asked for, so that the cache holds them.
 BLOCK = 1000
 
 

@@ -115,7 +115,7 @@ class _Run:
     """
 
     def __init__(self, module: nn.Module, validation: Callable[[], Tensor], seed: int, budget: Budget) -> None:
-        self._weights = list(module.parameters())
+        self._weights: list[Tensor] = list(module.parameters())
         self._validation, self._budget, self._seed = validation, budget, seed
         self._adam = torch.optim.Adam(self._weights, lr=budget.learning_rate, fused=True)
         self._mean, self._kept = ([weight.detach().clone() for weight in self._weights] for _ in range(2))
@@ -182,7 +182,7 @@ class _Run:
     def state(self) -> dict[str, Array]:
         """All that going on needs."""
         moments = [self._adam.state[weight] for weight in self._weights]
-        groups = {
+        groups: dict[str, Sequence[Tensor]] = {
             "weight": self._weights, "mean": self._mean, "kept": self._kept, "best": [self._best, self._best_step],
             "first": [one["exp_avg"] for one in moments], "second": [one["exp_avg_sq"] for one in moments],
             "generator": [self._generator.get_state()],
