@@ -3,7 +3,7 @@
 The command `generate --distribution` and the API do it here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.calibration.trust import Trust, judge_law
 from cmgai_fem.distributions.cloud_laws import LAWS
+from cmgai_fem.distributions.field_constraints import FieldConstraint, check_kept
 from cmgai_fem.distributions.field_law import FieldLaw
 from cmgai_fem.distributions.random_fields import JudgedLaws, RandomFields, judge_laws, make_laws
 from cmgai_fem.errors import InputError
@@ -99,6 +100,7 @@ class GeneratedDistribution:
             "left_out_states": list(judged.left_out),
             "modes": len(self.law(value).shapes),
             "seed": self.seed,
+            "held": [vars(one) for one in self.law(value).held],
             "trust": trust.word,
             "trust_reason": trust.reason,
         }
@@ -122,6 +124,7 @@ def generate_distribution(
     *,
     field: str = "field",
     bounds: Admissible | None = None,
+    holds: Sequence[str | FieldConstraint] = (),
     method: str = "",
     seed: int = 0,
     **reading: Any,
@@ -135,12 +138,15 @@ def generate_distribution(
         at: states asked for, a number or (T,).
         field: name of the field.
         bounds: least and largest value that every field keeps.
+        holds: what every field keeps beside, as "mean@section=3:xx = 2*pull" or a `FieldConstraint`; samples are moved
+            onto it by the shortest way.
         method: the law, of `LAWS`; chosen by default.
         seed: of draws and networks.
         reading: `coordinate`, `unit`, `values`, `values_from`, `points`, `volumes`, `where_known` of `read_states`.
 
     Raises:
-        InputError: fewer than three known states, fewer than three specimens at one, or a name that is unknown.
+        InputError: fewer than three known states, fewer than three specimens at one, a name that is unknown, or
+            specimens that do not keep what is said of them.
         ConvergenceError: a coupling was not solved to its optimum.
     """
     if method and method not in LAWS:
@@ -153,7 +159,11 @@ def generate_distribution(
     points = coordinates.points(at)
     values = known.data.values
     bounds.check_known(known.field, known.values, values, known.numbered.labels.portion)
-    random = RandomFields.of(known.values, values, known.numbered.labels.weights, bounds)
+    labels, part = known.numbered.labels, known.numbered.part(known.field)
+    about = (labels, known.data.components, known.coordinate, part)
+    constraints = tuple(FieldConstraint.read(one, *about) if isinstance(one, str) else one for one in holds)
+    check_kept(constraints, known.names, values, known.values)
+    random = RandomFields.of(known.values, values, labels.weights, bounds, constraints)
     # The known states alone, to tell sides and trials by.
     states = States(labels_on_points(np.zeros((1, 1))), coordinates, np.unique(known.values), {})
     judged: dict[bool, JudgedLaws] = {}

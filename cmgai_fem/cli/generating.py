@@ -47,6 +47,7 @@ def generate(
     distribution: bool = False,
     samples: int | None = None,
     exceeds: Annotated[list[str] | None, States] = None,
+    holds: Annotated[list[str] | None, Repeated] = None,
     method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
@@ -132,6 +133,9 @@ def generate(
     exceeds
         With --distribution: limit whose probability to be exceeded is written, e.g. 350e6, of a tensor
         von_mises:350e6; may be repeated.
+    holds
+        With --distribution: what every field keeps, a mean or a value at a place of a component and what it is at a
+        state: "mean:xx = 12.5", "mean@section=3:xx = 2*pull", "at@0.1,0.02:yy = 0"; may be repeated.
     method
         Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
@@ -165,7 +169,7 @@ def generate(
         "where-known": where_known, "lower": lower, "upper": upper,
         "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
         "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
-        "no-state-force": no_state_force,
+        "no-state-force": no_state_force, "holds": holds,
     }  # fmt: skip
     of_runs: Options = {"rivals": rivals, "page": page, "save-model": save_model, "resume": resume}
     request = Request(
@@ -177,7 +181,7 @@ def generate(
     if distribution:
         made = _of_specimens(request, samples or 0, exceeds or [], {"clouds": clouds, "model": model})
     else:
-        refuse({"samples": samples, "exceeds": exceeds}, "it belongs to --distribution")
+        refuse({"samples": samples, "exceeds": exceeds, "holds": holds}, "it belongs to --distribution")
         if model:
             made = _of_a_model(request)
         elif clouds:
@@ -248,7 +252,7 @@ def _of_specimens(request: Request, samples: int, exceeds: list[str], others: Op
     from cmgai_fem.commands.distribution import generate_from_specimens
     from cmgai_fem.commands.options import asked_points, given_inputs, refuse
 
-    kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper")
+    kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper", "holds")
     others |= request.of_runs | {name: value for name, value in request.of_states.items() if name not in kept}
     others |= {"method": request.unlike_fem, "device": request.device, "sensors": request.sensors}
     others |= {"hardening": request.hardening}

@@ -67,7 +67,8 @@ def generate_from_specimens(
     for quantity, limit in limits:
         quantity_of(f"--exceeds {quantity}:{limit:g}".replace(" :", " "), quantity, specimens.data.components)
     describe_specimens(specimens, report)
-    made = generate_distribution(specimens, [value for (value,) in targets], bounds=inputs.bounds, seed=seed)
+    asked = [value for (value,) in targets]
+    made = generate_distribution(specimens, asked, bounds=inputs.bounds, holds=inputs.holds, seed=seed)
     for inside, judged in made.judged.items():
         for line in law_table(judged, inside):
             report(line)
@@ -76,6 +77,11 @@ def generate_from_specimens(
         facts = made.facts(value) | ({"exceeded_anywhere": anywhere} if anywhere else {})
         for name, probability in anywhere.items():
             report(f"{specimens.coordinate.label(value)}: {name} somewhere: probability {probability:.3g}")
+        for held in made.law(value).held:
+            report(
+                f"{specimens.coordinate.label(value)}: {held.text}: missed by {held.before:.3g} as carried (root mean "
+                f"square), by {held.after:.3g} moved onto it"
+            )
         _write(specimens, value, fields, path, facts)
         report(f"{specimens.coordinate.label(value)}: {printable(str(path))} ({made.trust(value)})")
     return paths

@@ -54,6 +54,7 @@ class Inputs:
         where_known: leave out labels at which the field is no number in some state.
         paired: values were given beside the name of each file.
         cheap: files of cheap models, a tuple of one or more each.
+        holds: what the field of every specimen keeps, as `generate_distribution` takes it.
     """
 
     paths: tuple[Path, ...]
@@ -72,6 +73,7 @@ class Inputs:
     paired: bool = False
     cheap: tuple[tuple[Path, ...], ...] = ()
     upper: float | None = None
+    holds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count, names = len(self.coordinates), ", ".join(printable(name) for name in self.coordinates)
@@ -153,6 +155,8 @@ class Inputs:
         }
 
     def _bounded[Read: FileStates](self, states: Read) -> Read:
+        if self.holds:
+            raise InputError("holds: leave it out; fields of specimens are moved onto constraints, with --distribution")
         bounds = self.bounds
         return _within(states, self.field, bounds) if self.field in states.fields else states
 
@@ -290,6 +294,7 @@ class StatesFile(Table):
     volumes: str = ""
     where_known: bool = False
     cheap: list[str] = Default(default_factory=list)
+    holds: list[str] = Default(default_factory=list)
 
     @model_validator(mode="after")
     def _consistent(self) -> "StatesFile":
@@ -332,6 +337,7 @@ class StatesFile(Table):
             paired=True,
             cheap=tuple(matching(folder, pattern) for pattern in self.cheap),
             upper=self.upper,
+            holds=tuple(self.holds),
         )
 
 

@@ -91,6 +91,7 @@ def given_inputs(paths: Sequence[Path], options: Mapping[str, Any]) -> Inputs:
         "where-known" in given,
         cheap=cheap,
         upper=given.get("upper"),
+        holds=tuple(given.get("holds", ())),
     )
 
 

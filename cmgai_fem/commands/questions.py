@@ -11,14 +11,12 @@ from cmgai_fem.commands.provenance import fingerprint, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.outputs import check_replaceable
-from cmgai_fem.files.snapshot import as_unstructured, find_location
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_folder
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated
-from cmgai_fem.measures import Measure, Part
+from cmgai_fem.measures import Measure
 from cmgai_fem.questions import Crossing, Suggestion, curve, find, suggest
-from cmgai_fem.states.labels import BoolArray
 from cmgai_fem.writing import write_json, write_table
 
 Report = Callable[[str], None]
@@ -76,7 +74,7 @@ def find_level(
         check_replaceable(table, inputs.sources, force=force)
     states = _along_one(inputs)
     field = states.field(inputs.field)
-    asked = Measure.read(measure, states.labels, field.components, _parts(states, inputs.field))
+    asked = Measure.read(measure, states.labels, field.components, states.part(inputs.field))
     span = _span(states, ends)
     made = _generated(inputs, states, span, report)
     name, unit = states.coordinates.each[0], field.unit
@@ -163,23 +161,3 @@ def _generated(inputs: Inputs, states: FileStates, span: Sequence[float], report
         raise InputError("one state is known: two at least are needed")
     asked = [float(known[:2].mean()), *(end for end in span if not known[0] <= end <= known[-1])]
     return generate_fields(states, asked, field=inputs.field, bounds=inputs.bounds, search=inputs.search, report=report)
-
-
-def _parts(states: FileStates, field: str) -> Part:
-    """Labels of a part: nodes by a field of the nodes, or of cells that they belong to; cells by a field of them."""
-
-    def part(name: str, value: float) -> BoolArray:
-        assert states.template is not None
-        grid, location = as_unstructured(states.grid()), find_location(states.template, field)
-        if location == "point" and name in grid.point_data:
-            return np.asarray(np.ravel(grid.point_data[name]) == value)
-        if name not in grid.cell_data:
-            raise InputError(f"part {printable(name)!r}: the files have no such field that is the same in all states")
-        cells = np.asarray(np.ravel(grid.cell_data[name]) == value)
-        if location == "cell":
-            return cells
-        nodes, sizes = np.zeros(grid.n_points, dtype=bool), np.diff(np.asarray(grid.cell_offsets))
-        nodes[np.asarray(grid.cell_connectivity)[np.repeat(cells, sizes)]] = True
-        return nodes
-
-    return part

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cmgai_fem.distributions.clouds import resized
+from cmgai_fem.distributions.field_constraints import Held
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.feature_space import Admissible
 
@@ -24,12 +25,14 @@ class FieldLaw:
         shapes: (r, L, n).
         coefficients: (M, r).
         bounds: what every field must keep, label by label.
+        held: how the constraints beyond them are kept.
     """
 
     origin: Array
     shapes: Array
     coefficients: Array
     bounds: Admissible = field(default_factory=Admissible)
+    held: tuple[Held, ...] = ()
 
     def fields(self, count: int, rng: np.random.Generator) -> Array:
         """Draw fields (count, L, n): every one as often as any other, but for a remainder that is drawn."""

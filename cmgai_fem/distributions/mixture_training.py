@@ -62,9 +62,8 @@ def fit_mixtures(
     Source: Bishop, Mixture Density Networks (1994); Han and Bahmani, arXiv 2602.10451, for the weighted penalty.
     """
     network = MixtureNetwork(shape, training, seeds)
-    generator = torch.Generator().manual_seed(seeds[0])
 
-    def loss() -> Tensor:
+    def loss(generator: torch.Generator) -> Tensor:
         rows = draw_rows(training.tensors(), budget.batch, generator)
         mixture = network(rows[0])
         fit = mixture.log_prob(rows[1]) if len(rows) == 2 else mixture.log_prob_in_regime(rows[1], rows[2])
@@ -76,7 +75,7 @@ def fit_mixtures(
     def unseen() -> Tensor:
         return -network(validation.x).log_prob(validation.u).mean(dim=1)
 
-    return network, train_stacked(network, loss, unseen, budget)
+    return network, train_stacked(network, loss, unseen, seeds[0], budget)
 
 
 def prior_penalty(network: MixtureNetwork, prior: PriorTerm, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+# Rows carried through the layers at a time where no gradients are asked for, so that the cache holds them.
+BLOCK = 1000
+
 
 class StackedPerceptron(nn.Module):
     """M independent multilayer perceptrons of one shape with SiLU activations.
@@ -38,6 +41,8 @@ class StackedPerceptron(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs (M, B, out) at inputs (M, B, in)."""
+        if inputs.shape[1] > BLOCK and not torch.is_grad_enabled():
+            return torch.cat([self(part) for part in inputs.split(BLOCK, dim=1)], dim=1)
         hidden = inputs
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):

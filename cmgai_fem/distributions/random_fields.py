@@ -14,6 +14,7 @@ import numpy as np
 
 from cmgai_fem.distributions.cloud_laws import LAWS, RIVALS, CloudLaw
 from cmgai_fem.distributions.clouds import some
+from cmgai_fem.distributions.field_constraints import FieldConstraint, hold
 from cmgai_fem.distributions.field_law import FieldLaw
 from cmgai_fem.distributions.known_states import Clouds, normal_law
 from cmgai_fem.distributions.measures import wasserstein
@@ -47,6 +48,7 @@ class RandomFields:
         coefficients: (N, R), their root mean square distance from the origin one.
         unit: of distances between coefficients [unit of the field].
         bounds: what every field keeps.
+        constraints: the same, beyond bounds.
     """
 
     values: Array
@@ -57,9 +59,17 @@ class RandomFields:
     coefficients: Array
     unit: float
     bounds: Admissible
+    constraints: tuple[FieldConstraint, ...] = ()
 
     @classmethod
-    def of(cls, values: Array, fields: Array, weights: Array, bounds: Admissible) -> Self:
+    def of(
+        cls,
+        values: Array,
+        fields: Array,
+        weights: Array,
+        bounds: Admissible,
+        constraints: tuple[FieldConstraint, ...] = (),
+    ) -> Self:
         """The random fields of specimens (N, L, n) at states (N,).
 
         Raises:
@@ -70,12 +80,16 @@ class RandomFields:
         unit = float(np.sqrt((coefficients**2).sum(axis=1).mean()))
         if unit <= ROUNDING * np.abs(fields).max():
             raise InputError("all specimens have the same field: there is no distribution to carry")
-        return cls(values, fields, weights, modes.origin, modes.shapes * unit, coefficients / unit, unit, bounds)
+        shapes, coefficients = modes.shapes * unit, coefficients / unit
+        return cls(values, fields, weights, modes.origin, shapes, coefficients, unit, bounds, constraints)
 
-    def law(self, modes: SpecimenModes, atoms: Array) -> FieldLaw:
-        """The law of fields whose coefficients in some modes are equally weighted atoms (M, r)."""
+    def law(self, modes: SpecimenModes, atoms: Array, state: float) -> FieldLaw:
+        """The law at a state of fields whose coefficients in some modes are equally weighted atoms (M, r), once moved
+        onto the constraints."""
         origin = self.origin + np.tensordot(modes.origin, self.shapes, axes=1)
-        return FieldLaw(origin, np.tensordot(modes.axes, self.shapes, axes=1), atoms, self.bounds)
+        shapes = np.tensordot(modes.axes, self.shapes, axes=1)
+        atoms, held = hold(self.constraints, origin, shapes, self.bounds, atoms, state)
+        return FieldLaw(origin, shapes, atoms, self.bounds, held)
 
 
 @dataclass(frozen=True)
@@ -133,7 +147,7 @@ def make_laws(random: RandomFields, targets: Sequence[float], law: CloudLaw, see
     """The laws of the field at unseen states."""
     modes = SpecimenModes.of(random.coefficients)
     clouds = Clouds.of(random.values, modes.encode(random.coefficients))
-    return [random.law(modes, atoms) for atoms in law(clouds, targets, seed)]
+    return [random.law(modes, *pair) for pair in zip(law(clouds, targets, seed), targets, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,20 +172,20 @@ class _Trial:
         clouds = Clouds.of(random.values[~left], modes.encode(random.coefficients[~left]))
         return cls(left, float(random.values[left][0]), modes, clouds)
 
-    def atoms(self, law: CloudLaw, seed: int) -> Array:
-        """Those that a law makes of the others; kept, for a distance and the coverage both ask."""
+    def law(self, random: RandomFields, law: CloudLaw, seed: int) -> FieldLaw:
+        """The law that is made of the others; kept, for a distance and the coverage both ask."""
         if (law, seed) not in self._made:
-            self._made[law, seed] = law(self.clouds, [self.state], seed)[0]
+            self._made[law, seed] = random.law(self.modes, law(self.clouds, [self.state], seed)[0], self.state)
         return self._made[law, seed]
 
     @cached_property
-    def _made(self) -> dict[tuple[CloudLaw, int], Array]:
+    def _made(self) -> dict[tuple[CloudLaw, int], FieldLaw]:
         return {}
 
     def distance(self, random: RandomFields, law: CloudLaw, seed: int) -> float:
         """W2 between the law and the specimens left out, with what the modes lack of these."""
         try:
-            made = self.modes.decode(self.atoms(law, seed))
+            made = self.modes.decode(self.law(random, law, seed).coefficients)
         except (InputError, np.linalg.LinAlgError):
             return np.inf
         return random.unit * wasserstein(some(made), some(random.coefficients[self.left])).second
@@ -191,7 +205,7 @@ class _Trial:
         return random.unit * float(np.mean([wasserstein(*map(some, pair)).second for pair in pairs]))
 
     def coverage(self, random: RandomFields, law: CloudLaw, seed: int) -> float:
-        low, high = random.law(self.modes, self.atoms(law, seed)).quantiles(BAND)
+        low, high = self.law(random, law, seed).quantiles(BAND)
         seen = random.fields[self.left]
         slack = SAME * float(np.ptp(random.fields))
         inside = (seen >= low - slack) & (seen <= high + slack)

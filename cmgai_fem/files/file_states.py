@@ -25,6 +25,7 @@ from cmgai_fem.files.snapshot import (
 )
 from cmgai_fem.files.sources import Source, as_sources, snapshots_of
 from cmgai_fem.files.trust import printable
+from cmgai_fem.measures import Part
 from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 
@@ -51,6 +52,24 @@ class FileStates(States):
     mapped: Mapping[str, MappingReport] = field(default_factory=dict)
     varying: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+
+    def part(self, field: str) -> Part:
+        """Finds the labels of a part: nodes by a field of theirs or of cells that they belong to."""
+        return lambda name, value: self._part(field, name, value)
+
+    def _part(self, field: str, name: str, value: float) -> BoolArray:
+        assert self.template is not None
+        grid, location = as_unstructured(self.grid()), find_location(self.template, field)
+        if location == "point" and name in grid.point_data:
+            return np.asarray(np.ravel(grid.point_data[name]) == value)
+        if name not in grid.cell_data:
+            raise InputError(f"part {printable(name)!r}: the files have no such field that is the same in all states")
+        cells = np.asarray(np.ravel(grid.cell_data[name]) == value)
+        if location == "cell":
+            return cells
+        nodes, sizes = np.zeros(grid.n_points, dtype=bool), np.diff(np.asarray(grid.cell_offsets))
+        nodes[np.asarray(grid.cell_connectivity)[np.repeat(cells, sizes)]] = True
+        return nodes
 
     def rows(self, rows: IntArray) -> Self:
         """The states at these rows, and their files."""

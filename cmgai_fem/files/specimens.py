@@ -45,6 +45,12 @@ class Specimens:
         return self.numbered.fields[self.field]
 
     @property
+    def names(self) -> list[str]:
+        """What each specimen is called: its file, or its number where it is an array."""
+        files = self.numbered.files
+        return [printable(path.name) for path in files] or [f"specimen {row + 1}" for row in range(len(self.values))]
+
+    @property
     def counts(self) -> dict[float, int]:
         """Specimens at each known state."""
         states, counts = np.unique(self.values, return_counts=True)

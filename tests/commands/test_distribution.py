@@ -124,6 +124,32 @@ def test_the_command_and_python_give_the_same(folder: Path, capsys: pytest.Captu
         assert made.trust(value).word == read_provenance(folder / f"law_{value:g}.vtu")["trust"]
 
 
+def test_what_every_specimen_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """The mean of xx is told: specimens differ by less there than elsewhere, and a law must not miss it."""
+    monkeypatch.chdir(tmp_path)
+    for path in write(tmp_path):
+        grid = read_snapshots(path)[0].grid
+        stress, part = np.asarray(grid["stress"]), (grid.points[:, 0] < 1e-9).astype(float)
+        # On the left side all specimens of a pull are alike.
+        state = float(path.stem.split("_")[1])
+        grid["stress"] = np.where(part == 1.0, 0.5 * state, stress)
+        grid["side"] = part
+        write_grid(path, grid, {}, 0.0)
+    holds = "mean@side=1:stress = 0.5*pull".replace(":stress", "")
+    assert command("--holds", holds, "--samples", "3") == 0
+    assert f"pull = 92.5 MPa: {holds}: missed by" in capsys.readouterr().out
+    (held,) = read_provenance(tmp_path / "made.vtu")["held"]
+    assert held["text"] == holds and held["after"] < 1e-9
+    data = read_snapshots(tmp_path / "made.vtu")[0].grid.point_data
+    left = np.asarray(data["side"]) == 1.0
+    for row in (1, 2, 3):
+        np.testing.assert_allclose(np.asarray(data[f"stress_sample_{row}"])[left].mean(), 46.25, rtol=1e-9)
+    assert command("--holds", "mean@side=1 = 0.4*pull", "--force") == 2
+    assert "misses it by" in capsys.readouterr().err
+    assert command("--holds", "mean@side=1 = high", "--force") == 2
+    assert "write a measure and its value" in capsys.readouterr().err
+
+
 def test_a_tensor_exceeds_by_a_quantity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, components=6)
@@ -176,6 +202,9 @@ def test_arrays_and_what_python_refuses() -> None:
         (("--samples", "100000000"), "too many of 45 labels for one file"),
         (("--seed", "-1"), "--seed: a number of 0 or more"),
         (("--lower", "22"), "below its bound 22"),
+        (("--holds", "mean"), 'holds "mean": write a measure and its value'),
+        (("--holds", "max = 3"), "a mean or a value at a place of a component"),
+        (("--holds", "mean = 2*force"), "the state is pull, not force"),
         (("--upper", "20"), "above its bound 20"),
         (("--lower", "2", "--upper", "1"), "must lie below the largest"),
         (("--monotone",), "--monotone: leave it out; specimens"),

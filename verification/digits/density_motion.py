@@ -247,9 +247,8 @@ def fit_motion(
     )  # fmt: skip
     with torch.no_grad():
         network.weights[-1].mul_(0.1)
-    generator = torch.Generator().manual_seed(seed)
 
-    def loss() -> Tensor:
+    def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(pool.inputs.shape[0], (budget.batch,), generator=generator).to(folds.u.device)
         at = pool.inputs[rows].expand(count * members, -1, -1)
         data, kinds = draw_rows(repeated[:2], 2 * budget.batch, generator)
@@ -263,7 +262,7 @@ def fit_motion(
         at = check.inputs.expand(count * members, -1, -1)
         return classwise_energy_distance(check_base + network(at), at[..., dimension:], repeated[2], repeated[3])
 
-    record = train_stacked(network, loss, unseen, budget)
+    record = train_stacked(network, loss, unseen, seed, budget)
     for chosen in record.validation.view(count, members).mean(dim=1).argsort().tolist():
         part = network.part(slice(chosen * members, (chosen + 1) * members))
         motion = DensityMotion(normals, part, stiffnesses[chosen], record)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from cmgai_fem.distributions.flow_matching import FlowNetwork, fit_flows, integr
 from cmgai_fem.distributions.probability_flow import fit_scores
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.study.file import Table
+from cmgai_fem.study.pipelines import Tools
 
 from .density_motion import ClassNormals, classwise_energy_distance, fit_motion
 from .images import CLASSES, Digits, Folds, ImageSpace, dealt_back, one_hot
@@ -54,10 +56,9 @@ class Settings(Table):
     stiffnesses: list[float] = Field(min_length=1)
     sharing: float = Field(ge=0.0)
 
-    @property
-    def budget(self) -> Budget:
-        """The same for every network."""
-        return Budget(self.steps, self.batch, self.learning_rate)
+    def budget(self, trainings: Path) -> Budget:
+        """The same for every network; trainings are kept in a folder."""
+        return Budget(self.steps, self.batch, self.learning_rate, folder=trainings)
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ class Generated:
 
 
 def generate_all(
-    digits: Digits, labels: IntArray, settings: Settings, seed: int, device: torch.device, frames: int, shown: int
+    digits: Digits, labels: IntArray, settings: Settings, seed: int, tools: Tools, frames: int, shown: int
 ) -> list[Generated]:
     """Images of the digits `labels` (n,) by every method; n must be a multiple of ten times the folds."""
+    device, budget = torch.device(tools.device), settings.budget(tools.folder / "training")
     space = ImageSpace.of(digits.images, settings.components)
     features = space.features(digits.images)
     folds = Folds.of(features, digits.labels, settings.folds, seed, device)
@@ -104,7 +106,7 @@ def generate_all(
     drawn = []
     for name, fit in ((CMGAI, _motion), (FLOW, _flow), (SCORE, _score)):
         start = time.perf_counter()
-        fitted = fit(folds, settings, seed)
+        fitted = fit(folds, settings, budget, seed)
         trained = time.perf_counter()
         images = space.images(dealt_back(fitted.carry(x, noise, 1.0)))
         seconds = time.perf_counter() - trained
@@ -163,10 +165,8 @@ def _mean_density(
     return np.asarray((torch.logsumexp(found, dim=0) - np.log(folds.members)).cpu().numpy())
 
 
-def _motion(folds: Folds, settings: Settings, seed: int) -> Fitted:
-    motion = fit_motion(
-        folds, settings.hidden, settings.stiffnesses, settings.budget, settings.sharing, seed
-    )  # fmt: skip
+def _motion(folds: Folds, settings: Settings, budget: Budget, seed: int) -> Fitted:
+    motion = fit_motion(folds, settings.hidden, settings.stiffnesses, budget, settings.sharing, seed)
 
     def carry(x: Tensor, noise: Tensor, s: float) -> Tensor:
         return motion.displaced(noise, x, s)
@@ -196,7 +196,7 @@ def _left_out_distance(folds: Folds, seed: int) -> Callable[[Carry], Tensor]:
     return distance
 
 
-def _flow(folds: Folds, settings: Settings, seed: int) -> Fitted:
+def _flow(folds: Folds, settings: Settings, budget: Budget, seed: int) -> Fitted:
     training, left = _pairs(folds)
     seeds = [seed + member for member in range(folds.members)]
     distance = _left_out_distance(folds, seed)
@@ -213,16 +213,16 @@ def _flow(folds: Folds, settings: Settings, seed: int) -> Fitted:
             return network.value.undo(integrate(rate, noise, 0.0, s, max(1, round(20 * s))))
 
     network, record = fit_flows(
-        settings.hidden, training, left, seeds, settings.budget, lambda trained: distance(partial(carry, trained))
+        settings.hidden, training, left, seeds, budget, lambda trained: distance(partial(carry, trained))
     )
     parameters, note = network.network.parameters_per_member(), f"steps kept {_steps(record.step)}"
     return Fitted(partial(carry, network), parameters, note, lambda u, x: network.log_prob(x, u, DENSITY_STEPS))
 
 
-def _score(folds: Folds, settings: Settings, seed: int) -> Fitted:
+def _score(folds: Folds, settings: Settings, budget: Budget, seed: int) -> Fitted:
     training, left = _pairs(folds)
     seeds = [seed + member for member in range(folds.members)]
-    network, record = fit_scores(settings.hidden, training, left, seeds, settings.budget)
+    network, record = fit_scores(settings.hidden, training, left, seeds, budget)
 
     def carry(x: Tensor, noise: Tensor, s: float) -> Tensor:
         # Equal steps of s are equal steps in the square root of time.

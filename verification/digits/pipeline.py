@@ -1,10 +1,10 @@
 """The digits study: images from noise by CM-GAI in density mode, by the probability-flow ODE and by their rivals."""
 
+import shutil
 from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from sklearn.svm import SVC
@@ -14,7 +14,7 @@ from cmgai_fem.progress import steps
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Findings, Picture, Section
 from cmgai_fem.study.measurements import Measurement, Quantity, SeedTolerance, refuse_unmeasured, seeds_table
-from cmgai_fem.study.pipelines import Report, Tools
+from cmgai_fem.study.pipelines import Tools
 
 from .figures import picture_grids, picture_interpolation, picture_ways, write_gif
 from .image_interpolation import interpolate_images
@@ -80,13 +80,13 @@ class Study(StudyFile):
 
 def run(study: Study, tools: Tools) -> Findings:
     """Draw the digits by every method and judge them."""
-    plan, device, seed = study.full, torch.device(tools.device), tools.seed or 0
+    plan, seed = study.full, tools.seed or 0
     rows: list[Measurement] = []
     sections = [Section("How they are made", introduction(plan))]
     for count in plan.samples:
         pictures: list[Picture] = []
         for index in steps(range(plan.seeds), f"seeds, {count} images"):
-            found, generated, digits = study_setting(count, seed + index, plan, device, tools.say)
+            found, generated, digits = study_setting(count, seed + index, plan, tools)
             rows += found
             pictures = pictures or picture(generated, digits, count, tools)
         found = [row for row in rows if row.samples == count]
@@ -94,6 +94,7 @@ def run(study: Study, tools: Tools) -> Findings:
         sections.append(Section(f"{count} training images", pictures=pictures, tables=[table]))
     sections.append(between_images(digits, tools))
     verdicts = [tolerance.verdict(rows) for tolerance in study.tolerances]
+    shutil.rmtree(tools.folder / "training", ignore_errors=True)
     return Findings([vars(row) for row in rows], verdicts, sections)
 
 
@@ -133,13 +134,11 @@ def judge_density(item: Generated, digits: Digits) -> dict[str, float]:
     return found
 
 
-def study_setting(
-    count: int, seed: int, plan: Plan, device: torch.device, report: Report
-) -> tuple[list[Measurement], list[Generated], Digits]:
+def study_setting(count: int, seed: int, plan: Plan, tools: Tools) -> tuple[list[Measurement], list[Generated], Digits]:
     """All methods from `count` training images, for one seed."""
     digits = draw_digits(count, seed)
     labels = np.arange(plan.generated, dtype=np.int64) % CLASSES
-    generated = generate_all(digits, labels, plan, seed, device, plan.frames, CLASSES)
+    generated = generate_all(digits, labels, plan, seed, tools, plan.frames, CLASSES)
     rng = np.random.default_rng([seed, 47])
     rows = []
     for item in generated:
@@ -150,7 +149,7 @@ def study_setting(
         }
         found |= judge_density(item, digits)
         rows += [Measurement(CASE, count, item.method, seed, key, value) for key, value in found.items()]
-        report(
+        tools.say(
             f"digits: {count} images, seed {seed}, {item.method}: energy distance {found['energy distance']:.4f} "
             f"after {item.training_seconds:.1f} s {item.note}".rstrip()
         )

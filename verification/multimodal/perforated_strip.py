@@ -22,6 +22,8 @@ from cmgai_fem.states.labels import Array, IntArray
 
 # Six-node triangles with three points: quadratic displacement, linear stress.
 QUADRATURE = 2
+# The tangent of associated plasticity is symmetric, and of this many unknowns PETSc's own factors are the cheaper ones.
+SMALL = {"ksp_type": "preonly", "pc_type": "cholesky", "pc_factor_mat_ordering_type": "nd"}
 QUARTER = MeshParameters(file="perforated_strip.geo")
 
 
@@ -72,8 +74,9 @@ class PerforatedStrip:
             conditions.append(fem.dirichletbc(zero, dofs, part))
         ds = body.ds
         self._problem = QuasiStaticPlasticity(
-            space, conditions, lambda test: self._pull * test[0] * ds("end"), poisson, None, QUADRATURE
-        )
+            space, conditions, lambda test: self._pull * test[0] * ds("end"), poisson, None, QUADRATURE,
+            SMALL,
+        )  # fmt: skip
         self._problem.young[:] = young
         self._increment = increment
         self._linear = fem.functionspace(body.mesh, ("Lagrange", 1))

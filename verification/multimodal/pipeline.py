@@ -3,6 +3,7 @@
 Data are made here; the laws that samples are compared with are drawn afresh from each problem and never trained on.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
@@ -85,11 +86,11 @@ class Plan(Table):
             measured += quantities(problem, name, sizes, methods_for(problem), measures)
         return measured
 
-    def setup(self, seed: int, device: str) -> Setup:
-        """What every method is fitted with."""
+    def setup(self, seed: int, device: str, trainings: Path) -> Setup:
+        """What every method is fitted with; trainings are kept in a folder."""
         return Setup(
             tuple(seed + index for index in range(self.seeds)), tuple(self.hidden),
-            Budget(self.steps, patience=PATIENCE), tuple(self.penalty_weights), torch.device(device),
+            Budget(self.steps, patience=PATIENCE, folder=trainings), tuple(self.penalty_weights), torch.device(device),
         )  # fmt: skip
 
 
@@ -109,13 +110,17 @@ def run(study: Study, tools: Tools) -> Findings:
     """Fit every method to every problem and judge what they draw."""
     rows: list[Measurement] = []
     sections = [Section("How they are compared", introduction(study.full))]
-    for part in study_all(study.full, study.full.setup(tools.seed or 0, tools.device)):
+    trainings = tools.folder / "training"
+    if trainings.is_dir():
+        tools.say("the trainings of an interrupted run go on where they were")
+    for part in study_all(study.full, study.full.setup(tools.seed or 0, tools.device, trainings)):
         for line in part.lines:
             tools.say(line)
         rows += part.rows
         pictures = [tools.picture(figure, name) for name, figure in part.figures.items()]
         sections.append(Section(part.title, pictures=pictures, tables=part.tables))
     verdicts = [tolerance.verdict(rows) for tolerance in study.tolerances]
+    shutil.rmtree(trainings, ignore_errors=True)
     return Findings([vars(row) for row in rows], verdicts, sections)
 
 
