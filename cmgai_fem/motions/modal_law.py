@@ -27,6 +27,9 @@ ABOVE = 6.0
 MOST = 48
 # Profile over the rate, in that of the slowest mode; the starts of damping, intensity and noise beside it.
 RATES = np.geomspace(1e-3, 300.0, 161)
+# Half periods of the slowest wave between two states up to which the profile goes, and of the fastest one over all
+# states from one rate to the next: a peak of the evidence is about one wide.
+SWINGS, APART = 2.0, 0.5
 DAMPINGS = (0.02, 1.0)
 INTENSITIES, NOISES = (-2.0, -8.0, -14.0), (-10.0, -13.0, -16.0)
 RELATIVE = -9.0
@@ -229,7 +232,8 @@ class ModalLaw:
     def _profile(self, known: Amplitudes) -> list["ModalLaw"]:
         """The best two starts along the rate."""
         beside = [()] if self.order == 1 else [(np.log(damping), RELATIVE) for damping in DAMPINGS]
-        entries = np.array([(np.log(rate), *rest) for rate in RATES for rest in beside])
+        rates = RATES if self.order == 1 else _wave_rates(known)
+        entries = np.array([(np.log(rate), *rest) for rate in rates for rest in beside])
         found: list[tuple[float, ModalLaw]] = []
         for some in np.array_split(entries, max(len(entries) // CHUNK, 1)):
             parts = self._parts(some, known)
@@ -246,3 +250,11 @@ class ModalLaw:
     def _of(self, vector: Array) -> "ModalLaw":
         *entries, intensity, noise = (float(part) for part in vector)
         return replace(self, entries=tuple(entries), intensity=intensity, noise=noise)
+
+
+def _wave_rates(known: Amplitudes) -> Array:
+    """Rates of the slowest wave: even in its angular frequency where that tells waves apart, and few below."""
+    span, nearest = float(np.ptp(known.times)), float(np.diff(known.times).min())
+    step = APART * np.pi / (span * float(np.sqrt(known.relative.max())))
+    even = np.arange(step, SWINGS * np.pi / nearest, step) ** 2
+    return np.concatenate([RATES[RATES < even[0]], even])
