@@ -8,7 +8,7 @@ beats it by far the data obey the law, and that is said: diffusion, waves, decay
 Source: ours; margins and list are measured on motions and fields of known truth, with a law and without.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -39,8 +39,8 @@ TAKEN, FOUND, PLAIN, EXACT = (0.8, 0.5), 0.3, 0.1, 0.01
 TIE = 1.25
 # Of the variance of the noise, what a left-out error may have of its own.
 NOISE = 1.5
-# Noise, in the left-out error of label by label, up to which a law is said to be found.
-QUIET = 0.5
+# Noise, in the left-out error of label by label, up to which a law is said to be found, and no exchange is sought.
+QUIET, CALM = 0.5, 0.3
 # Of a squared left-out error, what is the law's own error at least, and not noise.
 OWN = 0.1
 # Left-out error, relative to the known range, below which nothing is sought; and the fewest states.
@@ -49,14 +49,15 @@ SMOOTH, FEWEST = 1e-5, 4
 ALIASED = 2.0
 # Labels up to which the modes of the label mesh are sought.
 MOST_LABELS = 60_000
-# Exchange with what is around, in the inverse of the body's longest side: where the search starts, and its halvings.
-EXCHANGES, HALVINGS = (0.3, 1.0, 3.0, 10.0, 30.0), 3
+# Exchange with what is around, in the inverse of the body's longest side: where the search starts, its halvings, and
+# how many exchanges about the best a parabola is laid through.
+EXCHANGES, HALVINGS, ABOUT = (0.25, 0.8, 2.5, 8.0, 25.0), 4, 5
 # Bounds of the factor from the deviation that a law states to what it gets wrong of left-out states.
 FACTORS = 0.3, 30.0
 ALIKE = (StateForce(1, 1), StateForce(2), StateForce(2, 1), StateForce(3))
 MATRIX = StateForce(1, acts="matrix")
-DRIFTING = StateForce(1, 1, "operator")
-OPERATOR = (StateForce(1, 0, "operator"), DRIFTING, StateForce(2, 0, "operator"))
+DIFFUSION, DRIFTING = StateForce(1, 0, "operator"), StateForce(1, 1, "operator")
+OPERATOR = (DIFFUSION, DRIFTING, StateForce(2, 0, "operator"))
 
 
 @dataclass(frozen=True)
@@ -222,16 +223,13 @@ class MotionLaws:
         found = (self.judge(force, groups) for force in steps(forces, "laws of motion"))
         return [judged for judged in found if judged is not None]
 
-    def exchanging(self, groups: Sequence[tuple[int, ...]], found: Sequence[Judged]) -> list[Judged]:
-        """Diffusion with exchange on the boundary, its strength sought by left-out states, from diffusion without."""
-        drifting = [judged.motion for judged in found if judged.motion.force.unfitted == DRIFTING]
-        if not drifting:
-            return []
-        near, tried = drifting[0], dict[float, Judged]()
+    def exchanging(self, groups: Sequence[tuple[int, ...]]) -> list[Judged]:
+        """Diffusion with exchange on the boundary, its strength by left-out states; then with constant forces."""
+        tried = dict[float, Judged]()
 
         def attempt(exchange: float) -> None:
-            start = tried[min(tried, key=lambda other: abs(np.log(other / exchange)))].motion if tried else near
-            if (judged := self.judge(replace(near.force.unfitted, exchange=exchange), groups, start)) is not None:
+            start = tried[min(tried, key=lambda other: abs(np.log(other / exchange)))].motion if tried else None
+            if (judged := self.judge(replace(DIFFUSION, exchange=exchange), groups, start)) is not None:
                 tried[exchange] = judged
 
         for exchange in EXCHANGES:
@@ -241,7 +239,11 @@ class MotionLaws:
             best, step = min(tried, key=lambda exchange: tried[exchange].score), float(np.sqrt(step))
             attempt(best / step)
             attempt(best * step)
-        return list(tried.values())
+        if not tried:
+            return []
+        attempt(_lowest({exchange: judged.score for exchange, judged in tried.items()}))
+        last = next(reversed(tried))
+        return [tried[last], *self.judged([replace(DRIFTING, exchange=last)], groups)]
 
     def label_by_label(self, groups: Sequence[tuple[int, ...]]) -> float:
         """What the rule of choice gets wrong of groups of left-out states; infinite where it has none."""
@@ -317,8 +319,9 @@ def find_law(
     kinds = list(laws.kinds(not inside))
     found = laws.judged([force for force in kinds if force.acts == "operator"], groups)
     # The damping of waves may stand for an exchange, and badly: where diffusion itself does not hold, one is sought.
-    if not any(judged.clear_of(EXACT * by_label) and judged.motion.force.order == 1 for judged in found):
-        found += laws.exchanging(groups, found)
+    exact = (one for one in found if one.clear_of(EXACT * by_label) and one.motion.noise < CALM * by_label)
+    if not any(judged.motion.force.order == 1 for judged in exact):
+        found += laws.exchanging(groups)
     for force in (force for force in kinds if force.acts != "operator"):
         if not any(judged.clear_of(PLAIN * by_label) for judged in found):
             found += laws.judged([force], groups)
@@ -374,6 +377,16 @@ def _groups(count: int, rows: Sequence[int], inside: bool) -> tuple[list[tuple[i
     """Rows that are left out by themselves, and, beyond the known states, two ends at once."""
     ends: list[tuple[int, ...]] = [(1, 0) if row == 0 else (count - 2, count - 1) for row in rows if not inside]
     return [(row,) for row in rows], ends
+
+
+def _lowest(scores: Mapping[float, float]) -> float:
+    """The exchange of least left-out error, which noise scatters: by a parabola in its logarithm."""
+    best = min(scores, key=lambda exchange: scores[exchange])
+    near = np.array(sorted(scores, key=lambda exchange: abs(np.log(exchange / best)))[:ABOUT])
+    places = np.log(near / best)
+    bend, slope, _ = np.polyfit(places, [scores[exchange] ** 2 for exchange in near], 2)
+    vertex = -0.5 * slope / bend if bend > 0.0 else 0.0
+    return float(best * np.exp(np.clip(vertex, places.min(), places.max())))
 
 
 def _meshed(labels: Labels) -> bool:

@@ -86,7 +86,7 @@ class _Search:
             change = self.history[-1]["change"] if self.history else np.inf
             raise ConvergenceError(
                 f"nonlinear transport: {solver.getIterationNumber()} Newton steps left a change of {change:.1e} (SNES "
-                f"reason {solver.getConvergedReason()}); lower the stiffness of the law"
+                f"reason {solver.getConvergedReason()}); lower the stiffness of the law, or use least(0)"
             )
         return self._amplitudes(unknowns)
 

@@ -8,6 +8,8 @@ depends on how far the labels are strained, not on how fine the mesh or the elem
 from cmgai_fem import dolfinx_environment as dolfinx_environment  # isort: skip
 
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -30,6 +32,9 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import ModalPath, Solution
 
 FORCELESS = 2e-3  # force over inertia up to which a motion counts as free of force
+# Change of the motion under a known force, in the largest displacement, at which its elements are fine enough; and how
+# often they are halved for it.
+SETTLED, HALVINGS = 1e-5, 5
 
 
 def solve_nonlinear(
@@ -62,7 +67,64 @@ def solve_nonlinear(
     statement, to_dofs, to_labels = _statement(problem, comm)
     states = np.array([to_dofs(row) for row in scale * (problem.scaling.encode(problem.known.values) - origin)])
     rest = statement.internal.tangent(np.zeros_like(states[0])) if statement.internal else None
-    eigenvalues, vectors = slow_modes(statement.mass, rest, problem.nodes)
+    slow = slow_modes(statement.mass, rest, problem.nodes)
+    report = progress if statement.comm.rank == 0 else None
+    found = _minimised(problem, statement, states, slow, tolerance, refine, report)
+    if problem.known_force is not None:
+        found = _settled(
+            problem,
+            found,
+            lambda finer: _minimised(problem, statement, states, slow, tolerance, refine * finer, report),
+        )
+    if order < 0:
+        _check_forceless(found.functional, found.amplitudes)
+    coefficients = found.coefficients
+    _check_labels(problem, found.functional, coefficients, to_labels)
+    shapes = np.array([to_labels(row) for row in coefficients]) / scale
+    return Solution(
+        problem,
+        "fem",
+        None,
+        ModalPath(origin, shapes, SplineAmplitudes(found.elements)),
+        _force(found.functional, statement, found.elements, coefficients, lambda row: to_labels(row) / scale),
+        time.perf_counter() - start,
+        tuple(found.history),
+        {
+            "unknowns": found.functional.free.shape[1] * origin.size,
+            "modes": len(slow[0]),
+            "newton_steps": len(found.history),
+            "inner_iterations": max(int(row["inner_iterations"]) for row in found.history),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Minimum:
+    """The least-force motion on some elements in s."""
+
+    elements: StateElements
+    functional: LeastForce
+    amplitudes: Array
+    history: list[Mapping[str, float]]
+
+    @property
+    def coefficients(self) -> Array:
+        """(size, D) of the whole motion."""
+        return self.functional.coefficients(self.amplitudes)
+
+
+def _minimised(
+    problem: Problem,
+    statement: Statement,
+    states: Array,
+    slow: tuple[Array, Array],
+    tolerance: float,
+    refine: float,
+    progress: Progress | None,
+) -> _Minimum:
+    """The motion through known states (K, D), with slow modes as `slow_modes` gives them."""
+    assert isinstance(problem.force, Least)
+    order, (eigenvalues, vectors) = problem.force.order, slow
     # Elements of degree seven: two between two states already hold half a swing to 1e-10.
     rate = refine * max(problem.damping, 0.4 * float(np.sqrt(eigenvalues.max(initial=1.0))), 1.0)
     elements = StateElements.for_states(problem.nodes, problem.span, order, rate)
@@ -71,32 +133,27 @@ def solve_nonlinear(
     cardinal = cardinal_curves(elements, problem.nodes, order, problem.damping, 0.0)
     functional = LeastForce(statement, elements, problem.nodes, order, vectors, cardinal @ (states - modal @ vectors.T))
     rest_operator = RestOperator(functional, eigenvalues)
-    amplitudes, history = minimise(
-        functional,
-        rest_operator,
-        rest_operator.motion(modal),
-        tolerance * float(np.abs(modal).max() or 1.0),
-        progress if statement.comm.rank == 0 else None,
-    )
-    if order < 0:
-        _check_forceless(functional, amplitudes)
-    coefficients = functional.coefficients(amplitudes)
-    _check_labels(problem, functional, coefficients, to_labels)
-    shapes = np.array([to_labels(row) for row in coefficients]) / scale
-    return Solution(
-        problem,
-        "fem",
-        None,
-        ModalPath(origin, shapes, SplineAmplitudes(elements)),
-        _force(functional, statement, elements, coefficients, lambda row: to_labels(row) / scale),
-        time.perf_counter() - start,
-        tuple(history),
-        {
-            "unknowns": functional.free.shape[1] * origin.size,
-            "modes": len(eigenvalues),
-            "newton_steps": len(history),
-            "inner_iterations": max(int(row["inner_iterations"]) for row in history),
-        },
+    least = tolerance * float(np.abs(modal).max() or 1.0)
+    amplitudes, history = minimise(functional, rest_operator, rest_operator.motion(modal), least, progress)
+    return _Minimum(elements, functional, amplitudes, history)
+
+
+def _settled(problem: Problem, found: _Minimum, finer: Callable[[float], _Minimum]) -> _Minimum:
+    """A motion that finer elements in s no longer change: only those tell how narrow a known force is in s.
+
+    Raises:
+        ConvergenceError: the finest elements still change it.
+    """
+    places = np.linspace(*problem.span, 257)
+    for halving in range(1, HALVINGS + 1):
+        before, found = found, finer(2.0**halving)
+        moved, other = (each.elements.basis(places) @ each.coefficients for each in (found, before))
+        change = float(np.abs(moved - other).max()) / (float(np.abs(moved).max()) or 1.0)
+        if change <= SETTLED:
+            return found
+    raise ConvergenceError(
+        f"known force: the motion still changes by {change:.1e} as the elements in s are halved to "
+        f"{len(np.unique(found.elements.knots)) - 1}: the force is too narrow in s, or too strong, to be resolved"
     )
 
 

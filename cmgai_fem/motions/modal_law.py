@@ -27,6 +27,9 @@ ABOVE = 6.0
 MOST = 48
 # Profile over the rate, in that of the slowest mode; the starts of damping, intensity and noise beside it.
 RATES = np.geomspace(1e-3, 300.0, 161)
+# Half periods of the slowest wave between two states up to which the profile goes, and of the fastest one over all
+# states from one rate to the next: a peak of the evidence is about one wide.
+SWINGS, APART = 2.0, 0.5
 DAMPINGS = (0.02, 1.0)
 INTENSITIES, NOISES = (-2.0, -8.0, -14.0), (-10.0, -13.0, -16.0)
 RELATIVE = -9.0
@@ -54,6 +57,8 @@ class Amplitudes:
         noisy: (M,) variance of the noise in each, in that of an eigenmode: more where a mode stands for many.
         scale: root mean square over the states of what varies.
         unit: the least eigenvalue that is not zero.
+        steady: (M,) amplitudes of the field one, where all of the body goes to one value, which the law then tells;
+            zeros where there is none.
     """
 
     times: Array
@@ -62,13 +67,15 @@ class Amplitudes:
     noisy: Array
     scale: float
     unit: float
+    steady: Array
 
     @classmethod
-    def of(cls, times: Array, values: Array, eigenvalues: Array, noisy: Array) -> Self:
+    def of(cls, times: Array, values: Array, eigenvalues: Array, noisy: Array, steady: Array | None = None) -> Self:
         """Amplitudes with their own scale and unit."""
         scale = float(np.sqrt(np.sum((values - values.mean(axis=0)) ** 2) / len(times))) or 1.0
         unit = float(eigenvalues[eigenvalues > 1e-9 * eigenvalues.max()].min())
-        return cls(times, values, eigenvalues, noisy, scale, unit)
+        steady = np.zeros(len(eigenvalues)) if steady is None else steady
+        return cls(times, values, eigenvalues, noisy, scale, unit, steady)
 
     @cached_property
     def scaled(self) -> Array:
@@ -93,7 +100,18 @@ class Amplitudes:
         energies = self.energies[own]
         least = max(ABOVE * np.median(energies), np.sort(energies)[-min(MOST, len(energies))])
         above = own & (self.energies >= min(least, energies.max()))
-        return replace(self, values=self.values[:, above], eigenvalues=self.eigenvalues[above], noisy=self.noisy[above])
+        parts = {name: getattr(self, name)[above] for name in ("eigenvalues", "noisy", "steady")}
+        return replace(self, values=self.values[:, above], **parts)
+
+    def around(self, white: Array, steady: Array) -> Array:
+        """(...) value over `scale` that all of the body goes to, by generalised least squares; 0 where there is none.
+
+        Args:
+            white: (..., M, K) states divided by the root of their covariance.
+            steady: (..., M, K) the field one, the same.
+        """
+        told = np.sum(steady**2, axis=(-1, -2))
+        return np.asarray(np.sum(white * steady, axis=(-1, -2)) / np.where(told > 0.0, told, np.inf))
 
 
 @dataclass(frozen=True)
@@ -159,7 +177,10 @@ class ModalLaw:
         covariance = covariance + (noise + jitter)[:, None, None] * np.eye(len(rows))
         cross = states[:, asked, derivative][:, :, rows, 0]
         weights = np.swapaxes(np.linalg.solve(covariance, np.swapaxes(cross, 1, 2)), 1, 2)
-        values = np.einsum("mtk,km->tm", weights, known.scaled) * known.scale
+        white, steady = _whitened(np.linalg.cholesky(covariance), known)
+        rest = known.around(white, steady) * known.steady
+        values = np.einsum("mtk,km->tm", weights, known.scaled - rest)
+        values = (values if derivative else values + rest) * known.scale
         own = states[:, asked, derivative, asked, derivative].T
         variance = np.maximum(own - np.einsum("mtk,mtk->tm", weights, cross), 0.0) * known.scale**2
         return values, variance
@@ -221,7 +242,8 @@ class ModalLaw:
             factor = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:
             return found
-        white = np.linalg.solve(factor, known.scaled.T[:, :, None])[..., 0]
+        white, steady = _whitened(factor, known)
+        white -= known.around(white, steady)[..., None, None] * steady
         costs = np.log(np.diagonal(factor, axis1=2, axis2=3)).sum(axis=(1, 2)) + 0.5 * np.sum(white**2, axis=(1, 2))
         found[sound] = np.where(np.isfinite(costs), costs, IMPOSSIBLE)
         return found
@@ -229,7 +251,8 @@ class ModalLaw:
     def _profile(self, known: Amplitudes) -> list["ModalLaw"]:
         """The best two starts along the rate."""
         beside = [()] if self.order == 1 else [(np.log(damping), RELATIVE) for damping in DAMPINGS]
-        entries = np.array([(np.log(rate), *rest) for rate in RATES for rest in beside])
+        rates = RATES if self.order == 1 else _wave_rates(known)
+        entries = np.array([(np.log(rate), *rest) for rate in rates for rest in beside])
         found: list[tuple[float, ModalLaw]] = []
         for some in np.array_split(entries, max(len(entries) // CHUNK, 1)):
             parts = self._parts(some, known)
@@ -246,3 +269,18 @@ class ModalLaw:
     def _of(self, vector: Array) -> "ModalLaw":
         *entries, intensity, noise = (float(part) for part in vector)
         return replace(self, entries=tuple(entries), intensity=intensity, noise=noise)
+
+
+def _whitened(factor: Array, known: Amplitudes) -> tuple[Array, Array]:
+    """(..., M, K) states and field one, divided by the root (..., M, K, K) of the covariance of each mode."""
+    ones = np.broadcast_to(known.steady[:, None], known.values.T.shape)
+    both = np.linalg.solve(factor, np.stack([known.scaled.T, ones], axis=-1))
+    return both[..., 0], both[..., 1]
+
+
+def _wave_rates(known: Amplitudes) -> Array:
+    """Rates of the slowest wave: even in its angular frequency where that tells waves apart, and few below."""
+    span, nearest = float(np.ptp(known.times)), float(np.diff(known.times).min())
+    step = APART * np.pi / (span * float(np.sqrt(known.relative.max())))
+    even = np.arange(step, SWINGS * np.pi / nearest, step) ** 2
+    return np.concatenate([RATES[RATES < even[0]], even])

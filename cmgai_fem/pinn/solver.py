@@ -40,8 +40,8 @@ GROUP = 4
 SWINGING = 1.4
 SOFT_PENALTY = 1.0
 MANY_ROUNDS = 40
-# A balance that is met at the Gauss points and not between them is trained anew on more of them.
-POINT_FACTORS = (1.0, 1.5, 2.25)
+# A balance that is met at the Gauss points and not between them is trained anew on more of them, then wider.
+POINT_FACTORS, WIDTH_FACTORS = (1.0, 1.5, 2.25, 2.25), (1, 1, 1, 2)
 
 
 def solve_pinn(
@@ -274,9 +274,9 @@ def _solve_window(problem: Problem, window: ModalTransport, training: Training) 
     force = problem.force
     assert isinstance(force, Least | Potential)
     hidden = settings.hidden if isinstance(force, Least) else (force.width,)
-    curves = window.networks(hidden)
-    points = max(settings.points, _enough_points(window, curves, settings.optimiser))
-    for more in POINT_FACTORS:
+    for more, wider in zip(POINT_FACTORS, WIDTH_FACTORS, strict=True):
+        curves = window.networks(tuple(wider * units for units in hidden))
+        points = max(settings.points, _enough_points(window, curves, settings.optimiser))
         residual, weights, final = _train_at(window, curves, int(more * points), settings, training)
         if final <= settings.tolerance:
             break

@@ -23,6 +23,8 @@ from cmgai_fem.transport.laws import Membrane
 MOST = 160
 # Parts of the known states below this share of their norm are rounding.
 ROUNDING = 1e-12
+# Squared norm of directions, in that of the largest, that one pass finds; and the passes.
+NEARLY, PASSES = 1e-8, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +113,13 @@ class OperatorModes:
         mass = operator.mass[free][:, free]
         eigenvalues, shapes = operator.eigenmodes
         moved = (values - rest)[:, free]
+        # In exchange with what is around, all of the body goes to its value, wherever that is.
+        one = np.ones((int(operator.exchange > 0.0), moved.shape[1]))
+        moved = np.vstack([moved, one])
         amplitudes = moved @ (mass @ shapes.T)
-        left = (moved - amplitudes @ shapes).T
-        gram = left.T @ (mass @ left)
-        sizes, turned = linalg.eigh(0.5 * (gram + gram.T))
-        kept = sizes > ROUNDING**2 * float(np.sum(amplitudes**2))
+        own = _directions((moved - amplitudes @ shapes).T, mass, ROUNDING**2 * float(np.sum(amplitudes**2)))
         noisy = np.ones(len(eigenvalues))
-        if kept.any():
-            own = left @ (turned[:, kept] / np.sqrt(sizes[kept]))
+        if own.size:
             stiffness = operator.stiffness[free][:, free]
             more, rotation = linalg.eigh(own.T @ (stiffness @ own), own.T @ (mass @ own))
             own = own @ rotation
@@ -128,7 +129,23 @@ class OperatorModes:
             noisy = np.append(noisy, np.full(len(more), many))
         every = np.zeros((len(shapes), len(free)))
         every[:, free] = shapes
-        return cls(Amplitudes.of(times, amplitudes, np.maximum(eigenvalues, 0.0), noisy), every, rest)
+        amplitudes, steady = np.split(amplitudes, [len(times)])
+        known = Amplitudes.of(times, amplitudes, np.maximum(eigenvalues, 0.0), noisy, *steady)
+        return cls(known, every, rest)
+
+
+def _directions(left: Array, mass: sparse.csr_matrix, least: float) -> Array:
+    """(F, r) directions, orthonormal in the mass, of (F, C) fields: down to `least` of their squared norms."""
+    found = np.zeros((len(left), 0))
+    # The small ones of a Gram matrix are rounding beside the large ones: those are taken off first.
+    for _ in range(PASSES):
+        gram = left.T @ (mass @ left)
+        sizes, turned = linalg.eigh(0.5 * (gram + gram.T))
+        kept = sizes > max(least, NEARLY * sizes.max(initial=0.0))
+        own = left @ (turned[:, kept] / np.sqrt(sizes[kept]))
+        found = np.hstack([found, own])
+        left = left - found @ (found.T @ (mass @ left))
+    return found
 
 
 def boundary_of(mesh: LabelMesh) -> IntArray:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_bvp
 
-from cmgai_fem.distributions.optimal_transport import Gaussian
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.fem.nonlinear import solve_nonlinear
 from cmgai_fem.solve import solve
@@ -19,6 +18,7 @@ from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 
+pull = study_module(studies_folder() / "optimal-transport", "pull")
 replay = study_module(studies_folder() / "transport-laws", "replay").replay
 
 
@@ -117,46 +117,64 @@ def test_iterations_stay_flat_under_refinement():
     assert finer.info["inner_iterations"] <= 1.3 * counts[0]
 
 
-class QuadraticPull:
-    """Theory, section 7: each label q of N(0, 1) is pulled to 3 + q/2, x'' = 2 lam(s) (x - 3 - q/2)."""
-
-    def __init__(self, labels):
-        self.labels = labels
-
-    def strength(self, s):
-        return 2.0 * np.exp(-0.5 * ((s - 0.5) / 0.1) ** 2) / (0.1 * np.sqrt(2.0 * np.pi))
-
-    def __call__(self, displacement, s):
-        return self.strength(s) * (0.5 * self.labels[:, None] + displacement - 3.0)
-
-    def slope(self, displacement, s):
-        return np.full_like(displacement, self.strength(s))
-
-
-def test_gaussian_with_a_known_pull():
+def pulled(weight):
     """m: 0 -> 1, sigma: 1 -> √2 between two states coupled by McCann's map; moments by Gauss-Hermite labels."""
-    q, weights = np.polynomial.hermite_e.hermegauss(9)
-    weights = weights / weights.sum()
-    first, last = Gaussian(np.zeros(1), np.eye(1)), Gaussian(np.ones(1), 2.0 * np.eye(1))
-    positions = np.stack([q[:, None], first.map_to(last, q[:, None])])
+    q, weights = pull.hermite_labels(9)
+    positions = np.stack([q[:, None], 1.0 + np.sqrt(2.0) * q[:, None]])
     states = States.of(
-        labels_on_points(q[:, None], weights),
-        Coordinate("s"),
-        np.array([0.0, 1.0]),
-        {"x": Field(positions, "1", ("",))},
+        labels_on_points(q[:, None], weights), Coordinate("s"), np.arange(2.0), {"x": Field(positions, "1", ("",))}
     )
-    statement = Problem(states, force=Least(-1), known_force=QuadraticPull(q))
-    solution = solve(statement, "fem", refine=8.0)
-    scaling = statement.scaling
-    rate = scaling.scale * solution.path(0.0, 1)[:, 0]
-    middle = scaling.decode(solution.path(0.5))[:, 0]
-    for found, expected in (
-        (weights @ rate, 2.82362),
-        (weights @ (rate * q), -0.08813),
-        (weights @ middle, 1.2540),
-        (weights @ (middle * q), 0.9938),
-    ):
-        assert found == pytest.approx(expected, rel=1e-4)
+    return Problem(states, force=Least(-1), known_force=pull.QuadraticPull(q, weight)), q, weights
+
+
+def error_of_moments(solution, q, weights, weight):
+    """Largest error of mean and deviation over s."""
+    s = np.linspace(0.0, 1.0, 21)
+    found = np.array([(weights @ each, weights @ (each * q)) for each in (solution.at(t)[:, 0] for t in s)])
+    return np.abs(found.T - pull.QuadraticPull(q, weight).exact_moments(s)).max()
+
+
+@pytest.mark.parametrize("weight", [1.0, 10.0, 100.0, 1000.0])
+def test_a_known_pull_refines_itself(weight):
+    statement, q, weights = pulled(weight)
+    solution = solve(statement, "fem")
+    assert error_of_moments(solution, q, weights, weight) < 2e-6
+    if weight == 1.0:
+        rate = statement.scaling.scale * solution.path(0.0, 1)[:, 0]
+        assert [weights @ rate, weights @ (rate * q)] == pytest.approx([2.82362, -0.08813], rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weight", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_networks_find_a_known_pull_from_any_seed(weight, seed):
+    statement, q, weights = pulled(weight)
+    assert error_of_moments(solve(statement, "pinn", seed=seed), q, weights, weight) < 1e-5
+
+
+def test_a_known_force_that_no_elements_resolve_is_refused():
+    class Spike:
+        def __call__(self, displacement, s):
+            return np.full_like(displacement, 100.0 * np.sign(np.sin(4000.0 * s)))
+
+        def slope(self, displacement, s):
+            return np.zeros_like(displacement)
+
+    statement = replace(pulled(1.0)[0], known_force=Spike())
+    with pytest.raises(ConvergenceError, match="too narrow in s"):
+        solve(statement, "fem")
+
+
+def test_a_known_spring_of_half_a_period_says_what_it_is():
+    class Spring:
+        def __call__(self, displacement, s):
+            return -((np.pi) ** 2) * displacement
+
+        def slope(self, displacement, s):
+            return np.full_like(displacement, -(np.pi**2))
+
+    with pytest.raises(ConvergenceError, match=r"or use least\(0\)"):
+        solve(replace(pulled(1.0)[0], known_force=Spring()), "fem")
 
 
 def test_bad_problems_are_one_clear_line():
@@ -167,7 +185,7 @@ def test_bad_problems_are_one_clear_line():
     with pytest.raises(InputError, match="hard states"):
         solve_nonlinear(Problem(states, law=law, tolerance=0.1))
     with pytest.raises(InputError, match="known force goes with"):
-        replace(problem(law, 3, order=1), known_force=QuadraticPull(np.zeros(9)))
+        replace(problem(law, 3, order=1), known_force=pull.QuadraticPull(np.zeros(9)))
     scalar = States.of(
         states.labels, states.coordinates, states.values, {"x": Field(states.fields["x"].values[:, :, :1], "m", ("",))}
     )

@@ -6,6 +6,7 @@ from scipy.optimize import brentq
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import solve
+from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.transport.forces import StateForce
@@ -71,6 +72,43 @@ def test_a_string_that_swings() -> None:
     motion, found = solved(labels, values(KNOWN), StateForce(2, acts="operator", held=True))
     assert np.abs(found - values(ASKED)).max() < 0.02
     assert motion.diffusivity is None and motion.speed == pytest.approx(0.9, rel=0.01)
+
+
+@pytest.mark.parametrize("swing", [0.4, 1.45])
+def test_waves_that_swing_far_between_states_are_told_from_slower_ones(swing: float) -> None:
+    labels = square_mesh(41)
+    x, y = labels.points.T
+    waves = [(m, n) for m in (1, 2, 3) for n in (1, 2, 3)]
+
+    def values(times: Array) -> Array:
+        rates = {wave: swing * np.pi / (KNOWN[1] - KNOWN[0]) * np.hypot(*wave) / np.sqrt(2.0) for wave in waves}
+        return np.sum([
+            np.cos(rate * times[:, None] + m + 2 * n) * np.sin(m * np.pi * x) * np.sin(n * np.pi * y) / (m * n)
+            for (m, n), rate in rates.items()
+        ], axis=0)  # fmt: skip
+
+    rim = (np.abs(labels.points - 0.5) > 0.5 - 1e-9).any(axis=1)
+    motion, found = solved(labels, np.where(rim, 0.0, values(KNOWN)), StateForce(2, acts="operator", held=True))
+    assert motion.swing == pytest.approx(swing, rel=0.01)
+    assert np.sqrt(np.mean((found - values(ASKED)) ** 2)) < 0.02 * np.ptp(values(ASKED))
+
+
+def test_a_rod_cools_to_what_is_around_it() -> None:
+    labels = rod(1.0)
+    x = labels.points[:, 0]
+    roots = [
+        brentq(lambda k: k * np.tan(0.5 * k) - 3.0, 2 * n * np.pi + 0.1, (2 * n + 1) * np.pi - 1e-6) for n in (0, 1)
+    ]
+
+    def values(times: Array) -> Array:
+        shapes = [np.exp(-0.3 * k**2 * times[:, None]) * np.cos(k * (x - 0.5)) for k in roots]
+        return 0.5 + shapes[0] + 0.3 * shapes[1]
+
+    motion, found = solved(labels, values(KNOWN), StateForce(1, acts="operator", exchange=3.0))
+    assert motion.diffusivity == pytest.approx(0.3, rel=0.01)
+    # Long after the last state all of the rod is as warm as what is around it.
+    late = motion.problem.scaling.decode(motion(5.0))
+    assert np.abs(late - 0.5).max() < 2e-3 and np.abs(found - values(ASKED)).max() < 2e-3
 
 
 def test_exchange_with_what_is_around_has_the_modes_of_robin() -> None:

@@ -42,7 +42,7 @@ def test_one_gaussian_to_eight(tools):
 
 
 def test_known_pull(tools):
-    found = pipeline.known_pull(tools)
+    found = pipeline.known_pull(tools, (1.0,))
     assert {row["method"] for row in found.rows} == {"fem", "pinn"}
     assert not failures(found)
 
