@@ -23,10 +23,11 @@ from cmgai_fem.study.findings import Figure, Findings, joined, judged
 from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.transport.feature_space import Admissible
 
+from .asked import Asked, questions
 from .moving_source import plate
 
 TAKES = frozenset({"quick", "ranks"})
-CASES = ("beam", "elastic_for_plastic", "rod_over_velocity", "rod_over_time", "moving_source")
+CASES = ("beam", "elastic_for_plastic", "rod_over_velocity", "rod_over_time", "moving_source", "questions")
 NEEDED = {"von_mises": ["stress", "equivalent_plastic_strain"]}
 PLASTIC = "equivalent_plastic_strain"
 # Gaussian processes, whose hyperparameters are sought anew for each state that is left out.
@@ -94,6 +95,7 @@ class Study(StudyFile):
         rod_over_velocity: a rod under impact over its velocity, the cheap model on a coarse mesh.
         rod_over_time: the same over time.
         moving_source: a heat source that crosses a plate, the cheap model coarse in space and time.
+        questions: bodies that are asked where a measure has a level, and what to solve next.
     """
 
     cases: list[str] = Key(min_length=1)
@@ -102,6 +104,7 @@ class Study(StudyFile):
     rod_over_velocity: ModelCase
     rod_over_time: ModelCase
     moving_source: SourceCase
+    questions: list[Asked]
 
     @model_validator(mode="after")
     def _there(self) -> "Study":
@@ -173,7 +176,9 @@ def run(study: Study, tools: Tools) -> Findings:
 
 def _parts(study: Study, tools: Tools) -> Iterator[Findings]:
     for name in study.cases:
-        if name == "moving_source":
+        if name == "questions":
+            yield questions(study.questions, tools)
+        elif name == "moving_source":
             yield measure(_source(study.moving_source), {"temperature": [study.moving_source.bound]}, tools)
         else:
             case: ModelCase = getattr(study, name)
