@@ -24,8 +24,6 @@ from cmgai_fem.study.file import Table
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
 from cmgai_fem.study.pipelines import Tools
 
-# Levels that the interval of an answer must hold, of all that were asked.
-HELD = 0.95
 # Error of the answer that engineers ask for, of the state.
 WANTED = 0.005
 
@@ -44,6 +42,7 @@ class Asked(Table):
         cheap: of a cheap one that is solved at all of them; none by default.
         field: the field.
         measures: with the largest error of an answer, of the state, without and with the cheap model.
+        held: share of the levels that the intervals of the answers must hold.
         suggested: error after two suggested states, over that after two that are placed evenly; 0 not to ask.
     """
 
@@ -57,6 +56,7 @@ class Asked(Table):
     cheap: dict[str, Any] = Key(default_factory=dict)
     field: str
     measures: dict[str, list[float]] = Key(default_factory=dict)
+    held: float = 0.95
     suggested: float = 0.0
 
     @property
@@ -93,10 +93,9 @@ class Body:
 def questions(asked: list[Asked], tools: Tools) -> Findings:
     """The answers to all questions, beside the truth."""
     parts = [_answers(_solved(one, tools)) for one in asked]
-    found = joined(parts, tools.say)
-    ratios = [row["value"] for row in found.rows if row["quantity"].endswith("over evenly placed")]
+    ratios = [row["value"] for part in parts for row in part.rows if row["quantity"].endswith("over evenly placed")]
     if not ratios:
-        return found
+        return joined(parts, tools.say)
     mean = float(np.exp(np.mean(np.log(ratios))))
     text = "geometric mean of error after two suggested states, over evenly placed"
     part = judged([Figure.at_most("all bodies", text, "ours", mean, 0.7)], "suggested states", [])
@@ -145,7 +144,7 @@ def _levels(body: Body, made: Generated, text: str, way: str, bound: float) -> l
         Figure.at_most(title, f"{text} = level: largest error of the state", way, max(errors), bound),
         Figure.shown(title, f"{text} = level: mean error of the state", way, float(np.mean(errors))),
         Figure.shown(title, f"{text} = level: levels within .5 %", way, sum(error <= WANTED for error in errors)),
-        Figure.at_least(title, f"{text} = level: levels inside the interval", way, held, HELD * len(errors)),
+        Figure.at_least(title, f"{text} = level: levels inside the interval", way, held, body.asked.held * len(errors)),
         Figure.shown(title, f"{text} = level: mean width of the interval", way, float(np.mean(widths))),
     ]
 
