@@ -8,11 +8,12 @@ Source: ours; kin to the scaled correction of multi-fidelity surrogates (Kennedy
 1-13).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.interpolate import CubicSpline
 from scipy.optimize import lsq_linear
 
 from cmgai_fem.calibration.members import UNISOLVENT
@@ -37,13 +38,15 @@ class CheapModels:
 
     Args:
         names: of the models, for messages.
-        points: (A, m) states that all of them are known at: the known ones and those asked for.
+        points: (A, m) states that all of them are known at: the known ones and those asked for, increasing.
         fields: (C, A, L, n) their fields, in the unit of the known field.
+        along: they are known so closely along the one coordinate that a cubic spline tells them between their states.
     """
 
     names: tuple[str, ...]
     points: Array
     fields: Array
+    along: bool = False
 
     def at(self, point: ArrayLike) -> Array:
         """(C, L, n) fields at a state (m,).
@@ -52,6 +55,10 @@ class CheapModels:
             InputError: the cheap models were not given there.
         """
         rows = np.flatnonzero(np.all(self.points == np.asarray(point), axis=1))
+        if self.along and not len(rows) and self.points[0] <= point <= self.points[-1]:
+            places = self.points[:, 0]
+            weights = CubicSpline(places, np.eye(len(places)))(float(np.ravel(point)[0]))
+            return np.einsum("a,calk->clk", weights, self.fields)
         if not len(rows):
             text = ", ".join(f"{part:g}" for part in np.atleast_1d(point))
             raise InputError(f"state {text}: cheap model {self.names[0]} was not given there")
@@ -63,7 +70,7 @@ class CheapModels:
 
     def only(self, rows: IntArray) -> "CheapModels":
         """Some of the models."""
-        return CheapModels(tuple(self.names[row] for row in rows), self.points, self.fields[rows])
+        return replace(self, names=tuple(self.names[row] for row in rows), fields=self.fields[rows])
 
     def errors(self, states: States, field: str) -> Array:
         """(C,) root mean square errors of the models themselves at the known states, relative to the known range."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from cmgai_fem.cli.app import Positive, app, say
+from cmgai_fem.cli.app import Positive, Repeated, app, say
 
 if TYPE_CHECKING:
     from cmgai_fem.commands.inputs import Inputs
@@ -32,6 +32,8 @@ class KnownAlongOne:
     lower: float | None = None
     monotone: bool = False
     no_moving: bool = False
+    cheap: Annotated[list[str] | None, Repeated] = None
+    """Files of a cheap model, as a pattern in quotes: at the known states and at three at least between each two."""
 
     @property
     def ends(self) -> tuple[float | None, float | None]:

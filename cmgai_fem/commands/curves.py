@@ -219,8 +219,7 @@ def _write_provenance(
             "seed": solver.options.get("seed", 0),
             "known": [own(state.coordinates) for state in known.states],
             "generated": [
-                {"value": own(state), "trusted": bool(made.curve.trusted)}
-                | ({} if made.reached is None else {"tested_as_far": made.reached})
+                {"value": own(state), "trusted": bool(made.curve.trusted), "tested_as_far": made.reached}
                 for state, made in generated.items()
             ],
             "said": list(lines),

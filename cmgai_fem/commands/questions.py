@@ -1,14 +1,16 @@
 """`cmgai-fem find` and `cmgai-fem suggest`: questions about fields that are generated for them."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import fingerprint, provenance
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.cheap_states import CLOSE, close_along
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.trust import printable
@@ -17,6 +19,8 @@ from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated
 from cmgai_fem.measures import Measure
 from cmgai_fem.questions import Crossing, Suggestion, curve, find, suggest
+from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 from cmgai_fem.writing import write_json, write_table
 
 Report = Callable[[str], None]
@@ -141,8 +145,6 @@ def suggest_state(
 def _along_one(inputs: Inputs) -> FileStates:
     if len(inputs.coordinates) > 1:
         raise InputError(f"this is asked along one state coordinate, not over {', '.join(inputs.coordinates)}")
-    if inputs.cheap:
-        raise InputError("a cheap model is known at single states: it cannot be asked along the coordinate")
     return inputs.read()
 
 
@@ -159,5 +161,22 @@ def _generated(inputs: Inputs, states: FileStates, span: Sequence[float], report
     known = states.scalars
     if len(states) < 2:
         raise InputError("one state is known: two at least are needed")
+    cheap = inputs.read_cheap()
     asked = [float(known[:2].mean()), *(end for end in span if not known[0] <= end <= known[-1])]
-    return generate_fields(states, asked, field=inputs.field, bounds=inputs.bounds, search=inputs.search, report=report)
+    if cheap is not None:
+        asked = _states_of(cheap, known, span)
+    how: dict[str, Any] = {"field": inputs.field, "bounds": inputs.bounds, "search": inputs.search}
+    return generate_fields(states, asked, cheap=cheap, report=report, **how)
+
+
+def _states_of(cheap: Sequence[States], known: Array, span: Sequence[float]) -> list[float]:
+    """States of the cheap models that tell them from one end of a range to the other, but for the known ones."""
+    every = reduce(np.intersect1d, [model.scalars for model in cheap])
+    low, high = min(span[0], known[0]), max(span[1], known[-1])
+    inside = every[(every >= low) & (every <= high)]
+    if not len(inside) or inside[0] > low or inside[-1] < high or not close_along(known[:, None], inside[:, None]):
+        raise InputError(
+            f"cheap model: asked all along from {low:g} to {high:g}, solve it at both ends, at the known states and at "
+            f"{CLOSE} at least between each two of them; it is at {', '.join(f'{one:g}' for one in every)}"
+        )
+    return np.setdiff1d(inside, known).tolist()

@@ -14,7 +14,7 @@ from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.trials import LEAST_VALUES, grid_trials, places_of, reaches, scattered_trials
 from cmgai_fem.curves.ways import TriedWay
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
-from cmgai_fem.curves.ways.line import LineWay
+from cmgai_fem.curves.ways.line import LineWay, line_trials
 from cmgai_fem.curves.ways.nested import CurveGrid, NestedWay
 from cmgai_fem.curves.ways.path import PathWay
 from cmgai_fem.curves.ways.surface import SurfaceWay
@@ -40,13 +40,12 @@ class JudgedCurve:
 
     Args:
         curve: the curve.
-        reached: whether known states that were left out lay as far from the others as the state does; of two
-            coordinates.
+        reached: whether known states that were left out lay as far from the others as the state does.
         remark: what is to be said of it; empty if nothing.
     """
 
     curve: GeneratedCurve
-    reached: bool | None
+    reached: bool
     remark: str
 
 
@@ -91,9 +90,9 @@ class StateLayout:
         return cls(curves, None, Cross.of(curves.values), PathWay.fit(curves))
 
     def trials(self, targets: Sequence[State]) -> list[Trial]:
-        """The states of two coordinates to leave out for targets that lie alike; a line has its own."""
+        """The states to leave out for targets that lie alike."""
         if len(self.curves.coordinates) == 1:
-            return []
+            return line_trials(self.curves, [target[0] for target in targets])
         return grid_trials(self.grid, targets) if self.grid else scattered_trials(self.curves, targets)
 
     def generator(self, targets: Sequence[State], trials: Sequence[Trial], hardening: bool) -> CurveGenerator:
@@ -191,11 +190,11 @@ def generate_curves(
         for line in generator.lines():
             report(line)
         for state in group:
-            made[state] = _judged(layout, trials, state, generator.at(state, solver))
+            made[state] = judged(layout, trials, state, generator.at(state, solver))
     return {state: made[state] for state in targets}
 
 
-def _judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:
+def judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:
     """The curve with what may be said of it: trusted only where states as far out were left out and met."""
     curves, several = layout.curves, len(layout.curves.coordinates) > 1
     reached, doubt = True, ""
@@ -204,10 +203,9 @@ def _judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: G
             "no known state lies off the two lines of the cross: what both coordinates do together is taken as a "
             "product and was not tested, and the standard error does not count it"
         )  # fmt: skip
-    elif several and not reaches(curves, trials, state):
+    elif not reaches(curves, trials, state):
         reached, doubt = False, (
-            "it lies farther beyond the known states than any that could be left out: extrapolation as far was not "
-            "tested, and the standard error does not count it"
+            "it lies farther beyond the known states than any that was left out: extrapolation as far was not tested"
         )  # fmt: skip
     elif several and len(curves.values) < BENDING:
         count = len(curves.values)
@@ -215,7 +213,7 @@ def _judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: G
     elif not curve.trusted:
         doubt = "no choice continues the known states to it with a small left-out error"
     remark = f"{curves.coordinates.label(state)}: not to be trusted, {doubt}" if doubt else ""
-    return JudgedCurve(replace(curve, trusted=not doubt), reached if several else None, remark)
+    return JudgedCurve(replace(curve, trusted=not doubt), reached, remark)
 
 
 def to_common_strain(curves: MeanCurves, report: Report) -> MeanCurves:

@@ -85,7 +85,8 @@ class CurveGenerator:
         if self.compared:
             alike = self.mixed.alone <= ALIKE * self.mixed.alone.min()
             apart = max(_apart(found.stress, stress, curves) for found, near in zip(each, alike, strict=True) if near)
-        left_out = float(np.hypot(self.mixed.error, apart))
+        growth = sum(share * found.growth for share, found in counting)
+        left_out = float(np.hypot(self.mixed.error * growth, apart))
         return finish(curves, stress, carried, left_out, self.hardening, max(found.parting for found in each))
 
     def describe(self) -> dict[str, Any]:

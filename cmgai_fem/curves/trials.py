@@ -1,4 +1,4 @@
-"""Two state coordinates: which known states are left out to judge a choice by, and how far beyond the others they lie.
+"""Which known states are left out to judge a choice by, and how far beyond the others they lie.
 
 Distances are those of temperature and log strain rate, each in units of its known range.
 """
@@ -27,7 +27,7 @@ ENOUGH = 3
 
 
 def places_of(curves: MeanCurves, states: Array) -> Array:
-    """(T, 2) places of states (T, 2) on both pseudo-time axes, 0 to 1 over the known states."""
+    """(T, m) places of states (T, m) on the pseudo-time axes, 0 to 1 over the known states."""
     found = []
     for coordinate, known, asked in zip(curves.coordinates, curves.values.T, np.asarray(states).T, strict=True):
         kind = axes_for(coordinate, np.append(known, asked))[0]
@@ -37,8 +37,10 @@ def places_of(curves: MeanCurves, states: Array) -> Array:
 
 
 def beyond(places: Array, place: Array) -> Array:
-    """(3,) how far a place (2,) lies beyond states at places (K, 2): along each coordinate, and beyond their hull."""
+    """How far a place (m,) lies beyond states at places (K, m): along each coordinate; of two, beyond their hull."""
     along = np.maximum(places.min(axis=0) - place, place - places.max(axis=0)).clip(0.0)
+    if len(along) == 1:
+        return along
     hull = ConvexHull(places)
     return np.append(along, max(float(np.max(hull.equations @ np.append(place, 1.0))), 0.0))
 

@@ -24,6 +24,8 @@ type Cheap = States | Source | Sequence[States] | Sequence[Source] | Sequence[Se
 SAME_VALUE = 1e-9
 # How `read_states` is to read the cheap files as it read the others; values of one's files are not those of another's.
 SHARED = ("values_from", "volumes", "where_known", "points")
+# States of a cheap model between each two known ones that tell it all along the coordinate.
+CLOSE = 3
 
 
 def cheap_models(
@@ -48,7 +50,15 @@ def cheap_models(
     for name, model in models.items():
         states = model if isinstance(model, States) else read_cheap(model, known.coordinates, field, shared, name)
         fields.append(_brought(name, states, known, field, asked))
-    return CheapModels(tuple(models), asked, np.array(fields))
+    return CheapModels(tuple(models), asked, np.array(fields), along=close_along(known.values, asked))
+
+
+def close_along(known: Array, asked: Array) -> bool:
+    """Whether states (A, m) lie so closely between the known ones (K, m) of one coordinate that they tell all of it."""
+    if known.shape[1] > 1:
+        return False
+    between = np.diff(np.searchsorted(asked[:, 0], np.sort(known[:, 0]))) - 1
+    return bool(np.all(between >= CLOSE))
 
 
 def _listed(given: Cheap) -> dict[str, Any]:

@@ -54,6 +54,32 @@ def test_a_part_of_the_body_and_a_range_beyond_the_known_states(folder, capsys):
     assert "at temperature = 800 K" in capsys.readouterr().out
 
 
+def test_a_cheap_model_along_the_coordinate_finds_a_level_that_the_known_states_do_not_show(folder, capsys):
+    def heat(points, value):
+        return np.tanh((value - 300.0) / 60.0) + 1e-3 * value * points[:, 0]
+
+    for name, values, gain in (("run", VALUES, 1.0), ("coarse", np.arange(100.0, 701.0, 25.0), 0.8)):
+        for value in values:
+            one = block(2)
+            one.point_data["heat"] = gain * heat(one.points, value)
+            write_grid(folder / f"{name}_T={value:g}.vtu", one, {}, value)
+    level = f"{heat(block(2).points, 340.0).max()}"
+    options = ["find", "--measure", "max", "--equals", level]
+    found = []
+    for more in ([], ["--cheap", "coarse_*.vtu"]):
+        assert command(*options, *more, folder=folder) == 0
+        found.append(float(capsys.readouterr().out.rsplit("at temperature = ", 1)[1].split(" K")[0]))
+    assert abs(found[0] - 340.0) > 3.0
+    assert abs(found[1] - 340.0) < 0.2
+    assert command("suggest", "--cheap", "coarse_*.vtu", folder=folder) == 0
+    assert "solve next" in capsys.readouterr().out
+    (folder / "coarse_T=425.vtu").unlink()
+    (folder / "coarse_T=475.vtu").unlink()
+    (folder / "coarse_T=525.vtu").unlink()
+    assert command(*options, "--cheap", "coarse_*.vtu", folder=folder) == 2
+    assert "at 3 at least between each two of them; it is at 100, 125" in capsys.readouterr().err
+
+
 def test_the_next_states_to_solve_lie_in_different_gaps(folder, capsys):
     assert command("suggest", "--count", "2", "--to", "800", folder=folder) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("solve next")]

@@ -18,6 +18,7 @@ from cmgai_fem.curves.motion import EXACT
 from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.curves.trials import beyond, reaches, scattered_trials
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
+from cmgai_fem.curves.ways.line import _variance
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
@@ -102,6 +103,25 @@ def test_extrapolation_farther_than_any_left_out_state_is_not_trusted() -> None:
     assert not found[far].reached
     assert not found[far].curve.trusted
     assert "extrapolation as far was not tested" in found[far].remark
+
+
+def test_along_a_line_the_error_grows_with_the_distance_and_none_is_trusted_farther_than_tested() -> None:
+    """Six temperatures with a softening that none of the six shows: what a copper does above its last test."""
+    states = [(t, 0.1) for t in (300.0, 400.0, 500.0, 600.0, 700.0, 800.0)]
+    law = lambda s: 1e9 * (1.0 + STRAIN) * (1.0 - 1e-7 * (s[:, :1] - 200.0) ** 2)  # noqa: E731
+    line = mean_curves(table_of(states, law).along("temperature"))
+    found = generate_curves(line, [(850.0,), (900.0,), (1000.0,)], lambda _: None)
+    near, tested, far = (found[value,] for value in (850.0, 900.0, 1000.0))
+    assert near.reached and tested.reached and not far.reached
+    assert not far.curve.trusted
+    assert far.curve.error.max() > 1.5 * tested.curve.error.max() >= 1.4 * near.curve.error.max()
+
+
+def test_the_error_of_straight_pieces_grows_as_their_variance_does() -> None:
+    known = np.linspace(0.0, 5.0, 6)
+    ratio = _variance("linear", 1, known, 7.0) / _variance("linear", 1, known[:-1], 5.0)
+    # h + h^2 / a, two gaps beyond against one.
+    assert ratio == pytest.approx(3.0)
 
 
 def test_distance_beyond_states_is_that_of_box_and_hull() -> None:

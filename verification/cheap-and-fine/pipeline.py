@@ -1,6 +1,6 @@
 """A cheap model beside the expensive one: what it gains, and what the rivals make of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +17,21 @@ from cmgai_fem.mechanics.reference import Projection, load_model, solve_referenc
 from cmgai_fem.metrics import field_error, von_mises
 from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, States
 from cmgai_fem.study.file import StudyFile, Table
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
 from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.transport.feature_space import Admissible
+from cmgai_fem.transport.problem import Problem
 
+from .asked import Asked, questions
 from .moving_source import plate
+from .smt_rival import INSTALLED, MultiFidelityKriging
 
 TAKES = frozenset({"quick", "ranks"})
-CASES = ("beam", "elastic_for_plastic", "rod_over_velocity", "rod_over_time", "moving_source")
+CASES = ("beam", "elastic_for_plastic", "rod_over_velocity", "rod_over_time", "moving_source", "questions")
 NEEDED = {"von_mises": ["stress", "equivalent_plastic_strain"]}
 PLASTIC = "equivalent_plastic_strain"
 # Gaussian processes, whose hyperparameters are sought anew for each state that is left out.
@@ -95,6 +99,7 @@ class Study(StudyFile):
         rod_over_velocity: a rod under impact over its velocity, the cheap model on a coarse mesh.
         rod_over_time: the same over time.
         moving_source: a heat source that crosses a plate, the cheap model coarse in space and time.
+        questions: bodies that are asked where a measure has a level, and what to solve next.
     """
 
     cases: list[str] = Key(min_length=1)
@@ -103,6 +108,7 @@ class Study(StudyFile):
     rod_over_velocity: ModelCase
     rod_over_time: ModelCase
     moving_source: SourceCase
+    questions: list[Asked]
 
     @model_validator(mode="after")
     def _there(self) -> "Study":
@@ -150,11 +156,13 @@ class Made:
         guided: with the cheap model, beside the rivals that have it.
         plain: without.
         cheap: the cheap model on the labels of the expensive one; None where it has no such field.
+        rivals: their fields at all states asked for, by name.
     """
 
     guided: Generated
     plain: Generated
     cheap: CheapModels | None
+    rivals: Mapping[str, Array]
 
     def by_itself(self, value: float) -> Array:
         """The cheap model; where it has no such field, what is generated without it."""
@@ -162,19 +170,22 @@ class Made:
 
     def rival(self, method: str, value: float) -> Array:
         """A rival's field; where it is none of this field's, the natural spline's."""
-        fields = self.guided.rivalry.fields
         row = int(np.flatnonzero(self.guided.points[:, 0] == value)[0])
-        return np.asarray(fields.get(method, fields["natural_spline"])[row])
+        return np.asarray(self.rivals.get(method, self.rivals["natural_spline"])[row])
 
 
 def run(study: Study, tools: Tools) -> Findings:
     """Run the cases one after the other."""
+    if not INSTALLED:
+        tools.say("SMT is not installed (an extra of the benchmarks): its co-kriging is left out of the tables")
     return joined(_parts(study, tools), tools.say)
 
 
 def _parts(study: Study, tools: Tools) -> Iterator[Findings]:
     for name in steps(study.cases, "cases"):
-        if name == "moving_source":
+        if name == "questions":
+            yield questions(study.questions, tools)
+        elif name == "moving_source":
             yield measure(_source(study.moving_source), {"temperature": [study.moving_source.bound]}, tools)
         else:
             case: ModelCase = getattr(study, name)
@@ -230,9 +241,13 @@ def _made(solved: Solved, field: str, tools: Tools) -> Made:
     options: dict[str, Any] = {"bounds": bounds, "search": Search(moving=False), "report": tools.say}
     plain = generate(known, solved.asked, rivals=rivals, **options)
     if field not in solved.cheap.fields:
-        return Made(plain, plain, None)
+        return Made(plain, plain, None, plain.rivalry.fields)
     guided = generate(known, solved.asked, cheap=solved.cheap, rivals=rivals, **options)
-    return Made(guided, plain, cheap_models(solved.cheap, known, field, guided.points))
+    cheap = cheap_models(solved.cheap, known, field, guided.points)
+    more = {"smt_mfk": MultiFidelityKriging(cheap)} if INSTALLED else {}
+    problem = Problem(known, admissible=bounds).with_reach(*guided.points)
+    others = compete(problem, guided.points, (), left_out=False, more=more).fields
+    return Made(guided, plain, cheap, {**guided.rivalry.fields, **others})
 
 
 def _answers(solved: Solved, name: str, made: dict[str, Made]) -> dict[str, Callable[[float], Array]]:
@@ -253,7 +268,7 @@ def _answers(solved: Solved, name: str, made: dict[str, Made]) -> dict[str, Call
         "ours": answer(lambda one, value: one.guided.at(value)),
         "ours, without": answer(lambda one, value: one.plain.at(value)),
         "cheap model": answer(lambda one, value: one.by_itself(value)),
-    } | {method: of_rival(method) for method in made[fields[0]].guided.rivalry.fields}
+    } | {method: of_rival(method) for method in made[fields[0]].rivals}
 
 
 def _error(solved: Solved, name: str, at: Callable[[float], Array], values: list[float]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.curves.calibrate import curve_error
-from cmgai_fem.curves.generate import StateLayout
+from cmgai_fem.curves.generate import StateLayout, judged
 from cmgai_fem.curves.generated import GeneratedCurve
 from cmgai_fem.curves.mean import MeanCurves, mean_curves
 from cmgai_fem.curves.table import CurveTests, Test
@@ -136,16 +136,17 @@ def _generate(case: CaseTable, table: CurveTests, solvers: Mapping[str, Solver],
     asked = {state if corner else (state[table.axis(case.split)],): state for state in case.asked}
     generators, calibration = {}, {}
     for group in layout.alike(list(asked)):
-        generator = layout.generator(group, layout.trials(group), curves.hardens)
+        trials = layout.trials(group)
+        generator = layout.generator(group, trials, curves.hardens)
         calibration |= generator.describe()
-        generators |= dict.fromkeys(group, generator)
+        generators |= dict.fromkeys(group, (generator, trials))
         for line in generator.lines():
             report(line)
-    generated = {
-        (method, state): generators[place].at(place, solver)
-        for method, solver in solvers.items()
-        for place, state in asked.items()
-    }
+    generated = {}
+    for method, solver in solvers.items():
+        for place, state in asked.items():
+            generator, trials = generators[place]
+            generated[method, state] = judged(layout, trials, place, generator.at(place, solver)).curve
     return _Generation(curves, generated, _rivals(curves, asked), calibration)
 
 

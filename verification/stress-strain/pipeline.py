@@ -44,7 +44,9 @@ def run(study: StressStrainStudy, tools: Tools) -> Findings:
     facts: dict[str, Any] = {
         "calibration": {result.case.name: result.calibration for result in results},
         "parting_of_paths": {
-            f"{result.case.name} at {state[0]:g} K, {state[1]:g} /s": value
+            f"{result.case.name} at {state[0]:g} K, {state[1]:g} /s: not to be trusted: expected error above 4 %, or "
+            f"{result.case.name} at {state[0]:g} K, {state[1]:g} /s: not to be trusted (error above 4 % expected, or "
+            "farther out than tested)"
             for result in results
             for state, value in result.parting.items()
         },
@@ -69,7 +71,8 @@ def _measured(file: str, say: Report) -> tuple[str, list[LeftOutState]]:
 def _notes(results: Sequence[CaseResult]) -> list[str]:
     notes = [f"{result.case.name}: {note}" for result in results for note in result.curves.notes]
     return notes + [
-        f"{result.case.name} at {state[0]:g} K, {state[1]:g} /s: not to be trusted, expected error above 4 %"
+        f"{result.case.name} at {state[0]:g} K, {state[1]:g} /s: not to be trusted (error above 4 % expected, or "
+        "farther out than tested)"
         for result in results
         for (method, state), curve in result.generated.items()
         if method == "fem" and not curve.trusted

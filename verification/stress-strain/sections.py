@@ -22,8 +22,9 @@ RIVALS_SHOWN = ("linear", "pod_gpr", "fpca_gpr")
 CANDIDATES_SHOWN = 5
 TRUST = (
     "A curve is not to be trusted where the left-out states and the scatter that is carried to it let an error above "
-    "4 % be expected. Johnson–Cook, Zerilli–Armstrong and the mechanical threshold stress are fitted to the same "
-    "tests; where one of them is the published model itself, it is no fair rival but a floor."
+    "4 % be expected, or where it lies farther beyond the known states than any that was left out. Johnson–Cook, "
+    "Zerilli–Armstrong and the mechanical threshold stress are fitted to the same tests; where one of them is the "
+    "published model itself, it is no fair rival but a floor."
 )
 
 

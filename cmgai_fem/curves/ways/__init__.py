@@ -22,11 +22,13 @@ class Carried:
         stress: (L,) stress [Pa]; NaN where nothing is known.
         error: (L,) standard error that the known states bring to it, relative to it.
         parting: how far the motions that it is the mean of part (NRMSE).
+        growth: the error to be expected here over that of the states left out, which lie nearer to the known ones.
     """
 
     stress: Array
     error: Array
     parting: float = 0.0
+    growth: float = 1.0
 
 
 class Way(Protocol):

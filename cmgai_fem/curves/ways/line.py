@@ -6,13 +6,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from cmgai_fem.calibration.members import LINEAR, Member
 from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate, curve_error
-from cmgai_fem.curves.choice import POWERS, Choice, axes_for
+from cmgai_fem.curves.choice import POWERS, Choice, axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import CurveMotion, State
 from cmgai_fem.curves.ways import Carried
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver
+from cmgai_fem.states.labels import Array
 
 # Weight of the scatter that a choice would carry to the targets beside its left-out error, which holds much of it
 # already. 0, 1/4, 1/2, 3/4 and 1 were tried on eleven metals that no study holds.
@@ -64,11 +66,40 @@ class LineWay:
         # Choices that agree at the left-out states part on the way to a target far beyond them.
         apart = [curve_error(made, stress, curves) for made in stresses]
         error = np.sqrt(np.sum(np.asarray(noise) ** 2, axis=1)) / stress
-        return Carried(stress, error, float(np.sqrt(shares @ np.square(apart))))
+        return Carried(stress, error, float(np.sqrt(shares @ np.square(apart))), self._growth(state[0]))
+
+    def _growth(self, value: float) -> float:
+        """Error to be expected at a value over the left-out error: deviation of each choice's motion there over that
+        at the states left out, as the least force has it; not below one."""
+        known = self.motions[0].curves.values[:, 0]
+        trials = line_trials(self.motions[0].curves, [value])
+        alone = {choice: error for choice, error, _ in self.calibration.table}
+        squares = np.zeros(2)
+        for choice, share in self.calibration.shares:
+            # As many states as stay bear no higher order.
+            order = min(choice.order + 2, len(known) - 2)
+            tested = [_variance(choice.axes[0], order, known[trial.stay], known[trial.row]) for trial in trials]
+            grown = max(_variance(choice.axes[0], order, known, value) / float(np.mean(tested)), 1.0)
+            squares += share * alone[choice] ** 2 * np.array([grown, 1.0])
+        return float(np.sqrt(squares[0] / squares[1])) if squares[1] > 0.0 else 1.0
 
     def describe(self) -> dict[str, Any]:
         """See `Way`."""
         return {SIDES[self.side]: self.calibration.describe()}
+
+
+def _variance(axis: str, order: int, known: Array, value: float) -> float:
+    """Variance of the least motion of order q through known values (K,) at another one, up to a factor that is its own.
+
+    Args:
+        axis: kind of the pseudo-time.
+        order: q.
+        known: values of the known states.
+        value: the other.
+    """
+    times, place = stretch(axis, known), stretch(axis, np.array([value]))
+    motion = Member(order, (LINEAR,), (1.0,), times[:, None], len(known) - order, np.eye(1))
+    return float(motion.ask(place[None]).variance[0] * np.ptp(times) ** (2 * order - 1))
 
 
 def calibrate_lines(
