@@ -58,6 +58,10 @@ def solve(problem: Problem, method: str = "fem", **options: Any) -> Solution:
     raise InputError(f"method {method!r} is unknown; there are: {', '.join((*METHODS, CHECK))}")
 
 
+# Options that networks over several coordinates take.
+TAKEN_BY_SPACE = ("seed", "device", "threads", "checkpoint")
+
+
 @dataclass
 class Solver:
     """A method with its options, as calibration and generation use it.
@@ -116,7 +120,7 @@ class Solver:
     def _suited(self, problem: Problem) -> dict[str, Any]:
         """The options that the solver of this problem takes."""
         if self.method == "pinn" and isinstance(problem.force, Scattered | Nested):
-            return {name: value for name, value in self.options.items() if name in ("seed", "device", "threads")}
+            return {name: value for name, value in self.options.items() if name in TAKEN_BY_SPACE}
         return self.options
 
 

@@ -91,7 +91,7 @@ def train_stacked(
     checkpoint = Checkpoint(None)
     if budget.folder is not None:
         key = run.key(loss)
-        checkpoint = Checkpoint(budget.folder / f"{key[:16]}.safetensors", key)
+        checkpoint = Checkpoint.at(budget.folder, key)
     finished = checkpoint.take_finished()
     if finished is not None:
         return run.finished(finished)

@@ -51,10 +51,12 @@ class Checkpoint:
     def of(
         cls, path: Path | None, problem: Problem, settings: TrainingSettings, seed: int, every: float
     ) -> "Checkpoint":
-        """The checkpoint of one training in a file, or in a folder in a file of its own; none without a path."""
-        if path is None:
-            return cls(None)
-        key = training_key(problem, settings, seed)
+        """The checkpoint of the training of a problem; see `at`."""
+        return cls(None) if path is None else cls.at(path, training_key(problem, settings, seed), every)
+
+    @classmethod
+    def at(cls, path: Path, key: str, every: float = 10.0) -> "Checkpoint":
+        """The checkpoint of one training in a file, or in a folder in a file of its own."""
         return cls(path if path.suffix == SUFFIX else path / f"{key[:16]}{SUFFIX}", key, every)
 
     def take_finished(self) -> Array | None:
@@ -109,16 +111,18 @@ class Checkpoint:
         self.rows = [dict(zip(COLUMNS, map(float, row), strict=True)) for row in arrays["history"]]
 
 
-def training_key(problem: Problem, settings: TrainingSettings, seed: int) -> str:
+def training_key(problem: Problem, settings: TrainingSettings | None, seed: int) -> str:
     """SHA-256 of everything that decides the digits of a training."""
     labels, known = problem.features.labels, problem.known_force
+    line = len(problem.states.coordinates) == 1
+    nodes, span = (problem.nodes, problem.span) if line else (problem.states.values, None)
     parts = [
         cmgai_fem.__version__,
-        repr((problem.force, problem.law, problem.damping, problem.span, settings, seed)),
+        repr((problem.force, problem.law, problem.damping, span, settings, seed)),
         "" if known is None else f"{type(known).__module__}.{type(known).__qualname__} {vars(known)!r}",
     ]
     density = np.ones(1) if problem.density is None else problem.density
-    arrays = (problem.nodes, problem.softness, problem.carried.values, labels.points, labels.weights, density)
+    arrays = (nodes, problem.softness, problem.carried.values, labels.points, labels.weights, density)
     digest = hashlib.sha256("\n".join(parts).encode())
     for array in (*arrays, *labels.cells.values()):
         digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())

@@ -29,6 +29,7 @@ from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.motions.green import direction_jets, green_derivatives
 from cmgai_fem.motions.polyharmonic import monomials, normalisation
 from cmgai_fem.motions.scattered import Scattered
+from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.jets import derivative
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.networks import Network
@@ -261,8 +262,10 @@ class TrainedMotion:
     history: tuple[dict[str, float], ...]
 
     @classmethod
-    def train(cls, training: SpaceTraining, seed: int, device: torch.device = CPU) -> Self:
-        """Train every motion on a device.
+    def train(
+        cls, training: SpaceTraining, seed: int, device: torch.device = CPU, checkpoint: Checkpoint | None = None
+    ) -> Self:
+        """Train every motion on a device, those that a checkpoint does not hold.
 
         Raises:
             ConvergenceError: an energy did not come to rest.
@@ -272,15 +275,22 @@ class TrainedMotion:
         generator = torch.Generator().manual_seed(seed)
         start = time.perf_counter()
         found: list[Array] = []
-        rows: list[dict[str, float]] = []
+        kept = checkpoint or Checkpoint(None)
+        rows = kept.rows
         for number, wanted in enumerate(steps(training.combination.T, "training of the motions")):
+            beginning, before = network.initial(generator).to(device), kept.take_finished()
+            if before is not None:
+                found.append(before)
+                continue
             residual = SpaceResidual(training, network, tables, wanted)
-            optimiser = LevenbergMarquardt(residual, residual.jacobian, network.initial(generator).to(device))
+            optimiser = LevenbergMarquardt(residual, residual.jacobian, beginning)
             for _ in range(STEPS):
-                before = optimiser.loss
+                loss = optimiser.loss
                 moved = optimiser.step(ATTEMPTS)
-                rows.append({"step": float(len(rows)), "loss": optimiser.loss, "seconds": time.perf_counter() - start})
-                if not moved or before - optimiser.loss <= STALL * before:
+                seconds = time.perf_counter() - start
+                row = {"step": float(len(rows)), "loss": optimiser.loss, "momentum_residual": 0.0, "seconds": seconds}
+                rows.append(row)
+                if not moved or loss - optimiser.loss <= STALL * loss:
                     break
             else:
                 raise ConvergenceError(
@@ -288,6 +298,7 @@ class TrainedMotion:
                     f"than {STALL:g} of itself after {STEPS} steps"
                 )
             found.append(optimiser.weights.cpu().numpy())
+            kept.finish(found[-1], rows)
         return cls(training, network, tuple(found), tuple(rows))
 
     def weights(self, points: Array) -> Array:

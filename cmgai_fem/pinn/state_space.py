@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, NestedMotion
 from cmgai_fem.motions.scattered import MappedMotion, Scattered
 from cmgai_fem.motions.simplices import StateSimplices
+from cmgai_fem.pinn.checkpoint import Checkpoint, training_key
 from cmgai_fem.pinn.export import export_weights
 from cmgai_fem.pinn.export import motion_from_weights as path_from_weights
 from cmgai_fem.pinn.networks import Network
@@ -28,7 +30,9 @@ from cmgai_fem.transport.solution import Solution
 Reach = tuple[float, float]
 
 
-def solve_pinn_space(problem: Problem, *, seed: int = 0, device: str = "cpu", threads: int = 1) -> Solution:
+def solve_pinn_space(
+    problem: Problem, *, seed: int = 0, device: str = "cpu", threads: int = 1, checkpoint: Path | None = None
+) -> Solution:
     """Solve a transport in a state space by networks.
 
     Args:
@@ -36,9 +40,11 @@ def solve_pinn_space(problem: Problem, *, seed: int = 0, device: str = "cpu", th
         seed: of the networks' starting weights.
         device: torch device, e.g. "cpu" or "cuda".
         threads: of torch.
+        checkpoint: .safetensors file, or folder that keeps a file of each training, from which an interrupted training
+            of the same problem goes on, motion by motion; None for none.
 
     Raises:
-        InputError: the device is not there.
+        InputError: the device is not there, or the checkpoint belongs to another training.
         ConvergenceError: the energy did not come to rest.
     """
     start = time.perf_counter()
@@ -49,12 +55,14 @@ def solve_pinn_space(problem: Problem, *, seed: int = 0, device: str = "cpu", th
     with torch_threads(threads):
         if isinstance(exact, NestedMotion):
             assert isinstance(choice, Nested)
-            lines = tuple(TrainedLine(line, seed, device) for line in choice.lines)
+            lines = tuple(TrainedLine(line, seed, device, checkpoint) for line in choice.lines)
             motion = NestedMotion(exact.axes, exact.places, lines)
         elif isinstance(exact, MappedMotion) and not isinstance(exact.motion, StateSimplices):
             assert isinstance(choice, Scattered)
             nodes = exact.axes(problem.states.values)
-            trained = TrainedMotion.train(SpaceTraining.of(nodes, choice), seed, place)
+            training = SpaceTraining.of(nodes, choice)
+            kept = None if checkpoint is None else Checkpoint.at(checkpoint, training_key(problem, None, seed))
+            trained = TrainedMotion.train(training, seed, place, kept)
             motion, history = MappedMotion(exact.axes, trained), trained.history
             info |= {"weights": sum(len(weights) for weights in trained.weights_of), "steps": len(history)}
     return Solution(problem, "pinn", motion, seconds=time.perf_counter() - start, history=history, info=info)
@@ -85,11 +93,13 @@ class TrainedLine:
         line: what is chosen along the line.
         seed: of the networks' starting weights.
         device: torch device.
+        checkpoint: folder that keeps trainings; None for none.
     """
 
     line: Line
     seed: int
     device: str = "cpu"
+    checkpoint: Path | None = None
 
     def weights(self, known: Array, asked: Array) -> Array:
         """(T, k) weights of the states at increasing values (k,) in the motion at values (T,)."""
@@ -98,7 +108,9 @@ class TrainedLine:
 
     def units(self, known: Array, reach: Reach) -> Solution:
         """The unit states of the line, carried as far as a reach."""
-        return _solve_line(self.line, self.seed, self.device, tuple(float(value) for value in known), reach)
+        return _solve_line(
+            self.line, self.seed, self.device, tuple(float(value) for value in known), reach, self.checkpoint
+        )
 
     def left_out(self, known: Array) -> Array:
         """See `Line.left_out`: of the exact motion."""
@@ -173,9 +185,11 @@ def reach_of(known: Array, asked: Array) -> Reach:
 
 
 @lru_cache(maxsize=64)
-def _solve_line(line: Line, seed: int, device: str, known: tuple[float, ...], reach: Reach) -> Solution:
+def _solve_line(
+    line: Line, seed: int, device: str, known: tuple[float, ...], reach: Reach, checkpoint: Path | None
+) -> Solution:
     """The unit states of a line, carried once for all that is asked within a reach."""
-    return solve_pinn(line_problem(line, known, reach), seed=seed, device=device)
+    return solve_pinn(line_problem(line, known, reach), seed=seed, device=device, checkpoint=checkpoint)
 
 
 def line_problem(line: Line, known: tuple[float, ...], reach: Reach) -> Problem:

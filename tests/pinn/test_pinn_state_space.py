@@ -7,7 +7,7 @@ from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.pinn import space_training as networks
 from cmgai_fem.pinn.space_quadrature import even_directions, fuzzy_cells, mean_power
-from cmgai_fem.pinn.space_training import SpaceTraining
+from cmgai_fem.pinn.space_training import SpaceResidual, SpaceTraining
 from cmgai_fem.pinn.state_space import solve_pinn_space
 from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import labels_on_points
@@ -116,3 +116,49 @@ def test_an_energy_that_does_not_come_to_rest_is_an_error(monkeypatch):
     monkeypatch.setattr(networks, "STEPS", 1)
     with pytest.raises(ConvergenceError, match="still falls"):
         solve(Problem(unit_states(scattered(7, 2))), "pinn")
+
+
+class InterruptionError(Exception):
+    pass
+
+
+def test_interrupted_trainings_go_on_motion_by_motion(tmp_path, monkeypatch):
+    nodes, places = scattered(9, 2), scattered(12, 2, 1)
+    problem = Problem(unit_states(nodes), force=Scattered(0))
+    whole = solve_pinn_space(problem)
+    finished = []
+
+    def interrupt(self, weights, rows):
+        finish(self, weights, rows)
+        finished.append(len(rows))
+        if len(finished) == 3:
+            raise InterruptionError
+
+    finish = networks.Checkpoint.finish
+    monkeypatch.setattr(networks.Checkpoint, "finish", interrupt)
+    with pytest.raises(InterruptionError):
+        solve_pinn_space(problem, checkpoint=tmp_path)
+    monkeypatch.undo()
+    trained = []
+    monkeypatch.setattr(networks, "SpaceResidual", lambda *given: trained.append(1) or SpaceResidual(*given))
+    resumed = solve_pinn_space(problem, checkpoint=tmp_path)
+    # Three motions are there, the others are trained; then all are there.
+    assert len(trained) == len(whole.motion.motion.weights_of) - 3
+    np.testing.assert_array_equal(resumed.motion.weights(places), whole.motion.weights(places))
+    assert [row["loss"] for row in resumed.history] == [row["loss"] for row in whole.history]
+    solve_pinn_space(problem, checkpoint=tmp_path)
+    assert len(trained) == len(whole.motion.motion.weights_of) - 3
+    assert len(list(tmp_path.iterdir())) == 1
+    # Another seed has a file of its own.
+    solve_pinn_space(problem, seed=1, checkpoint=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_lines_of_a_grid_keep_their_trainings(tmp_path):
+    nodes = np.array([[x, y] for x in (0.0, 0.4, 1.0) for y in (0.0, 0.3, 0.7, 1.0)])
+    problem = Problem(unit_states(nodes), force=Nested((Line(0), Line(1))))
+    places = scattered(5, 2, 1)
+    plain = solve_pinn_space(problem).motion.weights(places)
+    kept = solve(problem, "pinn", checkpoint=tmp_path).motion.weights(places)
+    np.testing.assert_array_equal(kept, plain)
+    assert list(tmp_path.glob("*.safetensors"))
