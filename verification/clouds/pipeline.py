@@ -10,8 +10,10 @@ from cmgai_fem.distributions.measures import wasserstein
 from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.file import StudyFile
-from cmgai_fem.study.findings import Figure, Findings, joined, judged
+from cmgai_fem.study.findings import Figure, Findings, Picture, joined, judged
 from cmgai_fem.study.pipelines import Tools
+
+from .figures import draw
 
 TAKES = frozenset({"quick", "seed"})
 # Turn of the vortex in a step [rad], how it grows, and how much slower it is far from its centre.
@@ -73,22 +75,30 @@ def run(study: Study, tools: Tools) -> Findings:
 def compare(study: Study, name: str, bound: float, tools: Tools) -> Findings:
     """Mean W1 at the unseen steps, of what was chosen and of the plain motions."""
     chosen, errors = set(), {SPLINE: [], STRAIGHT: [], "ours": []}
+    pictures: list[Picture] = []
     finding = ""
     for seed in steps(study.seeds, name):
         known, unseen = clouds(study, name, seed + study.seed)
+        drawn = {}
         for motion in errors:
             made = generate_clouds(known, study.known, study.unseen, "" if motion == "ours" else motion)
+            drawn[motion] = made.clouds
             errors[motion] += [wasserstein(one, exact).first for one, exact in zip(made.clouds, unseen, strict=True)]
         chosen |= set(made.chosen)
         finding = made.finding or finding
+        if not pictures:
+            shown = draw(known, unseen, {"ours": drawn["ours"], "spline": drawn[SPLINE]}, study.unseen)
+            pictures.append(tools.picture(shown, name, f"Seed {seed}; the known clouds in grey."))
         tools.say(f"{name}, seed {seed}: {', '.join(sorted(set(made.chosen)))}")
     means = {motion: float(np.mean(found)) for motion, found in errors.items()}
     case = name.replace("_", " ")
     figures = [Figure.shown(case, "mean W1", motion, mean) for motion, mean in means.items()]
     best = min(means[SPLINE], means[STRAIGHT])
     figures.append(Figure.at_most(case, "mean W1 over the better plain motion's", "ours", means["ours"] / best, bound))
-    text = f"{(CASES[name].__doc__ or '').strip()} Chosen: {', '.join(sorted(chosen))}. {finding}"
-    return judged(figures, case, [text])
+    text = (
+        f"{(CASES[name].__doc__ or '').strip()} Chosen: {', '.join(sorted(chosen))}. {finding[:1].upper()}{finding[1:]}"
+    )
+    return judged(figures, case, [text], pictures)
 
 
 def clouds(study: Study, name: str, seed: int) -> tuple[list[Array], list[Array]]:
