@@ -174,7 +174,8 @@ def candidates(problem: Problem, asked: Array, rows: IntArray, gram: Array, sear
         return _along_one(len(problem.states), float(asked.min()) - problem.origin, search)
     if search.laws or search.mass_axes:
         raise InputError(
-            f"laws (stiffness) and mass along axes are tried along one state coordinate, not over {problem.states.coordinates.name}"
+            "laws (stiffness) and mass along axes are tried along one state coordinate, not over "
+            f"{problem.states.coordinates.name}"
         )
     return [Candidate(force=force) for force in _over_several(problem.states, asked, rows, gram, search)]
 
