@@ -7,6 +7,7 @@ import resource
 import shutil
 import sys
 import sysconfig
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,8 @@ PACKAGES = (
     "cmgai-fem", "dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "torch", "numpy", "scipy", "scikit-learn",
     "pot",
 )  # fmt: skip
+# Seconds between two looks at whether all ranks are there.
+PAUSE = 0.005
 
 
 def machine_facts() -> dict[str, Any]:
@@ -81,6 +84,11 @@ def agreed[Found](comm: "MPI.Comm | None", work: Callable[[], Found]) -> Found:
         found.append(work())
     except InputError as error:
         wrong = str(error)
+    if comm is not None:
+        # One rank may read or write for minutes: MPI's own waiting would take a core of every other.
+        ready = comm.Ibarrier()
+        while not ready.Test():
+            time.sleep(PAUSE)
     said = next((line for line in ([wrong] if comm is None else comm.allgather(wrong)) if line), "")
     if said:
         raise InputError(said)

@@ -18,6 +18,7 @@ from cmgai_fem.files.model import check_model_path, load_model
 from cmgai_fem.files.model import save_model as write_model
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.pieces import PiecedStates, Pieces, check_pieces, piece_path, write_list
+from cmgai_fem.files.shared import SharedStates, share
 from cmgai_fem.files.snapshot import Grid
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_folder, check_writable, write_grid
@@ -81,19 +82,17 @@ def generate(
     targets, comm, networks = inputs.targets(as_points(at)), world(), networks or Networks()
     report = report if comm is None or comm.rank == 0 else silent
     pieces = agreed(comm, lambda: Pieces.of(inputs.paths, comm))
-    if pieces is not None:
-        whole = {
-            "--rivals": rivals,
-            "--page": page,
-            "--save-model": save_model,
-            "--resume": resume,
-            "--cheap": inputs.cheap,
-        }
-        for option in (option for option, given in whole.items() if given):
-            raise InputError(f"{option} takes all of a body at once, and this one is read in pieces: leave it out")
-    elif comm is not None and comm.rank > 0:
-        # A body that is read whole is the first rank's work.
-        return []
+    options = {
+        "--rivals": rivals, "--page": page, "--save-model": save_model, "--resume": resume, "--cheap": inputs.cheap,
+    }  # fmt: skip
+    whole = [option for option, given in options.items() if given]
+    if pieces is not None and whole:
+        raise InputError(f"{whole[0]} takes all of a body at once, and this one is read in pieces: leave it out")
+    if pieces is None and (whole or inputs.search.laws or inputs.search.mass_axes):
+        # What takes all of a body at once is the first rank's work.
+        if comm is not None and comm.rank > 0:
+            return []
+        comm = None
     paths = output_paths(out, targets, inputs.sources, force=force, pieces=pieces)
     if save_model is not None:
         if inputs.cheap:
@@ -102,7 +101,9 @@ def generate(
         check_replaceable(save_model, inputs.sources, force=force)
     if page is not None:
         check_page(page, inputs.sources, force=force)
-    request = fingerprint(inputs, method, networks.seed, rivals)
+    # The other ranks look at none of the files that the first one reads for them.
+    reads = pieces is not None or comm is None or comm.rank == 0
+    request = fingerprint(inputs, method, networks.seed, rivals) if reads else ""
     files = dict(zip(targets, paths, strict=True))
     for value, path in zip(targets, paths, strict=True):
         if resume and finished(path, request, value):
@@ -110,7 +111,10 @@ def generate(
             del files[value]
     if not files:
         return paths
-    states = inputs.read() if pieces is None else inputs.read_pieces(pieces, report)
+    body = _read(inputs, pieces, comm, report)
+    if body is None:
+        return []
+    states = body.states if isinstance(body, SharedStates) else body
     describe_states(states, report)
     if save_model is not None and len(sides(states, list(files))) > 1:
         raise InputError("--save-model keeps one generator: ask for states between the known ones, or beyond them")
@@ -146,17 +150,27 @@ def generate(
     for row, (value, path) in enumerate(files.items()):
         told = {"advice": advice[made.generator(value).inside]} if made.generator(value).inside in advice else {}
         facts = made.facts(value) | told | {"request": request}
-        if isinstance(states, PiecedStates):
-            write_pieces(states, made, value, path, facts, comm)
-            report(f"{states.coordinates.label(value)}: {printable(str(path))}")
-            continue
-        fields = fields_of(inputs.field, *made.generator(value).answer(value))
-        fields |= motion_of(made.generator(value).motion(value))
-        if rivals:
-            fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-        write_answer(states.grid(**fields), states, value, fields, path, facts)
+        if isinstance(body, PiecedStates):
+            write_pieces(body, made, value, path, facts, comm)
+        elif isinstance(body, SharedStates):
+            write_shared(body, made, value, path, facts)
+        else:
+            fields = fields_of(inputs.field, *made.generator(value).answer(value))
+            fields |= motion_of(made.generator(value).motion(value))
+            if rivals:
+                fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
+            write_answer(body.grid(**fields), body, value, fields, path, facts)
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
+
+
+def _read(
+    inputs: Inputs, pieces: Pieces | None, comm: "MPI.Comm | None", report: Report
+) -> FileStates | SharedStates | None:
+    """What this rank works on; None where that is nothing."""
+    if pieces is not None:
+        return inputs.read_pieces(pieces, report)
+    return inputs.read() if comm is None else share(inputs.read, inputs.field, comm)
 
 
 def generate_from_model(
@@ -235,6 +249,17 @@ def write_pieces(
     grid = agreed(comm, write)
     if comm is None or comm.rank == 0:
         write_list(path, grid, states.count)
+
+
+def write_shared(body: SharedStates, made: Generated, value: Point, path: Path, facts: dict[str, Any]) -> None:
+    """Write the field that ranks made together, on the first of them; collective."""
+    fields, whole = body.gather(fields_of(made.field, *made.generator(value).answer(value))), body.whole
+
+    def write() -> None:
+        if whole is not None:
+            write_answer(whole.grid(**fields), whole, value, fields, path, facts)
+
+    agreed(body.comm, write)
 
 
 def write_answer(

@@ -97,10 +97,14 @@ def snapshot_of(path: Path, data: object) -> Snapshot:
     Raises:
         InputError: it holds no mesh.
     """
+    blocks: list[object] = []
     if isinstance(data, pyvista.MultiBlock):
         blocks = list(data.recursive_iterator(skip_none=True, skip_empty=True))
-        if blocks:
-            return _joined(path, [snapshot_of(path, block) for block in blocks])
+    elif isinstance(data, pyvista.PartitionedDataSet):
+        # The partitions of a .vtkhdf.
+        blocks = [part for part in data if part is not None and part.n_points]
+    if blocks:
+        return _joined(path, [snapshot_of(path, block) for block in blocks])
     if not isinstance(data, pyvista.DataSet) or data.n_points == 0:
         raise InputError(f"{printable(str(path))}: holds no mesh but {type(data).__name__}")
     time = data.field_data.get("TimeValue")

@@ -213,14 +213,17 @@ class NetworkRegistration:
     def _smooth(self, width: float) -> Array:
         """All states, smoothed by a Gaussian of that standard deviation, in lengths of the body."""
         if width not in self._smoothed:
-            points, sigma = self.body.points / (width * self.body.length), np.empty_like(self._values)
+            points, smoothed = self.body.points / (width * self.body.length), np.empty_like(self._values)
+            halves, shares = 0.5 * np.sum(points**2, axis=1), self.body.shares[:, None]
             for start in range(0, len(points), CHUNK):
-                part = points[start : start + CHUNK]
-                squares = np.sum(part**2, axis=1)[:, None] - 2.0 * part @ points.T + np.sum(points**2, axis=1)
-                kernel = np.exp(-0.5 * squares) * self.body.shares
-                kernel /= kernel.sum(axis=1, keepdims=True)
-                sigma[:, start : start + CHUNK] = np.einsum("ij,kjc->kic", kernel, self._values, optimize=True)
-            self._smoothed[width] = sigma
+                part = slice(start, start + CHUNK)
+                # In place: the exponential of that many numbers takes longer than all else.
+                kernel = points[part] @ points.T
+                kernel -= halves[part, None]
+                kernel -= halves
+                np.exp(kernel, out=kernel)
+                smoothed[:, part] = (kernel @ (shares * self._values)) / (kernel @ shares)
+            self._smoothed[width] = smoothed
         return self._smoothed[width]
 
 

@@ -1,5 +1,6 @@
 """Round trips: every format with every cell kind, fields equal to 1e-14."""
 
+import h5py
 import numpy as np
 import pytest
 import pyvista
@@ -95,6 +96,34 @@ def test_series_as_dolfinx_writes_them(tmp_path):
     assert (first.time, second.time) == (1.0, 2.0)
     assert first.grid["f"].tolist() == [1.0, 2.0, 3.0]
     assert second.grid["g"].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_partitions_of_vtkhdf_are_one_body(tmp_path):
+    part = pyvista.ImageData(dimensions=(3, 3, 3)).cast_to_unstructured_grid()
+    parts = [part, part.translate((2.0, 0.0, 0.0))]
+    for one in parts:
+        one.point_data["f"] = one.points @ [1.0, 10.0, 100.0]
+    path = tmp_path / "partitioned.vtkhdf"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("VTKHDF")
+        group.attrs["Version"] = [2, 0]
+        group.attrs.create("Type", b"UnstructuredGrid", dtype=h5py.string_dtype("ascii", 16))
+        group["NumberOfPoints"] = [one.n_points for one in parts]
+        group["NumberOfCells"] = [one.n_cells for one in parts]
+        group["NumberOfConnectivityIds"] = [len(one.cell_connectivity) for one in parts]
+        arrays = {
+            "Points": "points",
+            "Connectivity": "cell_connectivity",
+            "Offsets": "cell_offsets",
+            "Types": "celltypes",
+        }
+        for key, name in arrays.items():
+            group[key] = np.concatenate([getattr(one, name) for one in parts])
+        group.create_group("PointData")["f"] = np.concatenate([one.point_data["f"] for one in parts])
+    (read,) = read_snapshots(path)
+    assert read.grid.n_cells == 16
+    assert np.array_equal(read.grid.points, np.concatenate([one.points for one in parts]))
+    np.testing.assert_allclose(read.grid["f"], read.grid.points @ [1.0, 10.0, 100.0], rtol=1e-15)
 
 
 def test_exodus_is_what_vtk_reads(tmp_path):

@@ -67,7 +67,7 @@ def test_a_map_that_folds_is_worth_nothing(module) -> None:
     assert moving.functional(body, body.points * [-1.0, 1.0]) == np.inf
 
 
-@pytest.mark.slow
+@pytest.mark.medium
 def test_all_of_it_runs(tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     page = (FOLDER / "README.md").read_text()

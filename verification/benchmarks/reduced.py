@@ -1,15 +1,17 @@
 """Fit and predict beside reduced-order and surrogate packages, against the number of labels and of known states."""
 
 import importlib.util
+import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
-from timing import REPEATS, Row, alternate, growth, over
+from timing import REPEATS, Row, growth
 
 from cmgai_fem.generate import generate
 from cmgai_fem.metrics import nrmse
@@ -21,15 +23,14 @@ from cmgai_fem.transport.problem import Problem
 
 TITLE = "Fit and predict"
 NOTE = """Seconds to fit the known states and predict one state between them: a smooth front, scalar, at points.
-`cmgai-fem` chooses the transport by states left out and gives an error estimate besides; `cmgai-fem, least(1)` is one
-transport without a choice, as the others are one method each. The exponent is that of seconds against the size,
-fitted over the upper half of the sizes; memory is the peak of numpy's arrays beyond the known states (torch's are not
-seen). The NRMSE is in % of the range at the largest size."""
-LABELS, STATES = (1_000, 10_000, 100_000), (3, 5, 10, 30, 100)
-# By --large, once each.
-LARGE = (1_000_000, 10_000_000)
-# Seconds of one turn from which a method is not taken to the next size.
-PATIENCE = 5.0
+`cmgai-fem` chooses the transport by states left out and gives an error estimate besides, up to 20,000 labels with
+weights of each label's own, above by a sample; `cmgai-fem, least(1)` is one transport without a choice, as the others
+are one method each. The exponent is that of seconds against the size, fitted over the upper half of a method's sizes.
+Memory is the peak of numpy's arrays beyond the known states (torch's are not seen). A method's column ends where the
+next size would take more than 15 s, by its own growth so far. The NRMSE is in % of the range at its largest size."""
+LABELS, STATES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000), (3, 5, 10, 30, 100)
+# Seconds that one turn may take, by what the sizes before tell; and up to which several turns are taken.
+LONGEST, BRIEF = 15.0, 0.5
 ASKED = 0.437
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -99,6 +100,7 @@ def gaussian_process(states: np.ndarray, fields: np.ndarray) -> np.ndarray:
     return process.predict(np.array([[ASKED]]))[0]
 
 
+OURS = ("cmgai-fem", "cmgai-fem, least(1)")
 METHODS: dict[str, tuple[str, Predict]] = {
     "cmgai-fem": ("", calibrated),
     "cmgai-fem, least(1)": ("", one_transport),
@@ -111,56 +113,99 @@ METHODS: dict[str, tuple[str, Predict]] = {
 }
 
 
-def peak(work: Callable[[], object]) -> float:
-    """Peak memory of the work [MiB]."""
-    tracemalloc.start()
-    work()
-    highest = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return highest / 2**20
+@dataclass
+class Column:
+    """What one method took, size by size, until it ends; `ends` says where and why."""
+
+    ends: str = ""
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    memory: dict[int, float] = field(default_factory=dict)
+    error: float = np.nan
+
+    @property
+    def medians(self) -> dict[int, float]:
+        """Seconds by size."""
+        return {size: float(np.median(spent)) for size, spent in self.seconds.items()}
+
+    def foretold(self, size: int) -> float:
+        """Seconds at the next size, by the growth over the last two, at least in proportion."""
+        if not self.seconds:
+            return 0.0
+        sizes, seconds = list(self.medians), list(self.medians.values())
+        rate = growth(sizes[-2:], seconds[-2:]) if len(sizes) > 1 else 1.0
+        return float(seconds[-1] * (size / sizes[-1]) ** max(rate, 1.0))
+
+    def trace(self, size: int, work: Callable[[], np.ndarray], truth: np.ndarray) -> None:
+        """The first use at a size, which is not timed: peak memory [MiB] and error [%]."""
+        tracemalloc.start()
+        found = work()
+        self.memory[size] = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        self.error = float(100.0 * nrmse(found, truth))
+
+    def time(self, size: int, work: Callable[[], np.ndarray]) -> None:
+        """One turn."""
+        start = time.perf_counter()
+        work()
+        self.seconds.setdefault(size, []).append(time.perf_counter() - start)
+
+    def row(self, name: str, ours: "Column") -> Row:
+        """The seconds as a row of the table."""
+        medians, own = self.medians, ours.medians
+        found: Row = {"method": name} | {f"{size:,}": spent for size, spent in medians.items()}
+        upper = list(medians)[len(medians) // 2 :] if len(medians) > 2 else list(medians)
+        if len(upper) > 1:
+            found["exponent"] = growth(upper, [medians[size] for size in upper])
+        if medians:
+            last = max(medians)
+            found |= {"over ours, largest": medians[last] / own[last], "NRMSE %, largest": self.error}
+        return found | ({"its column ends": self.ends} if self.ends else {})
 
 
-def sweep(sizes: tuple[int, ...], of: Callable[[int], tuple[np.ndarray, np.ndarray]], repeats: int) -> list[Row]:
-    """A row a method, a column a size."""
-    there = {
-        name: work for name, (package, work) in METHODS.items() if not package or importlib.util.find_spec(package)
-    }
-    rows: dict[str, Row] = {name: {"method": name} for name in METHODS}
+def sweep(
+    sizes: tuple[int, ...], of: Callable[[int], tuple[np.ndarray, np.ndarray]], repeats: int
+) -> tuple[list[Row], list[Row]]:
+    """Seconds and peak memory: a row a method, a column a size."""
+    columns = {name: Column() for name in METHODS}
+    for name, (package, _) in METHODS.items():
+        if package and importlib.util.find_spec(package) is None:
+            columns[name].ends = f"absent: pip install {package}"
     for size in sizes:
         states, fields = of(size)
-        turns = 1 if size in LARGE else repeats
-        times = alternate({name: partial(work, states, fields) for name, work in there.items()}, turns)
-        for name, seconds in times.items():
-            rows[name][f"{size:,}"] = float(np.median(seconds))
-            # Larger sizes would take the rest of the day.
-            if rows[name][f"{size:,}"] > PATIENCE and size != sizes[-1] and name != "cmgai-fem":
-                del there[name]
-                rows[name]["over ours"] = f"{over(seconds, times['cmgai-fem'])} at {size:,}; given up there"
-    truth = snapshots(fields.shape[1], np.array([ASKED]))[0]
-    upper = sizes[len(sizes) // 2 :] if len(sizes) > 2 else sizes
-    for name, work in there.items():
-        found = work(states, fields)
-        rows[name] |= {
-            "exponent": growth([float(size) for size in upper], [rows[name][f"{size:,}"] for size in upper]),
-            "peak MiB": peak(partial(work, states, fields)),
-            "over ours": over(times[name], times["cmgai-fem"]),
-            "NRMSE %": float(100.0 * nrmse(found, truth)),
-        }
-    for name, (package, _) in METHODS.items():
-        if name not in there and "over ours" not in rows[name]:
-            rows[name]["over ours"] = f"absent: pip install {package}"
-    return list(rows.values())
+        truth = snapshots(fields.shape[1], np.array([ASKED]))[0]
+        for name, column in columns.items():
+            # Ours changes its way with the size, so that its seconds foretell nothing.
+            if name not in OURS and not column.ends and (seconds := column.foretold(size)) > LONGEST:
+                column.ends = f"{size:,} would take about {seconds:.0f} s"
+        ways = {name: partial(METHODS[name][1], states, fields) for name, each in columns.items() if not each.ends}
+        for name, work in ways.items():
+            columns[name].trace(size, work, truth)
+        for turn in range(repeats):
+            for name, work in ways.items():
+                if turn == 0 or columns[name].seconds[size][0] < BRIEF:
+                    columns[name].time(size, work)
+    memory: list[Row] = [
+        {"method": name} | {f"{size:,}": highest for size, highest in column.memory.items()}
+        for name, column in columns.items()
+        if column.memory
+    ]
+    return [column.row(name, columns["cmgai-fem"]) for name, column in columns.items()], memory
 
 
 def tables(quick: bool) -> dict[str, list[Row]]:
     """The comparison."""
     labels, states, repeats = ((300, 1_000), (3, 5), 1) if quick else (LABELS, STATES, REPEATS)
     five, many = np.linspace(0.0, 1.0, 5), labels[0] if quick else 10_000
+    over_labels = sweep(labels, lambda size: (five, snapshots(size, five)), repeats)
+    over_states = sweep(states, lambda size: sized(many, np.linspace(0.0, 1.0, size)), repeats)
     return {
-        "Seconds against the number of labels, five known states": sweep(
-            labels, lambda size: (five, snapshots(size, five)), repeats
-        ),
-        f"Seconds against the number of known states, {many:,} labels": sweep(
-            states, lambda size: (np.linspace(0.0, 1.0, size), snapshots(many, np.linspace(0.0, 1.0, size))), repeats
-        ),
+        "Seconds against the number of labels, five known states": over_labels[0],
+        "Peak memory [MiB] against the number of labels, five known states": over_labels[1],
+        f"Seconds against the number of known states, {many:,} labels": over_states[0],
+        f"Peak memory [MiB] against the number of known states, {many:,} labels": over_states[1],
     }
+
+
+def sized(labels: int, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the states, and their fields."""
+    return states, snapshots(labels, states)

@@ -1,6 +1,6 @@
 """All comparisons on one page: `make benchmark`, or
 
-    python verification/benchmarks/run.py [--quick] [--large] [--only NAME ...] [--out FOLDER] [--gpu gpu.json]
+    python verification/benchmarks/run.py [--quick] [--only NAME ...] [--out FOLDER] [--gpu gpu.json]
 
 Each comparison is a module beside this one with `TITLE`, `NOTE` and `tables(quick)`, rows of figures by heading. A
 whole run writes the figures and plots into the folder, and the tables into this folder's README.md between the marks
@@ -107,16 +107,12 @@ def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes, once, under a minute")
-    parser.add_argument("--large", action="store_true", help="a million and ten million labels too, where memory holds")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder of figures and plots")
     parser.add_argument("--gpu", type=Path, help="figures that gpu.py wrote on a machine with a GPU")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     page = HERE / "README.md"
-    if given.large:
-        reduced = importlib.import_module("reduced")
-        reduced.LABELS += reduced.LARGE
     for name in given.only:
         if name == "gpu" and given.gpu:
             os.environ["CMGAI_GPU_FIGURES"] = str(given.gpu.absolute())

@@ -1,7 +1,7 @@
 """Ways to the same answer timed beside each other in one process: in turn, so that a load on the machine hits all."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -34,6 +34,6 @@ def over(numerator: list[float], denominator: list[float]) -> str:
     return figure([above / below for above, below in zip(numerator, denominator, strict=True)])
 
 
-def growth(sizes: list[float], seconds: list[float]) -> float:
+def growth(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     """Exponent b of seconds = a size^b, fitted by least squares of the logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
