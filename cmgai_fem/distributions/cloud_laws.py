@@ -1,10 +1,11 @@
 """Laws of samples at unseen states, as clouds of equally weighted atoms: three ways to make them, and two rivals."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
-import torch
 
+from cmgai_fem.distributions.carried_mixture import CarriedMixture
 from cmgai_fem.distributions.known_states import (
     Clouds,
     carry_clouds,
@@ -12,19 +13,12 @@ from cmgai_fem.distributions.known_states import (
     neighbour,
     normal_law,
 )
-from cmgai_fem.distributions.mixture_density import MixtureShape, Samples
-from cmgai_fem.distributions.mixture_training import fit_mixtures
-from cmgai_fem.distributions.training import Budget
-from cmgai_fem.errors import InputError
-from cmgai_fem.motions.line import Line
 from cmgai_fem.states.labels import Array
 
 CloudLaw = Callable[[Clouds, Sequence[float], int], list[Array]]
 """From clouds (K of (N_k, d)), states (T,) and a seed to the atoms (M, d) of each state's law."""
 # Atoms that stand for a law, and couplings of samples drawn anew that their number is reached by, at most.
 ATOMS, COUPLINGS = 1000, 20
-# A mixture's network: its components, hidden units, steps, samples it needs, and most values with full covariances.
-COMPONENTS, HIDDEN, STEPS, NEEDED, MOST_FULL = 2, (24, 24), 300, 30, 6
 
 
 def carried(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
@@ -53,32 +47,16 @@ def normal_laws(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Arr
     return [rng.multivariate_normal(law.mean, law.covariance, ATOMS, method="cholesky") for law in laws]
 
 
-def mixture(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
-    """A mixture density network of the state, about the spline through the means of the known clouds.
-
-    By likelihood alone; a fifth of the samples chooses the weights kept.
+def mixture(clouds: Clouds, targets: Sequence[float], seed: int, components: int) -> list[Array]:
+    """A normal mixture whose components keep their shares and are carried as bundles of labels.
 
     Raises:
         InputError: too few samples.
+        ConvergenceError: a coupling was not solved to its optimum.
     """
-    x = np.concatenate([np.full(len(cloud), at) for at, cloud in zip(clouds.states, clouds.values, strict=True)])
-    means = np.array([cloud.mean(axis=0) for cloud in clouds.values])
-    u = np.concatenate([cloud - mean for cloud, mean in zip(clouds.values, means, strict=True)])
-    if len(x) < NEEDED:
-        raise InputError(f"a mixture needs {NEEDED} samples, there are {len(x)}")
-    rows = np.random.default_rng(seed).permutation(len(x))
-    training, validation = (
-        Samples(*(torch.as_tensor(part[some], dtype=torch.float32)[None] for part in (x[:, None], u)))
-        for some in (rows[len(rows) // 5 :], rows[: len(rows) // 5])
-    )
-    covariance = "full" if u.shape[1] <= MOST_FULL else "diagonal"
-    shape = MixtureShape(COMPONENTS, covariance, HIDDEN)
-    network, _ = fit_mixtures(shape, training, validation, [seed], Budget(STEPS))
-    with torch.no_grad():
-        found = network(torch.tensor(targets, dtype=torch.float32)[None, :, None])
-        drawn = found.sample(ATOMS, torch.Generator().manual_seed(seed))
-    carried = Line(min(0, len(means) - 3)).weights(clouds.states, np.asarray(targets, dtype=float)) @ means
-    return [mean + drawn[:, 0, row].double().numpy() for row, mean in enumerate(carried)]
+    rng = np.random.default_rng(seed)
+    found = CarriedMixture.of(clouds, components)
+    return [found.sample(at, ATOMS, rng) for at in targets]
 
 
 def nearest(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
@@ -97,5 +75,10 @@ def straight(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]
 
 
 # In this order the first is taken whose left-out distance is not clearly above the least.
-LAWS: dict[str, CloudLaw] = {"CM-GAI": carried, "normal per state": normal_laws, "mixture density": mixture}
+LAWS: dict[str, CloudLaw] = {
+    "CM-GAI": carried,
+    "normal per state": normal_laws,
+    "mixture of 2": partial(mixture, components=2),
+    "mixture of 3": partial(mixture, components=3),
+}
 RIVALS: dict[str, CloudLaw] = {"nearest state": nearest, "Wasserstein interpolation": straight}

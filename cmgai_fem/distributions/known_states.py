@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from sklearn.covariance import oas
 
 from cmgai_fem.calibration.calibrate import calibrate
 from cmgai_fem.calibration.candidates import Search
@@ -75,15 +74,28 @@ def carry_clouds(clouds: Clouds, targets: Sequence[float]) -> Array:
     return carried
 
 
-def normal_law(cloud: Array) -> Gaussian:
+def normal_law(cloud: Array, parts: Array | None = None, floor: float = 0.0) -> Gaussian:
     """Mean and shrunk covariance of samples (N, d), shrunk in units in which every value has the variance one.
 
-    Source: oracle approximating shrinkage, Chen et al., IEEE Trans. Signal Process. 58 (2010).
+    Args:
+        cloud: the samples.
+        parts: (N,) how much of each counts; all of it by default.
+        floor: variance that is added in every direction.
+
+    Source: oracle approximating shrinkage, Chen et al., IEEE Trans. Signal Process. 58 (2010), eq. 23.
     """
-    scale = np.maximum(cloud.std(axis=0, ddof=1), 1e-6)
-    away = (cloud - cloud.mean(axis=0)) / scale
-    covariance = oas(away, assume_centered=True)[0] * len(cloud) / (len(cloud) - 1)
-    return Gaussian(cloud.mean(axis=0), covariance * np.outer(scale, scale))
+    parts = np.ones(len(cloud)) if parts is None else parts
+    count, size = float(parts.sum()), cloud.shape[1]
+    unbiased = max(count - 1.0, 1.0)
+    mean = parts @ cloud / count
+    scale = np.maximum(np.sqrt(parts @ (cloud - mean) ** 2 / unbiased), 1e-6)
+    away = (cloud - mean) / scale
+    sample = (parts[:, None] * away).T @ away / count
+    square, level = float((sample**2).mean()), float(np.trace(sample)) / size
+    apart = (count + 1.0) * (square - level**2 / size)
+    shrinkage = min((square + level**2) / apart, 1.0) if apart > 0.0 else 1.0
+    shrunk = (1.0 - shrinkage) * sample + shrinkage * level * np.eye(size)
+    return Gaussian(mean, shrunk * count / unbiased * np.outer(scale, scale) + floor * np.eye(size))
 
 
 def interpolate_normals(states: Array, normals: Sequence[Gaussian], at: float) -> Gaussian:

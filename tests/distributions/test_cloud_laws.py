@@ -36,12 +36,12 @@ def test_rivals_are_what_they_are_called() -> None:
 
 
 def test_draws_follow_their_seed() -> None:
-    for name in ("CM-GAI", "normal per state"):
+    for name in LAWS:
         first, again, other = (LAWS[name](moving(), [3.0], seed)[0] for seed in (1, 1, 2))
         np.testing.assert_array_equal(first, again)
         assert not np.array_equal(first, other)
 
 
 def test_a_mixture_needs_samples() -> None:
-    with pytest.raises(InputError, match="needs 30 samples, there are 28"):
-        LAWS["mixture density"](moving(7), [3.0], 0)
+    with pytest.raises(InputError, match="a mixture of 2 needs 4 samples a state, one has 3"):
+        LAWS["mixture of 2"](moving(3), [3.0], 0)

@@ -61,7 +61,7 @@ def test_the_shipped_study_file_is_valid_and_states_the_targets():
     assert set(study.full.samples) == set(PROBLEMS) == set(quick.full.samples)
     assert all({60, 500} <= set(sizes) for sizes in study.full.samples.values())
     assert any(tolerance.measure == "W1" and tolerance.at_most == 0.02 for tolerance in study.tolerances)
-    assert all(len(sizes) == 1 for sizes in quick.full.samples.values()) and quick.full.workers == 1
+    assert all(len(sizes) == 1 for sizes in quick.full.samples.values()) and quick.full.workers == 2
     assert {tolerance.samples for tolerance in quick.tolerances} == {300}
 
 

@@ -1,4 +1,4 @@
-"""The two methods of `cmgai_fem.distributions.known_states` as fits, of all seeds."""
+"""The methods without networks, of clouds at a few known states, as fits of all seeds."""
 
 import time
 
@@ -7,13 +7,14 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from cmgai_fem.distributions.carried_mixture import CarriedMixture
 from cmgai_fem.distributions.known_states import Clouds, carry_clouds, interpolate_normals, normal_law
 from cmgai_fem.distributions.optimal_transport import Gaussian
 
 from .fit import Fit, Split
 from .problems import Problem
 
-CMGAI, NORMALS = "CM-GAI", "normal per state"
+CMGAI, NORMALS, CARRIED = "CM-GAI", "normal per state", "mixture, carried"
 
 
 def clouds_of(split: Split) -> list[Clouds]:
@@ -78,3 +79,31 @@ def fit_normals(split: Split) -> Fit:
         return density
 
     return Fit(NORMALS, parameters, (time.perf_counter() - start) / len(every), draw, log_prob)
+
+
+def fit_carried(problem: Problem, split: Split) -> Fit:
+    """A normal mixture of the problem's components, which keep their shares and are carried as bundles of labels."""
+    start = time.perf_counter()
+    units, count = problem.card.unit_sizes, problem.card.components
+    found = [
+        CarriedMixture.of(Clouds(clouds.states, [cloud / units for cloud in clouds.values]), count)
+        for clouds in clouds_of(split)
+    ]
+    states, dimension = len(found[0].states), len(units)
+    parameters = count - 1 + states * count * (dimension + dimension * (dimension + 1) // 2)
+
+    def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        rng = np.random.default_rng(torch.randint(2**31, (1,), generator=generator).numpy())
+        return torch.as_tensor(np.stack([
+            [units * mixture.sample(float(at), count, rng) for at in conditions[:, 0]] for mixture in found
+        ]))  # fmt: skip
+
+    def log_prob(x: Tensor, u: Tensor) -> Tensor:
+        density = torch.empty(len(found), len(x), dtype=torch.float64)
+        for at in x[:, 0].unique().tolist():
+            rows = torch.nonzero(x[:, 0] == at).flatten()
+            for seed, mixture in enumerate(found):
+                density[seed, rows] = torch.as_tensor(mixture.log_density(at, u[rows].double().numpy() / units))
+        return density - float(np.log(units).sum())
+
+    return Fit(CARRIED, parameters, (time.perf_counter() - start) / len(found), draw, log_prob)
