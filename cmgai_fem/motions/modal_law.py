@@ -248,11 +248,15 @@ class ModalLaw:
         found[sound] = np.where(np.isfinite(costs), costs, IMPOSSIBLE)
         return found
 
-    def _profile(self, known: Amplitudes) -> list["ModalLaw"]:
-        """The best two starts along the rate."""
+    def starts(self, known: Amplitudes) -> Array:
+        """(B, e) entries that a search starts from."""
         beside = [()] if self.order == 1 else [(np.log(damping), RELATIVE) for damping in DAMPINGS]
         rates = RATES if self.order == 1 else _wave_rates(known)
-        entries = np.array([(np.log(rate), *rest) for rate in rates for rest in beside])
+        return np.array([(np.log(rate), *rest) for rate in rates for rest in beside])
+
+    def _profile(self, known: Amplitudes) -> list["ModalLaw"]:
+        """The best two starts along the rate."""
+        entries = self.starts(known)
         found: list[tuple[float, ModalLaw]] = []
         for some in np.array_split(entries, max(len(entries) // CHUNK, 1)):
             parts = self._parts(some, known)

@@ -143,7 +143,7 @@ class SharedLaw:
         """
         if len(moments.times) - self.order - self.lifts < 1:
             raise InputError(f"a law of order {self.order} needs {self.order + self.lifts + 1} states or more")
-        starts = [replace(self, noise=max(self.noise, NOISE))] if self.entries else self._starts(moments)
+        starts = [replace(self, noise=max(self.noise, NOISE))] if self.entries else self.starts(moments)
         vectors = np.array([(*one.entries, one.intensity, one.noise) for one in starts])
         ranked = vectors[np.argsort(self._costs(vectors, moments), kind="stable")[: 1 if self.entries else 2]]
         return max((self._search(vector, moments) for vector in ranked), key=lambda law: law.evidence)
@@ -271,7 +271,7 @@ class SharedLaw:
             )
         return replace(self._of(found.x), evidence=-float(found.fun))
 
-    def _starts(self, moments: Moments) -> list["SharedLaw"]:
+    def starts(self, moments: Moments) -> list["SharedLaw"]:
         """Laws at rest, that decay, swing and turn."""
         size = moments.components if self.matrix else 1
         unit, nothing = np.eye(size), np.zeros((size, size))

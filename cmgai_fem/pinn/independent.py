@@ -81,18 +81,8 @@ class Window:
         return np.append(np.concatenate(inner), ends[-1])
 
     def draw(self, generator: np.random.Generator) -> TanhNetwork:
-        """A network before its training: its units are as wide as the pieces, and lie where those are."""
-        pieces = self.pieces
-        # A short piece at the end needs no steeper units than the others.
-        lengths = np.maximum(np.diff(pieces), min(float(np.median(np.diff(self.nodes))), np.diff(pieces).max()))
-        shares = np.cumsum([0.0, *np.sqrt(lengths)]) / np.sqrt(lengths).sum()
-        count = UNITS * max(len(lengths), PIECES)
-        places = np.interp((np.arange(count) + generator.random(count)) / count, shares, pieces)
-        own = lengths[np.clip(np.searchsorted(pieces, places) - 1, 0, len(lengths) - 1)]
-        low, high = STEEPNESS
-        slopes = low * (high / low) ** generator.random(count) / own * generator.choice([-1.0, 1.0], count)
-        outputs = generator.standard_normal((count, self.values.shape[1])) / np.sqrt(count)
-        return TanhNetwork(slopes, -slopes * places, outputs)
+        """A network before its training."""
+        return drawn(self.pieces, float(np.median(np.diff(self.nodes))), self.values.shape[1], UNITS, generator)
 
     def balance(self, moving: TanhNetwork, s: Array) -> Array:
         """(points, h) momentum of the displacement network's units without the force."""
@@ -154,6 +144,27 @@ class Window:
                 f"(tolerance {TOLERANCE:.0e}) between s = {self.span[0]:.4g} and {self.span[1]:.4g}: use pinn or fem"
             )
         return moving, forcing
+
+
+def drawn(pieces: Array, longest: float, outputs: int, count: int, generator: np.random.Generator) -> TanhNetwork:
+    """A network before its training: its units are as wide as the pieces of pseudo-time, and lie where those are.
+
+    Args:
+        pieces: (n + 1,) pseudo-times between which all is smooth.
+        longest: shorter pieces at the ends of the others need no steeper units than this length.
+        outputs: number of outputs.
+        count: units a piece.
+        generator: draws slopes, places and outputs.
+    """
+    lengths = np.maximum(np.diff(pieces), min(longest, np.diff(pieces).max()))
+    shares = np.cumsum([0.0, *np.sqrt(lengths)]) / np.sqrt(lengths).sum()
+    count *= max(len(lengths), PIECES)
+    places = np.interp((np.arange(count) + generator.random(count)) / count, shares, pieces)
+    own = lengths[np.clip(np.searchsorted(pieces, places) - 1, 0, len(lengths) - 1)]
+    low, high = STEEPNESS
+    slopes = low * (high / low) ** generator.random(count) / own * generator.choice([-1.0, 1.0], count)
+    weights = generator.standard_normal((count, outputs)) / np.sqrt(count)
+    return TanhNetwork(slopes, -slopes * places, weights)
 
 
 @dataclass(frozen=True)

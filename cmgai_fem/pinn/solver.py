@@ -25,11 +25,12 @@ from cmgai_fem.pinn.curves import (
     ZeroCurve,
 )
 from cmgai_fem.pinn.field_network import FieldForce, train_field
+from cmgai_fem.pinn.law_network import solve_law
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History, torch_threads, train
 from cmgai_fem.states.labels import Array
-from cmgai_fem.transport.forces import Free, Least, Potential
+from cmgai_fem.transport.forces import Free, Least, Potential, StateForce
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import ModalPath, Solution
 
@@ -70,6 +71,8 @@ def solve_pinn(
         InputError: the device is not there, or the checkpoint belongs to another training.
         ConvergenceError: the momentum residual stayed above `settings.tolerance`.
     """
+    if isinstance(problem.force, StateForce):
+        return solve_law(problem, seed=seed)
     settings = settings or TrainingSettings()
     place = torch_device(device)
     kept = Checkpoint.of(checkpoint, problem, settings, seed, save_every)
