@@ -354,7 +354,7 @@ def solve_law(problem: Problem, *, seed: int = 0) -> Solution:
     around = float(constants[0]) if isinstance(law, ModalLaw) and len(constants) else 0.0
     motion = NetworkMotion(problem, force, known, training, tuple(networks), around)
     info = {
-        "law": list(force.law.entries),
+        "law": [float(entry) for entry in entries],
         "by evidence": list(law.entries),
         "losses": losses,
         "loss": loss,
