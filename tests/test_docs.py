@@ -73,7 +73,7 @@ def keys(kind: type[BaseModel]) -> set[str]:
 
 
 def test_keys_of_field_studies():
-    assert keys(FieldStudy) - named("Field studies") - {"name", "title", "description"} == set()
+    assert keys(FieldStudy) - named("Field studies") - {"name", "title", "description", "minutes"} == set()
     models = {model_class(kind) for kind in MODELS if kind != "mechanics"}
     assert {key for model in models for key in keys(model)} - named("Field studies") == set()
 
@@ -85,7 +85,13 @@ def test_keys_of_a_body_of_one_s_own():
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in studies_folder().glob("*/pipeline.py")))
 def test_keys_of_studies_with_a_pipeline_of_their_own(name: str):
-    found = keys(load_pipeline(studies_folder() / name).Study) - {"name", "title", "description", "tolerances"}
+    found = keys(load_pipeline(studies_folder() / name).Study) - {
+        "name",
+        "title",
+        "description",
+        "minutes",
+        "tolerances",
+    }
     assert found - named(SECTIONS[name]) == set()
 
 

@@ -1,5 +1,6 @@
 """One run of a study: its file -> its pipeline -> verdicts -> one folder and one page."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,11 +8,14 @@ from pathlib import Path
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.machine import cores, machine_facts
-from cmgai_fem.study.file import find_study, read_study, validated
+from cmgai_fem.study.file import StudyFile, find_study, read_study, validated
 from cmgai_fem.study.findings import Findings
 from cmgai_fem.study.page import write_page
 from cmgai_fem.study.pipelines import Report, Tools, load_pipeline, refuse
 from cmgai_fem.writing import make_folder, write_json, write_table
+
+# Seconds beyond which who waits wants to know.
+WAITING = 60.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ def run_study(name: str, options: Options, say: Report) -> tuple[Findings, Path]
         raise InputError(problem)
     folder = options.out or Path("results") / study.name
     make_folder(folder)
+    if told := _time_expected(study, folder, options.quick):
+        say(told)
     tools = Tools(
         folder, say, options.ranks or default_ranks(), options.device, options.seed, options.quick, options.ablate
     )
@@ -93,6 +99,19 @@ def run_study(name: str, options: Options, say: Report) -> tuple[Findings, Path]
     )
     write_page(folder)
     return found, folder
+
+
+def _time_expected(study: StudyFile, folder: Path, quick: bool) -> str:
+    """How long the same run took here before, or takes on two cores; empty where nobody knows or nobody waits."""
+    try:
+        before = json.loads((folder / "run.json").read_text(encoding="utf-8"))["provenance"]
+        seconds = float(before["seconds"]) if (before["study_hash"], before["quick"]) == (study.hash, quick) else 0.0
+    except (OSError, ValueError, KeyError, TypeError):
+        # A folder that holds no earlier run, or a damaged one.
+        seconds = 0.0
+    if seconds >= WAITING:
+        return f"{study.name}: the last run in {folder} took {seconds / 60.0:.0f} min"
+    return f"{study.name}: about {study.minutes:g} min on two cores" if study.minutes and not quick else ""
 
 
 def _tables(tables: Sequence[object]) -> list[dict[str, object]]:

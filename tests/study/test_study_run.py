@@ -108,6 +108,26 @@ def test_a_study_by_its_path_leaves_figures_facts_and_a_page(tmp_path, capsys):
     assert "They grow." in page
 
 
+def test_how_long_a_run_takes_is_said_before_it_begins(tmp_path, capsys):
+    study, out = write_study(tmp_path / "a study"), tmp_path / "out"
+    file = study / "study.toml"
+    file.write_text(f"minutes = 3.0\n{file.read_text()}")
+    assert verify(file, "--out", out) == 0
+    assert capsys.readouterr().out.startswith("tiny: about 3 min on two cores\n")
+    hash_ = json.loads((out / "run.json").read_text())["provenance"]["study_hash"]
+    run = json.loads((out / "run.json").read_text())
+    run["provenance"]["seconds"] = 500.0
+    (out / "run.json").write_text(json.dumps(run))
+    file.write_text(file.read_text().replace("3.0", "5.0"))
+    assert verify(file, "--out", out) == 0
+    # The time is no part of what the study says.
+    assert f"tiny: the last run in {out} took 8 min" in capsys.readouterr().out
+    assert json.loads((out / "run.json").read_text())["provenance"]["study_hash"] == hash_
+    (out / "run.json").write_text("{")
+    assert verify(file, "--out", out) == 0
+    assert "tiny: about 5 min" in capsys.readouterr().out
+
+
 def test_a_tolerance_that_fails_is_exit_code_1(tmp_path, capsys):
     study, out = write_study(tmp_path / "study"), tmp_path / "out"
     assert verify(study, "--out", out, "--set", "bound=1.0") == 1
