@@ -43,10 +43,9 @@ class StudyFile(Table):
 
     @property
     def hash(self) -> str:
-        """First 16 digits of the SHA-256 of everything the file says."""
-        return hashlib.sha256(
-            json.dumps({key: value for key, value in self.said().items() if key != "minutes"}, sort_keys=True).encode()
-        ).hexdigest()[:16]
+        """First 16 digits of the SHA-256 of everything the file says but how long it takes."""
+        said = {key: value for key, value in self.said().items() if key != "minutes"}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     def said(self) -> dict[str, Any]:
         """What the file says, as plain data."""
