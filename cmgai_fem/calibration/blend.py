@@ -112,7 +112,8 @@ class Blended:
 
     def expect(self, values: Iterable[ArrayLike]) -> None:
         """Ask the rule of choice for several states at once, which is quicker than one by one."""
-        points = np.array([self.problem.check_reach(value) for value in values])
+        count = len(self.problem.states.coordinates)
+        points = np.array([self.problem.check_reach(value) for value in values]).reshape(-1, count)
         for point, asked in zip(points, Asked.at(self.blend.rule, points - self.problem.origin).each(), strict=True):
             self._answers[tuple(map(float, point))] = BlendedAnswer(self, point, asked)
 

@@ -88,10 +88,11 @@ class Together:
     def ask(self, points: Array) -> Said:
         """What each of the M members says of values (T, m)."""
         gaps = self._places(points)
-        if (gaps == gaps[0]).all():
-            return self._of(int(gaps[0]), points)
-        targets = [np.flatnonzero(gaps == row) for row in np.unique(gaps)]
-        parts = [self._of(int(gaps[each[0]]), points[each]) for each in targets]
+        rows = np.unique(gaps).tolist() or [-1]
+        if len(rows) == 1:
+            return self._of(rows[0], points)
+        targets = [np.flatnonzero(gaps == row) for row in rows]
+        parts = [self._of(row, points[each]) for row, each in zip(rows, targets, strict=True)]
         order = np.argsort(np.concatenate(targets))
         return Said.joined(parts, lambda found: np.concatenate(found, axis=1)[:, order])
 

@@ -66,3 +66,8 @@ def test_of_many_states_each_member_is_asked_itself() -> None:
     each, members = together(known, LINEAR)
     points = np.array([[0.03], [0.51]])
     np.testing.assert_array_equal(each.ask(points).weights, [one.ask(points).weights for one in members])
+
+
+def test_no_target_is_told_nothing() -> None:
+    each, members = together(SPACINGS["even"], LINEAR)
+    assert each.ask(np.zeros((0, 1))).weights.shape == (len(members), 0, 5)
