@@ -118,6 +118,8 @@ def let_labels_move(
         The calibration as it was where nothing moves, or where moving is not for these states.
     """
     if not _may_move(problem, calibration):
+        if len(problem.states.coordinates) > 1 and calibration.error > SMOOTH:
+            report(f"{problem.field}: labels stay where they are, which over several coordinates is all that is tried")
         return calibration
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
     inside = inside_hull(problem.states.values, points[0])

@@ -15,7 +15,7 @@ from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.states.label_meshes import line_mesh, square_mesh
 from cmgai_fem.states.labels import Labels, labels_on_mesh
-from cmgai_fem.states.states import Coordinate, Field, States
+from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 
 KNOWN = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 UNSEEN = [0.125, 0.375, 0.625, 0.875]
@@ -157,6 +157,15 @@ def test_what_cannot_move_is_carried_label_by_label(where: str) -> None:
         states = states_of(labels, oblique).rows(np.array([0, 2, 4]))
     made = generate(states, [0.3])
     assert made.generators[0].carrier is None
+
+
+def test_over_several_coordinates_a_line_says_that_labels_stay() -> None:
+    labels, grid = square_mesh(7), np.array([(a, b) for a in (0.0, 0.5, 1.0) for b in (0.0, 1.0)])
+    values = np.array([oblique(labels.points, 0.6 * a + 0.4 * b) for a, b in grid])[:, :, None]
+    lines: list[str] = []
+    states = States(labels, Coordinates((Coordinate("a"), Coordinate("b"))), grid, {"f": Field(values, "K", ("",))})
+    generate(states, [[0.3, 0.6]], report=lines.append)
+    assert any("labels stay where they are" in line for line in lines)
 
 
 def test_beyond_the_states_the_last_is_the_reference() -> None:
