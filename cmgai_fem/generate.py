@@ -19,9 +19,10 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.guided import guide
+from cmgai_fem.calibration.label_maps import LabelMaps
 from cmgai_fem.calibration.laws_of_motion import LawCalibration, MotionLaws, find_law
 from cmgai_fem.calibration.mirrored import telling_states
-from cmgai_fem.calibration.moving import LabelMaps, let_labels_move
+from cmgai_fem.calibration.moving import let_labels_move
 from cmgai_fem.calibration.suspects import find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError

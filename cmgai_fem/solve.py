@@ -8,7 +8,7 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.features.body import LabelBody
-from cmgai_fem.features.label_map import STARTING_STIFFNESS, Register, register_softer, register_stiff
+from cmgai_fem.features.label_map import Register, register_at
 from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.motions.nested import Nested
 from cmgai_fem.motions.scattered import Scattered
@@ -110,11 +110,7 @@ class Solver:
             return carrier
         (field,) = carrier.states.fields.values()
         register = self.registration(carrier.body, field.values)
-        maps = []
-        for pair in range(len(carrier.maps)):
-            found = register_stiff(register, pair, max(carrier.stiffness, STARTING_STIFFNESS))
-            soft = carrier.stiffness < STARTING_STIFFNESS
-            maps.append(register_softer(register, pair, carrier.stiffness, found) if soft else found)
+        maps = [register_at(register, pair, carrier.stiffness) for pair in range(len(carrier.maps))]
         return replace(carrier, maps=tuple(maps))
 
     def _suited(self, problem: Problem) -> dict[str, Any]:

@@ -9,24 +9,21 @@ bridged over twice the distance like any left-out one, and along a curved path t
 The rule is our choice; the figures behind it are in the studies.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
 from cmgai_fem.calibration.calibrate import SHOWN, Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
 from cmgai_fem.calibration.estimate import estimate_errors
+from cmgai_fem.calibration.label_maps import LabelMaps
 from cmgai_fem.calibration.left_out import Solve, shares_of, within_bounds
 from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.stacking import LEAST_WEIGHT, superpose
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.features.body import LabelBody
-from cmgai_fem.features.label_map import STARTING_STIFFNESS, LabelMap, Register, register_softer, second_attempt
 from cmgai_fem.features.moving import MovingLabels
-from cmgai_fem.progress import steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.states.states import States
@@ -41,6 +38,8 @@ HOPELESS = 2.0
 # Beyond the known states one left-out end alone is the judge: moving labels must halve what label by label gets wrong.
 BEYOND = 0.5
 FEWEST_STATES = 4
+# Where a coarse mesh errs by so many times what label by label does, the body's own mesh is not tried.
+COARSELY = 1.25
 # Left-out error, relative to the known range, below which nothing moves that label by label does not follow.
 SMOOTH = 1e-3
 # Nodes that choices are compared at.
@@ -95,61 +94,6 @@ class MovingChoice:
     error: float
 
 
-class LabelMaps:
-    """The label maps of one field's known states: each stiffness is sought once, whichever side of the states asks.
-
-    Args:
-        states: the known states of one field.
-    """
-
-    def __init__(self, states: States) -> None:
-        self.states = states
-        self._from_rest: dict[float, MovingLabels] = {}
-        self._found: dict[float, MovingLabels] = {}
-
-    @cached_property
-    def body(self) -> LabelBody:
-        """The body of the labels.
-
-        Raises:
-            InputError: they have none.
-        """
-        return LabelBody.of(self.states.labels)
-
-    def from_rest(self, stiffness: float) -> MovingLabels:
-        """The states on the labels of a first attempt at a stiffness."""
-        if stiffness not in self._from_rest:
-            self._from_rest[stiffness] = self._carrier(
-                [self._register(pair, stiffness) for pair in self._pairs(stiffness)]
-            )
-        return self._from_rest[stiffness]
-
-    def carrier(self, stiffness: float) -> MovingLabels:
-        """The states on the labels of the best attempt at a stiffness; soft bodies are reached from stiffer ones."""
-        if stiffness not in self._found:
-            if stiffness < STARTING_STIFFNESS:
-                stiffer = self.carrier(STARTING_STIFFNESS).maps
-                maps = [
-                    register_softer(self._register, pair, stiffness, stiffer[pair]) for pair in self._pairs(stiffness)
-                ]
-            else:
-                first = self.from_rest(stiffness).maps
-                maps = [second_attempt(self._register, pair, first[pair]) for pair in self._pairs(stiffness)]
-            self._found[stiffness] = self._carrier(maps)
-        return self._found[stiffness]
-
-    def _pairs(self, stiffness: float) -> Iterator[int]:
-        return steps(range(len(self.states) - 1), f"maps between neighbouring states, stiffness {stiffness:g}")
-
-    @cached_property
-    def _register(self) -> Register:
-        (field,) = self.states.fields.values()
-        return Solver().registration(self.body, field.values)
-
-    def _carrier(self, maps: Sequence[LabelMap]) -> MovingLabels:
-        return MovingLabels(self.states, self.body, tuple(maps))
-
-
 def let_labels_move(
     problem: Problem,
     points: Array,
@@ -174,6 +118,8 @@ def let_labels_move(
         The calibration as it was where nothing moves, or where moving is not for these states.
     """
     if not _may_move(problem, calibration):
+        if len(problem.states.coordinates) > 1 and calibration.error > SMOOTH:
+            report(f"{problem.field}: labels stay where they are, which over several coordinates is all that is tried")
         return calibration
     trials = Composed(problem, np.array(calibration.rows, dtype=int), search)
     inside = inside_hull(problem.states.values, points[0])
@@ -232,6 +178,10 @@ class Composed:
             return None
         return within_bounds(problem, self.rows, np.array(errors)) if self._whole else np.array(errors)
 
+    def on(self, states: States) -> "Composed":
+        """The same trials on other labels."""
+        return replace(self, problem=replace(self.problem, states=states))
+
     def best(self, carrier: MovingLabels, motions: Sequence[Candidate]) -> MovingChoice:
         """The motion of least error with these maps."""
         count = self.problem.states.labels.count
@@ -263,6 +213,25 @@ class Composed:
 
 
 def _search(trials: Composed, maps: LabelMaps, points: Array, limit: float) -> MovingChoice:
+    """The stiffness and the motion of least error; one no better than label by label, `limit`, where none beats it.
+
+    The stiffness of a large body is sought on its coarse mesh.
+    """
+    coarse, carrier = maps.coarse, None
+    if coarse is not None:
+        found = _stiffness(trials.on(coarse.states), coarse, limit)
+        if found.error > COARSELY * limit:
+            return found
+        carrier = maps.continued(found.carrier) if found.error < limit else None
+    best = _stiffness(trials, maps, limit) if carrier is None else trials.best(carrier, trials.orders)
+    if best.error >= limit:
+        return best
+    lowest = min(float(points.min()), float(trials.problem.states.values.min())) - trials.problem.origin
+    best = min(best, trials.best(best.carrier, trials.variants(best.candidate, lowest)), key=_error)
+    return _reaching(trials, best, points)
+
+
+def _stiffness(trials: Composed, maps: LabelMaps, limit: float) -> MovingChoice:
     """Go from the first stiffness to where the error is least; stop where label by label, `limit`, is not beaten."""
 
     def tried(carrier: MovingLabels) -> MovingChoice:
@@ -282,11 +251,7 @@ def _search(trials: Composed, maps: LabelMaps, points: Array, limit: float) -> M
         best = [choice for choice in found if choice.error <= TIE * least][-1]
     if best.carrier.stiffness == FIRST:
         best = min(best, tried(maps.carrier(STIFFER)), key=_error)
-    if best.error >= limit:
-        return best
-    lowest = min(float(points.min()), float(trials.problem.states.values.min())) - trials.problem.origin
-    best = min(best, trials.best(best.carrier, trials.variants(best.candidate, lowest)), key=_error)
-    return _reaching(trials, best, points)
+    return best
 
 
 def _error(choice: MovingChoice) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.calibration.cheap import CheapModels
-from cmgai_fem.calibration.moving import LabelMaps
+from cmgai_fem.calibration.label_maps import LabelMaps
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.commands.complete import complete
 from cmgai_fem.commands.generate import (

@@ -101,6 +101,12 @@ def register_stiff(register: Register, pair: int, stiffness: float) -> LabelMap:
     return second_attempt(register, pair, register(pair, stiffness))
 
 
+def register_at(register: Register, pair: int, stiffness: float) -> LabelMap:
+    """The map of any stiffness, from rest; of a soft body by way of a stiffer one."""
+    found = register_stiff(register, pair, max(stiffness, STARTING_STIFFNESS))
+    return found if stiffness >= STARTING_STIFFNESS else register_softer(register, pair, stiffness, found)
+
+
 def second_attempt(register: Register, pair: int, found: LabelMap) -> LabelMap:
     """The map itself, or where it is poor the better of it and one that comes from a stiffer, smoother problem."""
     stiffness = found.stiffness

@@ -23,6 +23,7 @@ from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import LabelMap
 from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.location import Location
 from cmgai_fem.states.states import States
 
 # Share of the moved mesh's simplices that may turn over before a generated state is refused.
@@ -137,8 +138,9 @@ class MovingLabels:
         return [self.body.mesh.slopes(state) for state in self._known]
 
     @cached_property
-    def _steps(self) -> dict[int, list[tuple[Array, Array]]]:
-        """Displacements of the labels of each state, and their slopes, to the next (1) and the last state (-1)."""
+    def _steps(self) -> dict[int, list[tuple[Array, Array, IntArray]]]:
+        """Displacements of the labels of each state, their slopes, and the simplices that the nodes end in, to the next
+        (1) and the last state (-1)."""
         mesh, points = self.body.mesh, self.body.points
         forth = [one.places - points for one in self.maps]
         back = []
@@ -146,20 +148,28 @@ class MovingLabels:
             moved = mesh.moved(one.places)
             found = moved.value(points - one.places, moved.locate(points), moved.slopes(points - one.places))
             back.append(self.body.project(points + found) - points)
-        return {side: [(step, mesh.slopes(step)) for step in steps] for side, steps in ((1, forth), (-1, back))}
+        return {
+            side: [(step, mesh.slopes(step), mesh.locate(points + step).cells) for step in steps]
+            for side, steps in ((1, forth), (-1, back))
+        }
+
+    @cached_property
+    def _home(self) -> Location:
+        return self.body.mesh.locate(self.body.points)
 
     def _follow(self, reference: int) -> LabelPaths:
         body, known = self.body, self._known
         places = np.repeat(body.points[None], len(known), axis=0)
         values = np.repeat(known[[reference]], len(known), axis=0)
         for side, rows in ((1, range(reference, len(known) - 1)), (-1, range(reference, 0, -1))):
-            location = None
+            location = self._home
             for row in rows:
-                location = body.mesh.locate(places[row]) if location is None else location
-                step, slopes = self._steps[side][row if side > 0 else row - 1]
+                step, slopes, ends = self._steps[side][row if side > 0 else row - 1]
                 there = row + side
                 places[there] = body.project(places[row] + body.mesh.value(step, location, slopes))
-                location = body.mesh.locate(places[there], location.cells)
+                nearest = location.shares.argmax(axis=1)[:, None]
+                nodes = np.take_along_axis(body.mesh.cells[location.cells], nearest, axis=1)[:, 0]
+                location = body.mesh.locate(places[there], ends[nodes])
                 values[there] = body.mesh.value(known[there], location, self._slopes[there], clip=True)
         return LabelPaths(places, values)
 

@@ -83,32 +83,35 @@ ON_A_SQUARE: dict[str, MovingField] = {
 }  # fmt: skip
 ON_A_TORUS: dict[str, MovingField] = {pulse_on_a_torus.__name__: pulse_on_a_torus}
 CASES = ON_A_SQUARE | ON_A_TORUS
+HEATED = ("source_on_a_plate", "source_in_a_block", "broad_source")
 
 
 def square(cell: float) -> Labels:
     """Triangles of a unit square."""
-    return _meshed(lambda model: model.addRectangle(0.0, 0.0, 0.0, 1.0, 1.0), cell, 2)
+    return meshed(lambda model: model.addRectangle(0.0, 0.0, 0.0, 1.0, 1.0), cell, 2)
 
 
 def torus(cell: float) -> Labels:
     """Triangles of the surface of a torus; as many as of the square."""
-    return _meshed(lambda model: model.addTorus(0.0, 0.0, 0.0, RING, TUBE), 4.0 * cell, 3)
+    return meshed(lambda model: model.addTorus(0.0, 0.0, 0.0, RING, TUBE), 4.0 * cell, 3)
 
 
-def _meshed(build: Callable[[type], int], cell: float, dimension: int) -> Labels:
+def meshed(build: Callable[[type], object], cell: float, dimension: int, solid: bool = False) -> Labels:
+    """Triangles of a surface, or tetrahedra of a solid, that `build` makes of gmsh's shapes."""
     gmsh.initialize(interruptible=False)
     try:
         gmsh.option.setNumber("General.Terminal", 0)
         gmsh.option.setNumber("Mesh.MeshSizeMax", cell)
         build(gmsh.model.occ)
         gmsh.model.occ.synchronize()
-        gmsh.model.mesh.generate(2)
+        gmsh.model.mesh.generate(3 if solid else 2)
         tags, places, _ = gmsh.model.mesh.getNodes()
-        _, corners = gmsh.model.mesh.getElementsByType(2)
+        _, corners = gmsh.model.mesh.getElementsByType(4 if solid else 2)
     finally:
         gmsh.finalize()
     used, cells = np.unique(corners, return_inverse=True)
     order = np.argsort(tags)
     rows = order[np.searchsorted(tags[order], used)]
     points = np.asarray(places, dtype=float).reshape(-1, 3)[rows, :dimension]
-    return labels_on_mesh(points, {"triangle": cells.reshape(-1, 3).astype(np.int64)})
+    kind, many = ("tetra", 4) if solid else ("triangle", 3)
+    return labels_on_mesh(points, {kind: cells.reshape(-1, many).astype(np.int64)})

@@ -29,7 +29,8 @@ from cmgai_fem.study.view import held_out_view
 from cmgai_fem.transport.laws import LAWS, make_law
 from cmgai_fem.transport.problem import Problem
 
-from .cases import CASES, ON_A_SQUARE, MovingField, square, torus
+from .cases import CASES, HEATED, ON_A_SQUARE, MovingField, square, torus
+from .heated import heated
 
 TAKES = frozenset({"quick", "ablate"})
 # Of the ablation: the case where the law tells most, and the stiffnesses.
@@ -58,8 +59,8 @@ class Study(StudyFile):
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
         for name in (*self.cases, *self.bounds):
-            if name not in CASES:
-                raise ValueError(f"cases: there is no {name!r}; there are: {', '.join(CASES)}")
+            if name not in (*CASES, *HEATED):
+                raise ValueError(f"cases: there is no {name!r}; there are: {', '.join((*CASES, *HEATED))}")
         for name in self.cases:
             if name not in self.bounds:
                 raise ValueError(f"bounds.{name}: say what the case must keep")
@@ -71,18 +72,21 @@ def run(study: Study, tools: Tools) -> Findings:
     meshes: dict[bool, Labels] = {}
     parts = []
     for name in steps(study.cases, "cases"):
+        if name in HEATED:
+            parts.append(compare(study, name, *heated(name, study.cell), tools))
+            continue
         flat = name in ON_A_SQUARE
         if flat not in meshes:
             meshes[flat] = (square if flat else torus)(study.cell)
-        parts.append(compare(study, name, meshes[flat], study.bounds[name], tools))
+        parts.append(compare(study, name, meshes[flat], CASES[name], tools))
     if "law" in tools.ablate:
         parts.append(ablation(study, square(study.cell), tools))
     return joined(parts, tools.say)
 
 
-def compare(study: Study, name: str, labels: Labels, bound: float, tools: Tools) -> Findings:
+def compare(study: Study, name: str, labels: Labels, field: MovingField, tools: Tools) -> Findings:
     """One case: mean NRMSE over the unseen states, ours over the best rival's."""
-    states, field = known_states(study, labels, CASES[name]), CASES[name]
+    states, bound = known_states(study, labels, field), study.bounds[name]
     rivals = rivals_for(states.values)
     made = generate(states, study.unseen, methods=study.methods, rivals=rivals, report=tools.say)
     truth = [field(labels.points, s)[:, None] for s in study.unseen]
@@ -144,13 +148,15 @@ def known_states(study: Study, labels: Labels, field: MovingField) -> States:
 
 def draw(labels: Labels, truth: Array, made: Generated, s: float, rival: tuple[str, Array]) -> Drawing:
     """Truth, ours with the arrows of the labels, and the best rival at one unseen state."""
-    surface = labels.points.shape[1] == 3
-    triangles, low, high = labels.cells["triangle"], float(truth.min()), float(truth.max())
+    surface, middle = labels.points.shape[1] == 3, 0.5 * float(labels.points[:, -1].min() + labels.points[:, -1].max())
+    low, high = float(truth.min()), float(truth.max())
+    # Of a solid its outside.
+    triangles = labels.cells["triangle"] if "triangle" in labels.cells else LabelBody.of(labels).boundary.cells
     figure = Drawing(figsize=(10.5, 3.4), layout="constrained")
     for column, (title, values) in enumerate((("truth", truth), ("generated", made.at(s)[:, 0]), rival)):
         axis = figure.add_subplot(1, 3, column + 1)
         # A surface is seen from above, its upper half.
-        seen = triangles[np.mean(labels.points[triangles][:, :, 2], axis=1) >= 0.0] if surface else triangles
+        seen = triangles[np.mean(labels.points[triangles][:, :, 2], axis=1) > middle] if surface else triangles
         shown = axis.tripcolor(*labels.points[:, :2].T, seen, values, shading="gouraud", vmin=low, vmax=high)
         axis.set_title(title)
         axis.set_aspect("equal")
