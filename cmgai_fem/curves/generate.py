@@ -14,6 +14,7 @@ from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.trials import LEAST_VALUES, grid_trials, places_of, reaches, scattered_trials
 from cmgai_fem.curves.ways import TriedWay
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
+from cmgai_fem.curves.ways.constitutive import constitutive_ways
 from cmgai_fem.curves.ways.line import LineWay, line_trials
 from cmgai_fem.curves.ways.nested import CurveGrid, NestedWay
 from cmgai_fem.curves.ways.path import PathWay
@@ -21,6 +22,7 @@ from cmgai_fem.curves.ways.surface import SurfaceWay
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.solve import Solver
+from cmgai_fem.states.labels import Array
 
 # States of two coordinates that leave a plane to the others when one is left out.
 LEAST_STATES = 4
@@ -30,6 +32,9 @@ BENDING = 6
 SHORT = 0.75
 # Missing states with which scattered ones are still told to be nearly a grid.
 MOST_HOLES = 2
+
+# Left-out error of a constitutive model, of the least of the transports', from which it joins them.
+FAR_BETTER = 0.5
 
 Report = Callable[[str], None]
 
@@ -100,7 +105,8 @@ class StateLayout:
         curves = self.curves
         if len(curves.coordinates) == 1:
             line = LineWay.fit(curves, targets)
-            return CurveGenerator.alone(curves, line, line.calibration.error, hardening)
+            alone = CurveGenerator.alone(curves, line, line.calibration.error, hardening)
+            return _with_models(alone, [line.calibration.left_out], trials)
         ways: list[TriedWay] = []
         if self.grid:
             nested = NestedWay.fit(self.grid, targets)
@@ -120,7 +126,8 @@ class StateLayout:
             if all(np.any(np.isfinite(one) & np.isfinite(truth)) for one, truth in zip(left_out, known, strict=True))
         ]
         mixed = mix(curves, [made[row] for row in told], trials)
-        return CurveGenerator(curves, tuple(ways[row] for row in told), mixed, hardening, compared=self.grid is None)
+        mixture = CurveGenerator(curves, tuple(ways[row] for row in told), mixed, hardening, self.grid is None)
+        return _with_models(mixture, [made[row] for row in told], trials)
 
     def alike(self, targets: Sequence[State]) -> list[list[State]]:
         """Targets in groups that lie alike to the known states: below, between, beyond or on a value of a grid."""
@@ -152,6 +159,25 @@ class StateLayout:
             holes = f", a grid of {size} values but for {lacking}" if lacking <= MOST_HOLES else ""
             shape = f"scattered{holes}"
         return f"{len(values)} known states, {shape}: {ranges}"
+
+
+def _with_models(
+    generator: CurveGenerator, left_out: Sequence[Sequence[Array]], trials: Sequence[Trial]
+) -> CurveGenerator:
+    """With the constitutive models among the ways that err far less at the states left out than any of these does.
+
+    Args:
+        generator: the ways.
+        left_out: for each of them the curves (L,) of the states that are left out.
+        trials: these.
+    """
+    curves, least = generator.curves, float(generator.mixed.alone.min())
+    tried = [(way, way.left_out(trials)) for way in constitutive_ways(curves)]
+    better = [(way, made) for way, made in tried if mix(curves, [made], trials).alone[0] <= FAR_BETTER * least]
+    if not better:
+        return generator
+    mixed = mix(curves, [*left_out, *(made for _, made in better)], trials)
+    return replace(generator, ways=(*generator.ways, *(way for way, _ in better)), mixed=mixed)
 
 
 def generate_curves(

@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 from joblib import Parallel, delayed
 
+from cmgai_fem.calibration.cheap import bending
 from cmgai_fem.calibration.explore import sample
 from cmgai_fem.calibration.left_out import shares_of, within_bounds
+from cmgai_fem.calibration.members import LINEAR, Member
+from cmgai_fem.calibration.moved import motion_of
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.errors import InputError
 from cmgai_fem.machine import cores
@@ -28,10 +31,13 @@ class Rivalry:
         make: their fields and seconds; see `fields`.
         errors: left-out errors by name, relative to the known range, over the same states left out; for each side of
             the known states, True between them.
+        sizes: (T,) estimated errors by name, likewise: the left-out errors in units of the deviation that the natural
+            spline, or the thin plate, has at the states left out, times that at the state, as ours are read.
     """
 
     make: Callable[[], tuple[Mapping[str, Array], Mapping[str, float]]]
     errors: Mapping[str, Mapping[bool, float]]
+    sizes: Mapping[str, Array]
 
     @property
     def fields(self) -> Mapping[str, Array]:
@@ -75,15 +81,17 @@ def compete(
     # Tuning over several coordinates takes its time, and each rival is tuned by itself.
     workers = max(min(cores(), len(tasks)) if states.values.shape[1] > 1 else 1, 1)
     errors: dict[str, dict[bool, float]] = {name: {} for name in admitted}
+    sizes = {name: np.full(len(points), np.nan) for name in admitted}
     if left_out and tasks and len(states) > states.values.shape[1] + 1:
         seen = sample(problem)
         found = Parallel(n_jobs=workers)(
             # Cheap models are known at all labels.
-            delayed(_left_out_error)(problem if isinstance(there[name], CheapRival) else seen, there[name], group)
+            delayed(_left_out_errors)(problem if isinstance(there[name], CheapRival) else seen, there[name], group)
             for name, group in steps(tasks, "rivals, states left out")
         )
-        for (name, group), error in zip(tasks, found, strict=True):
-            errors[name][inside_hull(states.values, group[0])] = error
+        for (name, group), each in zip(tasks, found, strict=True):
+            errors[name][inside_hull(states.values, group[0])] = float(np.sqrt(np.mean(each**2)))
+            sizes[name][_rows(points, group)] = _sizes(problem, group, each)
 
     def make() -> tuple[Mapping[str, Array], Mapping[str, float]]:
         if not states.labels.portion.alone:
@@ -98,7 +106,7 @@ def compete(
             seconds[name] += spent
         return fields, seconds
 
-    return Rivalry(make, errors)
+    return Rivalry(make, errors, sizes)
 
 
 def _generated(problem: Problem, rival: Rival, group: Array) -> tuple[Array, float]:
@@ -116,8 +124,8 @@ def _generated(problem: Problem, rival: Rival, group: Array) -> tuple[Array, flo
     return np.array(admitted), time.perf_counter() - start
 
 
-def _left_out_error(seen: Problem, rival: Rival, group: Array) -> float:
-    """Root mean square over the left-out states and the volume, relative to the known range, within the bounds."""
+def _left_out_errors(seen: Problem, rival: Rival, group: Array) -> Array:
+    """(S,) root mean square over the volume at each left-out state, relative to the known range, within the bounds."""
     trials = trials_for(seen.states, group)
     known, values = seen.known.values, seen.states.values
     volumes = np.repeat(seen.states.labels.weights, known.shape[2])
@@ -125,7 +133,19 @@ def _left_out_error(seen: Problem, rival: Rival, group: Array) -> float:
     wrong = flat.reshape(len(trials), *known.shape[1:])
     if seen.admissible.bounds and np.all(np.isfinite(wrong)):
         wrong = within_bounds(seen, trials, wrong)
-    return float(np.sqrt(np.einsum("tlc,l->", wrong**2, shares_of(seen)) / len(trials)))
+    return np.sqrt(np.einsum("tlc,l->t", wrong**2, shares_of(seen)))
+
+
+def _sizes(problem: Problem, group: Array, errors: Array) -> Array:
+    """(T,) estimated errors at states (T, m) of one side from those at the states that are left out for them."""
+    values = problem.states.values
+    known, count, dimension = values - problem.origin, *values.shape
+    if dimension == 1:
+        spline = motion_of(problem, 2, LINEAR)
+    else:
+        spline = Member(2, (LINEAR,) * dimension, (1.0,) * dimension, known, count - dimension - 1, bending(known))
+    squares = errors**2 * np.diag(spline.precision)[trials_for(problem.states, group)]
+    return np.sqrt(np.mean(squares) * spline.ask(group - problem.origin).variance)
 
 
 def _rows(points: Array, group: Array) -> list[int]:

@@ -158,7 +158,7 @@ def generation_of(known: States, study: FieldStudy, networks: Networks, report: 
             Generator(problem, np.array(study.asked(split)), split == "interpolation", chosen(problem), solutions)
             for split in study.splits
         )
-        made[name] = Generated(known, name, np.array(study.held_out), generators, Rivalry(lambda: ({}, {}), {}))
+        made[name] = Generated(known, name, np.array(study.held_out), generators, Rivalry(lambda: ({}, {}), {}, {}))
     return Generation(states, {(method, name): 0.5 for method in states for name in study.fields}, made)
 
 

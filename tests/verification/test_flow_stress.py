@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from cmgai_fem.curves.flow_stress import JohnsonCook, ZerilliArmstrong
 from cmgai_fem.study.file import studies_folder
 from cmgai_fem.study.pipelines import study_module
 
 STUDY = studies_folder() / "stress-strain"
 flow_stress, truth = study_module(STUDY, "flow_stress"), study_module(STUDY, "truth")
 fit_models = study_module(STUDY, "constitutive_fits").fit_models
-JohnsonCook, ZerilliArmstrong = flow_stress.JohnsonCook, flow_stress.ZerilliArmstrong
 MechanicalThreshold = flow_stress.MechanicalThreshold
 MATERIALS, OFHC_COPPER, STEEL_4340 = truth.MATERIALS, truth.OFHC_COPPER, truth.STEEL_4340
 make_tests = truth.make_tests

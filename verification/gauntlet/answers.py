@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Answers:
     Args:
         fields: (T, L, n) by method, ours first; all within the bounds. NaN where we gave no answer.
         estimate: (T, L, n) standard error that we give; NaN where we give none.
+        sizes: (T,) errors that the rivals' fields are thought to have, by the same rule, relative to the known range.
         words: our trust word of each state; empty texts where the package gives none.
         seconds: processor time of ours [s].
         rival_seconds: processor time of all rivals together [s].
@@ -40,6 +42,7 @@ class Answers:
     seconds: float
     rival_seconds: float
     failure: str = ""
+    sizes: Mapping[str, Array] = dataclass_field(default_factory=dict)
 
 
 def answer(question: Question, rivals: Sequence[str]) -> Answers:
@@ -56,11 +59,12 @@ def answer(question: Question, rivals: Sequence[str]) -> Answers:
         words = ("",) * len(question.asked)
     between = time.process_time()
     problem = Problem(question.known, admissible=question.bounds).with_reach(*question.asked)
-    others = dict(compete(problem, question.asked, rivals, left_out=False).fields)
+    rivalry = compete(problem, question.asked, rivals)
+    others = dict(rivalry.fields)
     if question.tests is not None:
         others = {name: _hardening(mean_curves(question.tests), fields) for name, fields in others.items()}
     seconds, rival_seconds = between - start, time.process_time() - between
-    return Answers({OURS: ours} | others, estimate, words, seconds, rival_seconds, failure)
+    return Answers({OURS: ours} | others, estimate, words, seconds, rival_seconds, failure, rivalry.sizes)
 
 
 def _fields(question: Question) -> tuple[Array, Array, tuple[str, ...]]:

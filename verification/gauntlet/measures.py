@@ -1,7 +1,7 @@
 """Answers against the truth: errors of every method, and how honest our estimates were."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,6 +33,7 @@ class Target:
         estimate: root mean square of our error estimate, relative to the same; NaN where there is none.
         covered: share of the volume where the truth lies in our 95 % band; NaN where there is no estimate.
         word: our trust word.
+        sizes: error estimates of the rivals by name, relative to the same.
     """
 
     case: str
@@ -42,6 +43,11 @@ class Target:
     estimate: float
     covered: float
     word: str
+    sizes: dict[str, float] = field(default_factory=dict)
+
+    def by(self, rival: str) -> "Target":
+        """The rival's answer and its estimate in place of ours."""
+        return replace(self, errors={OURS: self.errors[rival]}, estimate=self.sizes[rival])
 
     @property
     def error(self) -> float:
@@ -105,7 +111,8 @@ def measure(name: str, about: str, question: Question, answers: Answers, truth: 
         covered = float(shares @ inside) if np.all(np.isfinite(given)) else np.nan
         label = ":".join(f"{part:.4g}" for part in point)
         estimate = size(given) if np.all(np.isfinite(given)) else np.nan
-        targets.append(Target(name, zone, label, errors, estimate, covered, answers.words[row]))
+        sizes = {method: float(each[row]) for method, each in answers.sizes.items()}
+        targets.append(Target(name, zone, label, errors, estimate, covered, answers.words[row], sizes))
     spent = answers.seconds, answers.rival_seconds
     return Result(name, about, len(states), states.labels.count, tuple(targets), *spent, answers.failure)
 

@@ -140,9 +140,31 @@ def _honesty(results: Sequence[Result], tools: Tools) -> Section:
         [(one.case, one.state, percent(one.error), percent(one.estimate)) for one in worst],
         text_columns=2,
     )
+    rivals = dict.fromkeys(name for target in targets for name in target.sizes)
+    others = [
+        (
+            name,
+            ZONES[zone],
+            f"{told.count} of {len(there)}",
+            percent(told.missed),
+            percent(told.loose),
+            f"{told.rank:.2f}",
+        )
+        for name in rivals
+        for zone in ZONES
+        if (there := [target.by(name) for target in targets if target.zone == zone and name in target.sizes])
+        for told in [Honesty.of(there)]
+    ]
+    beside = TextTable(
+        "The rivals' estimates by the same rule: left-out errors in units of the natural spline's own deviation",
+        ("rival", *columns[:5]),
+        others,
+        text_columns=2,
+        terminal=False,
+    )
     caption = "Each generated state: below the red line it errs by more than three estimates."
     picture = tools.picture(draw_honesty(targets), "honesty", caption)
-    return Section("Are the estimates honest?", [note], [picture], [TextTable("", columns, rows), table])
+    return Section("Are the estimates honest?", [note], [picture], [TextTable("", columns, rows), beside, table])
 
 
 def _words(results: Sequence[Result]) -> Section:

@@ -1,7 +1,7 @@
-"""Published flow-stress models: Johnson-Cook, Zerilli-Armstrong and the mechanical threshold stress.
+"""The mechanical threshold stress, a published flow-stress model beside those that the package fits.
 
-Each takes plastic strain, strain rate and temperature and returns the flow stress. They serve as the truth of the
-study and, fitted to the known states, as rivals.
+It takes plastic strain, strain rate and temperature and returns the flow stress. It serves as the truth of copper and,
+fitted to the known states, as a rival.
 """
 
 from dataclasses import dataclass
@@ -9,68 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmgai_fem.states.labels import Array
-
-
-@dataclass(frozen=True)
-class JohnsonCook:
-    """`(A + B e^n)(1 + C ln(rate / 1 per s))(1 - T*^m)`, `T* = (T - room) / (melting - room)`.
-
-    Args:
-        A: initial yield stress [Pa].
-        B: hardening modulus [Pa].
-        n: hardening exponent [-].
-        C: rate sensitivity [-].
-        m: softening exponent [-].
-        melting: melting temperature [K].
-        room: temperature without softening [K].
-
-    Source: G. R. Johnson, W. H. Cook, 7th Int. Symp. on Ballistics (1983) 541.
-    """
-
-    A: float
-    B: float
-    n: float
-    C: float
-    m: float
-    melting: float
-    room: float = 298.0
-
-    def __call__(self, plastic_strain: Array, rate: float, temperature: float) -> Array:
-        """Flow stress [Pa] at plastic strains [-], a strain rate [1/s] and a temperature [K]."""
-        homologous = (temperature - self.room) / (self.melting - self.room)
-        # Below the reference temperature T*^m has no real value; the odd continuation keeps the slope's sign.
-        softening = 1.0 - np.sign(homologous) * abs(homologous) ** self.m
-        return (self.A + self.B * plastic_strain**self.n) * (1.0 + self.C * np.log(rate)) * softening
-
-
-@dataclass(frozen=True)
-class ZerilliArmstrong:
-    """`c0 + (c1 + c2 sqrt(e)) exp(-c3 T + c4 T ln rate) + c5 e^n`: the bcc and the fcc form in one.
-
-    Args:
-        c0: athermal stress [Pa].
-        c1: thermal stress without strain (bcc) [Pa].
-        c2: thermal stress with the square root of strain (fcc) [Pa].
-        c3: thermal softening [1/K].
-        c4: rate sensitivity of the softening [1/K].
-        c5: hardening modulus (bcc) [Pa].
-        n: hardening exponent [-].
-
-    Source: F. J. Zerilli, R. W. Armstrong, J. Appl. Phys. 61 (1987) 1816.
-    """
-
-    c0: float
-    c1: float
-    c2: float
-    c3: float
-    c4: float
-    c5: float
-    n: float
-
-    def __call__(self, plastic_strain: Array, rate: float, temperature: float) -> Array:
-        """Flow stress [Pa] at plastic strains [-], a strain rate [1/s] and a temperature [K]."""
-        thermal = np.exp(-self.c3 * temperature + self.c4 * temperature * np.log(rate))
-        return self.c0 + (self.c1 + self.c2 * np.sqrt(plastic_strain)) * thermal + self.c5 * plastic_strain**self.n
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cmgai_fem.curves.flow_stress import JohnsonCook, ZerilliArmstrong
 from cmgai_fem.study.file import read_study, validated
 from cmgai_fem.study.pipelines import study_module
 
 FOLDER = Path(__file__).parent
 flow_stress, truth, cases = (study_module(FOLDER, name) for name in ("flow_stress", "truth", "cases"))
-JohnsonCook, ZerilliArmstrong = flow_stress.JohnsonCook, flow_stress.ZerilliArmstrong
 MechanicalThreshold = flow_stress.MechanicalThreshold
 STUDY = validated(study_module(FOLDER, "tables").StressStrainStudy, FOLDER, read_study(FOLDER / "study.toml"))
 MPA, GPA = 1e6, 1e9

@@ -87,6 +87,18 @@ def _figures(result: CaseResult) -> TextTable:
 
 
 def _calibration(where: str, item: Mapping[str, Any]) -> TextTable:
+    note = ""
+    if "share" in item:
+        note = (
+            f"Has {_percent(item['share'])} % of the weight beside the other ways; together their left-out error is "
+            f"{_percent(item['left_out_error_of_mix'])} %."
+        )
+    title = where.replace("_", " ")
+    if "scaled_constants" in item:
+        title = f"{title}: fitted to the known curves (misfit {_percent(item['misfit'])} %)"
+        values = tuple(f"{value:.4g}" for value in item["scaled_constants"])
+        columns = tuple(f"constant {number}" for number in range(1, len(values) + 1))
+        return TextTable(title, columns, [values], note, text_columns=0, terminal=False, folded=True)
     rows = [
         (
             row["feature"], row["pseudo_time"], str(row["order"]), row["states"], row["modes"],
@@ -95,15 +107,9 @@ def _calibration(where: str, item: Mapping[str, Any]) -> TextTable:
         )
         for row in _counting(item["candidates"])
     ]  # fmt: skip
-    note = ""
-    if "share" in item:
-        note = (
-            f"Has {_percent(item['share'])} % of the weight beside the other way; together their left-out error is "
-            f"{_percent(item['left_out_error_of_mix'])} %."
-        )
     error = _percent(item["left_out_error"])
     return TextTable(
-        f"{where.replace('_', ' ')}: chosen from the known states (left-out error {error} %)",
+        f"{title}: chosen from the known states (left-out error {error} %)",
         ("feature", "pseudo-time", "order", "states", "modes", "left-out error [%]", "carried scatter [%]", "share"),
         rows, note, text_columns=2, terminal=False, folded=True,
     )  # fmt: skip

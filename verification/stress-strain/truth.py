@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmgai_fem.curves.flow_stress import JohnsonCook, ZerilliArmstrong
 from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
 
-from .flow_stress import JohnsonCook, MechanicalThreshold, ZerilliArmstrong
+from .flow_stress import MechanicalThreshold
 
 TEMPERATURE = Coordinate("temperature", "K")
 STRAIN_RATE = Coordinate("strain_rate", "1/s")
