@@ -41,6 +41,13 @@ GROUP = 4
 SWINGING = 1.4
 SOFT_PENALTY = 1.0
 MANY_ROUNDS = 40
+# Why no such force may balance the momentum.
+_UNBALANCED = {
+    "least": "",
+    "free": "; a network of the pseudo-time so small does not bend with every mode: give it more width",
+    "state": "; labels that pass one feature point with unlike accelerations need unlike forces there, which no force "
+    "of the point alone can be: use least or a state force",
+}
 # A balance that is met at the Gauss points and not between them is trained anew on more of them, then wider.
 POINT_FACTORS, WIDTH_FACTORS = (1.0, 1.5, 2.25, 2.25), (1, 1, 1, 2)
 
@@ -287,7 +294,7 @@ def _solve_window(problem: Problem, window: ModalTransport, training: Training) 
         raise ConvergenceError(
             f"field {problem.field!r}: the momentum residual stayed at {final:.1e} (tolerance "
             f"{settings.tolerance:.1e}) between s = {window.span[0]:.4g} and {window.span[1]:.4g} after "
-            f"{len(training.history.rows)} steps"
+            f"{len(training.history.rows)} steps{_UNBALANCED[window.force]}"
         )
     training.worst, training.weights = max(training.worst, final), training.weights + residual.count
     values = weights.cpu().numpy()

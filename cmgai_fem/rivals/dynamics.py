@@ -3,14 +3,15 @@
 They extrapolate, as the rivals of `RIVALS` hardly do, and are for states along a time alone. Rank, delay, order and
 ridge of each are chosen by known states that are left out, as for the other rivals.
 
-Source: T. Askham, J. N. Kutz, SIAM J. Appl. Dyn. Syst. 17 (2018) 380-416 (optimised DMD) and S. Le Clainche, J. M. Vega,
-SIAM J. Appl. Dyn. Syst. 16 (2017) 882-925 (higher order DMD), both as PyDMD has them (MIT); B. Peherstorfer,
-K. Willcox, Comput. Methods Appl. Mech. Eng. 306 (2016) 196-215 (operator inference).
+Source: T. Askham, J. N. Kutz, SIAM J. Appl. Dyn. Syst. 17 (2018) 380-416 (optimised DMD) and S. Le Clainche,
+J. M. Vega, SIAM J. Appl. Dyn. Syst. 16 (2017) 882-925 (higher order DMD), both as PyDMD has them (MIT);
+B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306 (2016) 196-215 (operator inference).
 """
 
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from importlib.util import find_spec
 from itertools import product
 from typing import ClassVar
 
@@ -28,6 +29,8 @@ class Dynamics(Rival):
     """A law that is fitted to the amplitudes of the known states in their own modes."""
 
     dimensions: ClassVar[range] = range(1, 2)
+    package: ClassVar[str] = ""
+    """What must be installed."""
     even: ClassVar[bool] = False
     """Whether the states must be at equal distances, so that ends alone can be left out."""
 
@@ -54,7 +57,8 @@ class Dynamics(Rival):
         left, sizes, right = np.linalg.svd(snapshots * root, full_matrices=False)
         values, times = left * sizes, known[:, 0]
         count = len(times)
-        ends = [(count - 1,), (count - 2, count - 1)]
+        # Of one end alone: to leave out two takes the highest ranks from the list.
+        ends = [(count - 1,)]
         inner = ends if self.even else [(row,) for row in range(1, count - 1)]
         inside, outside = (self._chosen(times, values, groups) for groups in (inner, ends))
 
@@ -89,6 +93,7 @@ class OptimisedDmd(Dynamics):
     """PyDMD's optimised decomposition: the rank, with rates that may grow or not."""
 
     name = "optimised_dmd"
+    package = "pydmd"
 
     def settings(self, count: int) -> Sequence[tuple[float, ...]]:
         """Rank, and whether rates may grow."""
@@ -107,6 +112,7 @@ class HigherOrderDmd(Dynamics):
     """PyDMD's decomposition with delays: rank and delay; with no delay the exact decomposition."""
 
     name = "higher_order_dmd"
+    package = "pydmd"
     even = True
 
     def settings(self, count: int) -> Sequence[tuple[float, ...]]:
@@ -115,9 +121,10 @@ class HigherOrderDmd(Dynamics):
 
     def amplitudes(self, setting: tuple[float, ...], known: Array, values: Array, asked: Array) -> Array:
         """See `Dynamics.amplitudes`."""
-        from pydmd import HODMD
+        # The states stand in their own modes already, which is what PyDMD's HODMD adds to this.
+        from pydmd import HankelDMD
 
-        model = HODMD(svd_rank=int(setting[0]), d=int(setting[1]), exact=True, opt=True).fit(values.T)
+        model = HankelDMD(svd_rank=int(setting[0]), d=int(setting[1]), exact=True, opt=True).fit(values.T)
         steps = (asked - known[0]) / (known[1] - known[0])
         modes, rates = model.modes[: values.shape[1]], model.eigs.astype(complex)
         return np.asarray((modes * model.amplitudes @ rates[:, None] ** steps).real.T)
@@ -157,3 +164,8 @@ class OperatorInference(Dynamics):
 
 
 DYNAMICS: dict[str, Dynamics] = {rival.name: rival for rival in (OptimisedDmd(), HigherOrderDmd(), OperatorInference())}
+
+
+def installed() -> list[Dynamics]:
+    """Those whose package is there."""
+    return [rival for rival in DYNAMICS.values() if not rival.package or find_spec(rival.package)]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.errors import InputError
+from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.solve import solve
 from cmgai_fem.states.label_meshes import line_mesh
 from cmgai_fem.states.labels import Array, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
-from cmgai_fem.transport.forces import Least
+from cmgai_fem.transport.forces import Autonomous, Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 
@@ -64,3 +64,12 @@ def test_what_a_known_force_cannot_do_is_said() -> None:
     )
     with pytest.raises(InputError, match="known force goes with"):
         Problem(three, force=Least(1), known_force=Spring())
+
+
+@pytest.mark.medium
+def test_a_force_of_the_point_alone_says_why_it_balances_no_crossing() -> None:
+    s = np.linspace(0.0, 1.0, 5)
+    values = np.stack([s**2, 1.0 - s**2], axis=1)[:, :, None]
+    states = States.of(labels_on_points(np.arange(2.0)[:, None]), Coordinate("t"), s, {"x": Field(values, "m", ("",))})
+    with pytest.raises(ConvergenceError, match="pass one feature point with unlike accelerations"):
+        solve(Problem(states, force=Autonomous(width=4)), "pinn", settings=TrainingSettings(rounds=1, steps=3))

@@ -8,7 +8,6 @@ from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.study.run import Options, run_study
 
 bodies = study_module(studies_folder() / "heat-soak", "bodies")
-soaking = study_module(studies_folder() / "heat-soak", "pipeline")
 sheets = study_module(studies_folder() / "vibrating-plate", "pipeline")
 
 
@@ -24,16 +23,6 @@ def test_a_block_comes_to_the_temperature_around_it() -> None:
     body = bodies.Soak(3, 1.0, bodies.tilted, exchange=3.0, around=0.5)
     _, found = body.solve(0.3, np.array([0.0, 5.0]), 200)
     np.testing.assert_allclose(found[-1], 0.5, atol=1e-3)
-
-
-def test_dynamic_modes_of_decays_are_exact() -> None:
-    times, asked = np.arange(4.0), np.array([0.5, 6.0])
-    shapes = np.random.default_rng(0).normal(size=(3, 20))
-
-    def fields(at: np.ndarray) -> np.ndarray:
-        return np.exp(-np.outer(at, [0.1, 0.4, 0.9])) @ shapes
-
-    np.testing.assert_allclose(soaking.dynamic_modes(times, fields(times), asked), fields(asked), atol=1e-6)
 
 
 def test_a_membrane_obeys_the_wave_equation() -> None:

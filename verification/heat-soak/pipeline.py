@@ -1,5 +1,7 @@
 """Heat that soaks: the law is found in the known states, and goes on beyond them."""
 
+from dataclasses import replace
+
 import numpy as np
 from pydantic import Field as Key
 
@@ -10,11 +12,15 @@ from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals.dynamics import DYNAMICS, installed
+from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
 from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.state_motion import StateMotion
 
 from .bodies import BODIES, box, on
 
@@ -34,8 +40,10 @@ class Study(StudyFile):
         noises: standard deviation of the noise in the known states, over their range.
         cases: the bodies.
         seed: of the noise.
-        bounds: by noise ("clean", "noisy"), mean NRMSE over that of the best rival, between and beyond; and the
-            relative error of the diffusivity.
+        checked: the bodies whose law and motion are found by networks, too.
+        bounds: by noise ("clean", "noisy"), mean NRMSE over that of the best rival per node, between and beyond; the
+            same over that of the best that fits a linear law (DMD, operator inference); the relative error of the
+            diffusivity; and the mean distance of networks and finite elements.
     """
 
     cell: dict[str, float]
@@ -46,6 +54,7 @@ class Study(StudyFile):
     noises: list[float] = Key(min_length=1)
     cases: list[str] = Key(min_length=1)
     seed: int = 0
+    checked: list[str] = Key(default_factory=list)
     bounds: dict[str, dict[str, float]]
 
 
@@ -74,7 +83,9 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
     made = generate(states, study.unseen, search=search, rivals=rivals, report=tools.say)
     case = f"{name.replace('_', ' ')}, {'no noise' if noise == 0.0 else f'{100 * noise:g} % noise'}"
     bounds = study.bounds["clean" if noise == 0.0 else "noisy"]
-    modes = dynamic_modes(np.array(study.known), known, np.array(study.unseen))
+    asked = np.array(study.unseen)[:, None]
+    laws = {rival.name: rival.fit(states.values, known, labels.weights)(asked) for rival in installed()}
+    checks = networks(made) if name in study.checked else {}
     figures: list[Figure] = []
     for side, beyond in (("between", False), ("beyond", True)):
         rows = [row for row, time in enumerate(study.unseen) if (time > max(study.known)) == beyond]
@@ -90,14 +101,46 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
         best = min(errors, key=lambda rival: errors[rival])
         ours = mean([made.at(time) for time in study.unseen])
         figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in errors.items()]
-        figures.append(Figure.shown(case, f"mean NRMSE {side}", "DMD", mean(modes)))
+        linear = {rival: mean(found) for rival, found in laws.items()}
+        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in linear.items()]
         figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
         told = f"mean NRMSE {side} over {best}'s"
         figures.append(Figure.at_most(case, told, "fem", ours / errors[best], bounds[side]))
+        figures.append(
+            Figure.at_most(
+                case, f"mean NRMSE {side} over the best linear law's", "fem", ours / min(linear.values()),
+                bounds[f"{side}_linear"],
+            )
+        )  # fmt: skip
+        if beyond in checks:
+            other = checks[beyond]
+            trained = [other.at(time) for time in study.unseen]
+            apart = float(np.mean([
+                field_error(trained[row], made.at(study.unseen[row]), labels.weights).nrmse for row in rows
+            ]))  # fmt: skip
+            figures.append(Figure.shown(case, f"mean NRMSE {side}", "pinn", mean(trained)))
+            figures.append(
+                Figure.at_most(case, f"networks from finite elements, {side}", "pinn", apart, bounds["networks"])
+            )
+            assert isinstance(other.path, StateMotion) and other.path.diffusivity is not None
+            off = abs(other.path.diffusivity / BODIES[name].diffusivity - 1.0)
+            figures.append(Figure.at_most(case, f"error of D, {side}", "pinn", off, bounds["D"]))
         error = of_diffusivity(made, name, beyond)
         figures.append(Figure.at_most(case, f"error of D, {side}", "fem", error, bounds["D"]))
     text = "; ".join(generator.finding or "no law found" for generator in made.generators)
-    return judged(figures, case, [f"{case}: {text}."])
+    missing = sorted(set(DYNAMICS) - set(laws))
+    left_out = f" Not installed, and so left out: {', '.join(missing)}." if missing else ""
+    return judged(figures, case, [f"{case}: {text}.{left_out}"])
+
+
+def networks(made: Generated) -> dict[bool, Solution]:
+    """The motion between (False) and beyond (True) by networks that find the law of the same kind themselves."""
+    found = {}
+    for generator in made.generators:
+        if isinstance(generator.calibration, LawCalibration):
+            law = generator.calibration.motion.force
+            found[not generator.inside] = solve(replace(generator.problem, force=replace(law, law=None)), "pinn")
+    return found
 
 
 def of_diffusivity(made: Generated, name: str, beyond: bool) -> float:
@@ -108,16 +151,3 @@ def of_diffusivity(made: Generated, name: str, beyond: bool) -> float:
     if found is None or found.force.acts != "operator" or found.diffusivity is None:
         return float("inf")
     return abs(found.diffusivity / BODIES[name].diffusivity - 1.0)
-
-
-def dynamic_modes(times: Array, known: Array, asked: Array) -> Array:
-    """Fields (T, L) by the dynamic mode decomposition of equidistant states: x_{k+1} = A x_k, of full rank.
-
-    Source: J. H. Tu et al., J. Comput. Dyn. 1 (2014) 391-421, exact DMD.
-    """
-    left, sizes, right = np.linalg.svd(known[:-1].T, full_matrices=False)
-    small = left.T @ known[1:].T @ right.T / sizes
-    values, vectors = np.linalg.eig(small)
-    start = np.linalg.solve(vectors, left.T @ known[0])
-    powers = values[None, :].astype(complex) ** (((asked - times[0]) / (times[1] - times[0]))[:, None])
-    return np.asarray(((powers * start) @ vectors.T @ left.T).real)

@@ -10,6 +10,7 @@ from cmgai_fem.generate import generate
 from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
 from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals.dynamics import DYNAMICS, installed
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
@@ -32,8 +33,9 @@ class Study(StudyFile):
         swings: halves of a period through which the slowest wave swings between two known times, by case.
         noises: standard deviation of the noise in the known states, over their range.
         seed: of the noise.
-        bounds: mean NRMSE over that of the best rival, between and beyond; of the plate, over ours without a state
-            force; and the relative error of the speed.
+        bounds: mean NRMSE over that of the best rival per node and of the best linear law (DMD, operator inference),
+            between and beyond, without noise and with; of the plate, over ours without a state force; and the relative
+            error of the speed.
     """
 
     cell: float = Key(gt=0.0, lt=0.5)
@@ -67,6 +69,8 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
     rivals = [rival for rival in rivals_for(states.values) if rival not in SLOW]
     made = generate(states, study.unseen, search=Search(moving=False), rivals=rivals, report=tools.say)
     plain = generate(states, study.unseen, search=Search(moving=False, state_force=False))
+    asked = np.array(study.unseen)[:, None]
+    laws = {rival.name: rival.fit(states.values, known, labels.weights)(asked) for rival in installed()}
     case = f"{sheet}, swing {swing:g}, {'no noise' if noise == 0.0 else f'{100 * noise:g} % noise'}"
     figures: list[Figure] = []
     for side, beyond in (("between", False), ("beyond", True)):
@@ -83,11 +87,18 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
         best = min(errors, key=lambda rival: errors[rival])
         ours, without = (mean([each.at(time) for time in study.unseen]) for each in (made, plain))
         figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in errors.items()]
+        linear = {rival: mean(found) for rival, found in laws.items()}
+        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in linear.items()]
         figures.append(Figure.shown(case, f"mean NRMSE {side}, no state force", "fem", without))
         figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
         told = f"mean NRMSE {side} over "
         if sheet == "membrane":
-            figures.append(Figure.at_most(case, f"{told}{best}'s", "fem", ours / errors[best], study.bounds[side]))
+            noisy = "" if noise == 0.0 else "noisy_"
+            ratios = {f"{best}'s": errors[best], "the best linear law's": min(linear.values())}
+            figures += [
+                Figure.at_most(case, told + other, "fem", ours / error, study.bounds[f"{noisy}{side}"])
+                for other, error in ratios.items()
+            ]
         else:
             figures.append(Figure.at_most(case, f"{told}that without", "fem", ours / without, study.bounds["plate"]))
         one = next(each.calibration for each in made.generators if each.inside != beyond)
@@ -95,7 +106,9 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
             error = abs(one.motion.speed / np.sqrt(stiffness) - 1.0)
             figures.append(Figure.at_most(case, f"error of the speed, {side}", "fem", error, study.bounds["speed"]))
     text = "; ".join(generator.finding or "no law found" for generator in made.generators)
-    return judged(figures, case, [f"{case}: {text}."])
+    missing = sorted(set(DYNAMICS) - set(laws))
+    left_out = f" Not installed, and so left out: {', '.join(missing)}." if missing else ""
+    return judged(figures, case, [f"{case}: {text}.{left_out}"])
 
 
 def deflection(points: Array, time: float, stiffness: float, sheet: str) -> Array:
