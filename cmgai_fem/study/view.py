@@ -4,6 +4,7 @@ Values are kept in 16 bits over each array's own range: more than colours show, 
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,14 +112,14 @@ def write_view(
     return file
 
 
-def held_out_view(made: Generated, truth: Sequence[Array], folder: Path, file: str, rivals: Sequence[str] = ()) -> str:
+def held_out_view(made: Generated, truth: Sequence[Array], folder: Path, case: str, rivals: Sequence[str] = ()) -> str:
     """Write a view of known and held-out states, and of what was made of them; see `write_view`.
 
     Args:
         made: the generated fields of one component.
         truth: (L, 1) or (L,) held-out field at each state that was asked for.
         folder: of the results.
-        file: name of the file there.
+        case: what is shown; names the file there.
         rivals: whose fields are shown beside ours; those that do not keep known states exactly are left out.
     """
     known, coordinates, labels = made.states.field(made.field), made.states.coordinates, made.states.labels
@@ -141,6 +142,7 @@ def held_out_view(made: Generated, truth: Sequence[Array], folder: Path, file: s
         [sorted_([none] * count, each) for each in wrong], [sorted_([""] * count, each) for each in nrmse],
     )  # fmt: skip
     methods = [method_name(name) for name in (next(iter(made.generators[0].solutions)), *shown)]
+    file = re.sub(r"\W+", "_", case) + ".json"
     return write_view(folder, labels, [states[row] for row in order], [field], methods, file=file, room=ROOM // 4)
 
 

@@ -18,7 +18,9 @@ from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
+from cmgai_fem.study.names import method_name
 from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.study.view import held_out_view
 from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.state_motion import StateMotion
 
@@ -104,7 +106,7 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
         linear = {rival: mean(found) for rival, found in laws.items()}
         figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in linear.items()]
         figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
-        told = f"mean NRMSE {side} over {best}'s"
+        told = f"mean NRMSE {side} over that of {method_name(best)}"
         figures.append(Figure.at_most(case, told, "fem", ours / errors[best], bounds[side]))
         figures.append(
             Figure.at_most(
@@ -130,7 +132,9 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
     text = "; ".join(generator.finding or "no law found" for generator in made.generators)
     missing = sorted(set(DYNAMICS) - set(laws))
     left_out = f" Not installed, and so left out: {', '.join(missing)}." if missing else ""
-    return judged(figures, case, [f"{case}: {text}.{left_out}"])
+    exact = [truth[time] for time in study.unseen]
+    view = held_out_view(made, exact, tools.folder, case, list(made.rivalry.fields))
+    return judged(figures, case, [f"{text[:1].upper()}{text[1:]}.{left_out}"], view=view)
 
 
 def networks(made: Generated) -> dict[bool, Solution]:

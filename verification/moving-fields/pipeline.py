@@ -113,7 +113,7 @@ def compare(study: Study, name: str, labels: Labels, field: MovingField, tools: 
     rival_field = made.rivalry.fields[best][row]
     drawn = draw(labels, truth[row][:, 0], made, study.unseen[row], (best, rival_field[:, 0]))
     text = f"{(field.__doc__ or '').strip()} Chosen: {generator.calibration}."
-    view = held_out_view(made, truth, tools.folder, f"{name}.json", [best])
+    view = held_out_view(made, truth, tools.folder, name, [best])
     return judged(figures, case, [text], [tools.picture(drawn, name, f"At s = {study.unseen[row]:g}.")], view)
 
 

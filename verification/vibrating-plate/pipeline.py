@@ -15,7 +15,9 @@ from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
+from cmgai_fem.study.names import method_name
 from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.study.view import held_out_view
 
 TAKES = frozenset({"quick", "seed"})
 SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
@@ -94,7 +96,7 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
         told = f"mean NRMSE {side} over "
         if sheet == "membrane":
             noisy = "" if noise == 0.0 else "noisy_"
-            ratios = {f"{best}'s": errors[best], "the best linear law's": min(linear.values())}
+            ratios = {f"that of {method_name(best)}": errors[best], "the best linear law's": min(linear.values())}
             figures += [
                 Figure.at_most(case, told + other, "fem", ours / error, study.bounds[f"{noisy}{side}"])
                 for other, error in ratios.items()
@@ -108,7 +110,9 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
     text = "; ".join(generator.finding or "no law found" for generator in made.generators)
     missing = sorted(set(DYNAMICS) - set(laws))
     left_out = f" Not installed, and so left out: {', '.join(missing)}." if missing else ""
-    return judged(figures, case, [f"{case}: {text}.{left_out}"])
+    exact = [truth[time] for time in study.unseen]
+    view = held_out_view(made, exact, tools.folder, case, list(made.rivalry.fields))
+    return judged(figures, case, [f"{text[:1].upper()}{text[1:]}.{left_out}"], view=view)
 
 
 def deflection(points: Array, time: float, stiffness: float, sheet: str) -> Array:
