@@ -116,9 +116,14 @@ class StateForce:
         return cls(**told, law=law)
 
     def __str__(self) -> str:
-        lifted = ", constant forces" if self.lifts else ""
-        edge = ", held boundary" if self.held else f", exchange {self.exchange:.3g}" if self.exchange else ""
-        return f"state({self.order}, {self.acts}{lifted}{edge})"
+        if self.acts == "operator":
+            head = ("diffusion", "waves")[self.order - 1]
+        else:
+            head = f"{('first', 'second', 'third')[self.order - 1]}-order law"
+        parts = {"matrix": ["one matrix"], "alike": ["every component alike"], "operator": []}[self.acts]
+        parts += ["constant forces"] if self.lifts else []
+        parts += ["held boundary"] if self.held else [f"exchange {self.exchange:.3g}"] if self.exchange else []
+        return f"{head} ({', '.join(parts)})" if parts else head
 
 
 @dataclass(frozen=True)

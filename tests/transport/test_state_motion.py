@@ -127,3 +127,18 @@ def test_what_the_operator_is_not_for() -> None:
         solve(Problem(states, force=StateForce(1, acts="operator")))
     with pytest.raises(InputError, match="order 3"):
         StateForce(3, acts="operator")
+
+
+@pytest.mark.parametrize(
+    ("force", "words"),
+    [
+        (StateForce(1, acts="operator"), "diffusion"),
+        (StateForce(1, acts="operator", held=True), "diffusion (held boundary)"),
+        (StateForce(1, 1, "operator", exchange=0.5), "diffusion (constant forces, exchange 0.5)"),
+        (StateForce(2, acts="operator"), "waves"),
+        (StateForce(3, acts="matrix"), "third-order law (one matrix)"),
+        (StateForce(2, 1), "second-order law (every component alike, constant forces)"),
+    ],
+)
+def test_a_law_of_motion_is_said_in_words(force: StateForce, words: str) -> None:
+    assert str(force) == words
