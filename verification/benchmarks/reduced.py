@@ -137,6 +137,9 @@ class Column:
 
     def trace(self, size: int, work: Callable[[], np.ndarray], truth: np.ndarray) -> None:
         """The first use at a size, which is not timed: peak memory [MiB] and error [%]."""
+        if not self.memory:
+            # Memory of what is imported is not counted.
+            work()
         tracemalloc.start()
         found = work()
         self.memory[size] = tracemalloc.get_traced_memory()[1] / 2**20
