@@ -77,8 +77,8 @@ def straight(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]
 # In this order the first is taken whose left-out distance is not clearly above the least.
 LAWS: dict[str, CloudLaw] = {
     "CM-GAI": carried,
-    "normal per state": normal_laws,
     "mixture of 2": partial(mixture, components=2),
+    "normal per state": normal_laws,
     "mixture of 3": partial(mixture, components=3),
 }
 RIVALS: dict[str, CloudLaw] = {"nearest state": nearest, "Wasserstein interpolation": straight}
