@@ -11,7 +11,9 @@ B. Peherstorfer, K. Willcox, Comput. Methods Appl. Mech. Eng. 306 (2016) 196-215
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 from itertools import product
 from typing import ClassVar
 
@@ -81,8 +83,8 @@ class Dynamics(Rival):
 
     def _amplitudes(self, setting: tuple[float, ...], known: Array, values: Array, asked: Array) -> Array:
         try:
-            # The packages warn of fits that did not converge: those lose against others here.
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # The packages warn, and print, of fits that did not converge: those lose against others here.
+            with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(StringIO()):
                 warnings.simplefilter("ignore")
                 return self.amplitudes(setting, known, values, asked)
         except (np.linalg.LinAlgError, ValueError, OverflowError):
@@ -130,6 +132,28 @@ class HigherOrderDmd(Dynamics):
         return np.asarray((modes * model.amplitudes @ rates[:, None] ** steps).real.T)
 
 
+class ExactDmd(Dynamics):
+    """The exact decomposition of full rank: nothing is chosen, and noise is fitted as it stands.
+
+    Source: J. H. Tu et al., J. Comput. Dyn. 1 (2014) 391-421.
+    """
+
+    name = "dmd"
+    even = True
+
+    def settings(self, count: int) -> Sequence[tuple[float, ...]]:
+        """One."""
+        return [()]
+
+    def amplitudes(self, setting: tuple[float, ...], known: Array, values: Array, asked: Array) -> Array:
+        """See `Dynamics.amplitudes`."""
+        left, sizes, right = np.linalg.svd(values[:-1].T, full_matrices=False)
+        rates, vectors = np.linalg.eig(left.T @ values[1:].T @ right.T / sizes)
+        start = np.linalg.solve(vectors, (left.T @ values[0]).astype(complex))
+        powers = rates.astype(complex) ** (((asked - known[0]) / (known[1] - known[0]))[:, None])
+        return np.asarray(((powers * start) @ vectors.T @ left.T).real)
+
+
 class OperatorInference(Dynamics):
     """`a^(m) = A a + B a' + c`, by least squares with a ridge: order, rank and ridge; slopes from a spline."""
 
@@ -163,7 +187,8 @@ class OperatorInference(Dynamics):
         return whole
 
 
-DYNAMICS: dict[str, Dynamics] = {rival.name: rival for rival in (OptimisedDmd(), HigherOrderDmd(), OperatorInference())}
+_ALL: tuple[Dynamics, ...] = (ExactDmd(), OptimisedDmd(), HigherOrderDmd(), OperatorInference())
+DYNAMICS = {rival.name: rival for rival in _ALL}
 
 
 def installed() -> list[Dynamics]:

@@ -1,5 +1,6 @@
 """Heat that soaks: the law is found in the known states, and goes on beyond them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -92,7 +93,7 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
     for side, beyond in (("between", False), ("beyond", True)):
         rows = [row for row, time in enumerate(study.unseen) if (time > max(study.known)) == beyond]
 
-        def mean(found: "list[Array] | Array", rows: list[int] = rows) -> float:
+        def mean(found: "Sequence[Array] | Mapping[int, Array] | Array", rows: list[int] = rows) -> float:
             exact = [truth[study.unseen[row]] for row in rows]
             return float(np.mean([
                 field_error(np.reshape(found[row], (-1, 1)), one[:, None], labels.weights).nrmse
@@ -116,7 +117,7 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
         )  # fmt: skip
         if beyond in checks:
             other = checks[beyond]
-            trained = [other.at(time) for time in study.unseen]
+            trained = {row: other.at(study.unseen[row]) for row in rows}
             apart = float(np.mean([
                 field_error(trained[row], made.at(study.unseen[row]), labels.weights).nrmse for row in rows
             ]))  # fmt: skip
