@@ -81,7 +81,7 @@ class CarriedMixture:
         motion = label_clouds([resized(cloud, count, shuffle) for cloud in clouds.values])
         ways = (motion - motion.mean(axis=1, keepdims=True)).transpose(1, 0, 2).reshape(count, -1)
         bundle = KMeans(components, n_init=10, random_state=0).fit_predict(ways)
-        return cls._weighted(clouds.states, motion, [np.eye(components)[bundle]] * len(motion))
+        return cls._weighted(clouds.states, list(motion), [np.eye(components)[bundle]] * len(motion))
 
     @classmethod
     def _weighted(cls, states: Array, clouds: Sequence[Array], belongs: Sequence[Array]) -> Self:
