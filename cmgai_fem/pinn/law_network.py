@@ -350,11 +350,12 @@ def solve_law(problem: Problem, *, seed: int = 0) -> Solution:
     training = LawTraining(law, known if isinstance(known, Moments) else known.known, (span[0], span[1]), seed)
     entries, losses, loss = training.find()
     _, networks, constants = training.solve(entries)
-    force = replace(exact.force, law=replace(law, entries=tuple(float(entry) for entry in entries)))
+    numbers = tuple(float(entry) for entry in entries)
+    force = replace(exact.force, law=replace(law, entries=numbers))
     around = float(constants[0]) if isinstance(law, ModalLaw) and len(constants) else 0.0
     motion = NetworkMotion(problem, force, known, training, tuple(networks), around)
     info = {
-        "law": [float(entry) for entry in entries],
+        "law": list(numbers),
         "by evidence": list(law.entries),
         "losses": losses,
         "loss": loss,
