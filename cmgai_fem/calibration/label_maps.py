@@ -26,8 +26,8 @@ from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, labels_on_mesh
 from cmgai_fem.states.states import Field, States
 
-# Labels above which a coarse mesh is worth its while, and the part of them that it may have at most.
-LARGE, COARSE = 4_500, 0.6
+# Labels in 2-D and 3-D above which a coarse mesh is worth its while, and the part of them that it may have at most.
+LARGE, COARSE = {2: 4_500, 3: 2_000}, 0.6
 # How often a map of the coarse mesh is smoothed on the body's own to get its least J up to a part of what it was,
 # and shortened each time.
 SMOOTHINGS, OPENED, SHORTENED = 20, 0.5, 0.95
@@ -58,7 +58,7 @@ class LabelMaps:
     def coarse(self) -> "LabelMaps | None":
         """The maps of the same states on a coarse mesh; None where the body is a surface, a line, or not large."""
         body, count = self.body, self.states.labels.count
-        if count <= LARGE or body.is_surface or body.dimension == 1:
+        if body.is_surface or body.dimension == 1 or count <= LARGE[body.dimension]:
             return None
         nodes, cells = coarsened(body, self._values)
         if len(nodes) > COARSE * count:

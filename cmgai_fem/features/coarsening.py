@@ -19,8 +19,8 @@ from cmgai_fem.states.location import faces_of
 
 # (N, k) known states, and the least and the greatest of the nodes that each node has drawn in.
 Ranges = tuple[Array, Array, Array]
-# Edges grow up to the length that so many labels of the body have, and until there are no more than these.
-COUNT = 2500
+# Edges grow up to the length that so many labels of a body in 2-D and 3-D have, and until there are no more than these.
+COUNT = {2: 2_500, 3: 1_000}
 # Largest change of a known state from a node to that which it is drawn into, relative to the range of all states.
 CHANGE = 0.12
 # Least shape of a simplex, 1 of a regular one, and the part of the volume about a node that a curved boundary may lose.
@@ -43,7 +43,8 @@ def coarsened(body: LabelBody, values: Array) -> tuple[IntArray, IntArray]:
         (n,) the nodes that are left, in their order, and (m, t + 1) simplices by their place among these.
     """
     states = np.swapaxes(values, 0, 1).reshape(len(body.points), -1) / (float(np.ptp(values)) or 1.0)
-    longest = (body.volume / COUNT) ** (1.0 / body.dimension)
+    count = COUNT[body.dimension]
+    longest = (body.volume / count) ** (1.0 / body.dimension)
     generator, cells = np.random.default_rng(0), body.mesh.cells.copy()
     turned = np.linalg.det(body.mesh.edges) < 0.0
     cells[turned, :2] = cells[turned, 1::-1]
@@ -60,7 +61,7 @@ def coarsened(body: LabelBody, values: Array) -> tuple[IntArray, IntArray]:
         for one, other in combinations(cells.T, 2):
             kept &= one != other
         cells = cells[kept]
-        if len(drawn) < WORTH * len(cells) or len(np.unique(cells)) <= COUNT:
+        if len(drawn) < WORTH * len(cells) or len(np.unique(cells)) <= count:
             break
     nodes, numbers = np.unique(cells, return_inverse=True)
     return nodes, numbers.reshape(cells.shape)

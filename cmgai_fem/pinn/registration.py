@@ -30,7 +30,7 @@ from cmgai_fem.states.location import Location
 from cmgai_fem.transport.laws import Law
 
 # Levels end when the functional falls by less than a part of itself, or after so many steps: coarse ones, the last.
-FALL, MOST_STEPS = (1e-1, 1e-3), (4, 15)
+FALL, MOST_STEPS = (1e-2, 1e-4), (6, 40)
 # Damping of a step at the start of a level, relative to the mean curvature of the weights.
 DAMPING, LEAST_DAMPING = 1e-2, 1e-9
 # A step is taken if it lowers the functional by this part of what was foretold; another is damped by ever more.

@@ -86,9 +86,9 @@ def test_where_nothing_moves_the_answer_stays_what_it_was() -> None:
 
 @pytest.mark.parametrize("sides", [2, pytest.param(3, marks=pytest.mark.medium)])
 def test_a_large_body_goes_on_from_the_maps_of_its_coarse_mesh(sides: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", 300)
+    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", {2: 300, 3: 300})
     monkeypatch.setattr("cmgai_fem.features.coarsening.CHANGE", 0.4)
-    monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", 1_000)
+    monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", {2: 1_000, 3: 1_000})
     labels = square_mesh(41) if sides == 2 else box((21, 21, 5), (1.0, 1.0, 0.2))
     states = states_of(labels, oblique)
     maps = LabelMaps(states)
@@ -105,8 +105,8 @@ def test_a_large_body_goes_on_from_the_maps_of_its_coarse_mesh(sides: int, monke
 
 
 def test_a_large_body_whose_labels_stay_finds_that_out_on_its_coarse_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", 300)
-    monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", 1_000)
+    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", {2: 300, 3: 300})
+    monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", {2: 1_000, 3: 1_000})
     states = states_of(square_mesh(41), smooth)
     registered = []
     register = FemRegistration.__call__

@@ -17,7 +17,7 @@ def bump(points: Array) -> Array:
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", 100)
+    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", {2: 100, 3: 100})
 
 
 @pytest.mark.parametrize("labels", [square_mesh(31), box((11, 11, 11)), turned(square_mesh(31), 3)])
