@@ -1,5 +1,7 @@
 """The study file of a field study, of one coordinate and of several."""
 
+import tomllib
+
 import pytest
 
 from cmgai_fem.errors import InputError
@@ -231,3 +233,8 @@ def test_parameters_of_the_shipped_study_of_two_coordinates():
     assert study.parameters([100.0, 2.5]) == {
         "heating_step": 25.0, "mesh": {"file": "cantilever.geo", "size": 0.012}, "tip_force": 2500.0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("file", sorted(studies_folder().glob("*/study.toml")), ids=lambda file: file.parent.name)
+def test_shipped_studies_say_how_long_they_take(file):
+    assert tomllib.loads(file.read_text(encoding="utf-8"))["minutes"] > 0.0
