@@ -26,7 +26,7 @@ from cmgai_fem.generate import Networks, silent
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.machine import agreed, world
-from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals import SLOW, rivals_for
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate
 from cmgai_fem.study.advice import advise_on
@@ -38,8 +38,6 @@ from cmgai_fem.study.report import check_page, left_out_errors, write_report
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-# Rivals that seek what they choose anew for every state that is left out: minutes where all others take a second.
-SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
 Report = Callable[[str], None]
 
 

@@ -25,10 +25,13 @@ _SIMPLE: tuple[Rival, ...] = (
 # would take longer than all other rivals together.
 RIVALS: dict[str, Rival] = {rival.name: rival for rival in (*_SIMPLE, PodGpr(), FPCA_GPR, ConvexStack(_SIMPLE))}
 
+# What seeks its choices anew for every state that is left out: minutes where all others take a second.
+SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
+
 
 def rivals_for(values: Array) -> list[str]:
     """Names of the rivals that states at (K, m) values admit."""
     return [name for name, rival in RIVALS.items() if rival.admits(values)]
 
 
-__all__ = ["RIVALS", "LinearRival", "Predictor", "Rival", "rivals_for"]
+__all__ = ["RIVALS", "SLOW", "LinearRival", "Predictor", "Rival", "rivals_for"]

@@ -16,7 +16,7 @@ from cmgai_fem.generated import Generated
 from cmgai_fem.mechanics.reference import Projection, load_model, solve_reference
 from cmgai_fem.metrics import field_error, von_mises
 from cmgai_fem.progress import steps
-from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals import SLOW, rivals_for
 from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, States
@@ -34,8 +34,6 @@ TAKES = frozenset({"quick", "ranks"})
 CASES = ("beam", "elastic_for_plastic", "rod_over_velocity", "rod_over_time", "moving_source", "questions")
 NEEDED = {"von_mises": ["stress", "equivalent_plastic_strain"]}
 PLASTIC = "equivalent_plastic_strain"
-# Gaussian processes, whose hyperparameters are sought anew for each state that is left out.
-SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
 
 
 class ModelCase(Table):

@@ -143,7 +143,7 @@ def _honesty(results: Sequence[Result], tools: Tools) -> Section:
     rivals = dict.fromkeys(name for target in targets for name in target.sizes)
     others = [
         (
-            name,
+            method_name(name),
             ZONES[zone],
             f"{told.count} of {len(there)}",
             percent(told.missed),

@@ -12,7 +12,7 @@ from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
-from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals import SLOW, rivals_for
 from cmgai_fem.rivals.dynamics import DYNAMICS, installed
 from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import Array, Labels
@@ -28,7 +28,6 @@ from cmgai_fem.transport.state_motion import StateMotion
 from .bodies import BODIES, box, on
 
 TAKES = frozenset({"quick", "seed"})
-SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
 
 
 class Study(StudyFile):

@@ -9,7 +9,7 @@ from cmgai_fem.calibration.laws_of_motion import LawCalibration
 from cmgai_fem.generate import generate
 from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
-from cmgai_fem.rivals import rivals_for
+from cmgai_fem.rivals import SLOW, rivals_for
 from cmgai_fem.rivals.dynamics import DYNAMICS, installed
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
@@ -20,7 +20,6 @@ from cmgai_fem.study.pipelines import Tools
 from cmgai_fem.study.view import held_out_view
 
 TAKES = frozenset({"quick", "seed"})
-SLOW = ("pod_gpr", "fpca_gpr", "convex_stack")
 # Waves along each side, the rate at which they die, and how sharp the blow is.
 WAVES, DAMPING, WIDTH = 6, 0.2, 0.03
 
