@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cmgai_fem.study.names import method_name
@@ -96,6 +96,11 @@ class Section:
     pictures: Sequence[Picture] = ()
     tables: Sequence[TextTable] = ()
     view: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """The section as plain data."""
+        tables = [vars(table) | {"marked": sorted(table.marked)} for table in self.tables]
+        return asdict(self) | {"tables": tables}
 
 
 @dataclass(frozen=True)

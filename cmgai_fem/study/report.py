@@ -2,10 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -66,7 +64,7 @@ def write_report(made: Generated, path: Path) -> None:
             },
             "advice": list(advise_on(made).values()),
             "tolerances": [],
-            "sections": [_plain(section) for section in _sections(made, folder)],
+            "sections": [section.describe() for section in _sections(made, folder)],
             "provenance": facts,
         }
         write_json(folder / "run.json", run)
@@ -79,11 +77,6 @@ def _chip(made: Generated, point: Array) -> dict[str, str]:
     word = made.trust(point).word
     kind = {"trusted": "", "with care": "none"}.get(word, "bad")
     return {"text": f"{made.states.coordinates.label(point)}: {word}", "kind": kind}
-
-
-def _plain(section: Section) -> dict[str, Any]:
-    tables = [vars(table) | {"marked": sorted(table.marked)} for table in section.tables]
-    return asdict(section) | {"tables": tables}
 
 
 def _sections(made: Generated, folder: Path) -> Iterator[Section]:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from cmgai_fem.errors import InputError
@@ -93,7 +93,7 @@ def run_study(name: str, options: Options, say: Report) -> tuple[Findings, Path]
             "study": {"name": study.name, "title": study.title, "description": study.description},
             "advice": list(found.advice),
             "tolerances": [verdict.describe() for verdict in found.verdicts],
-            "sections": [asdict(section) | {"tables": _tables(section.tables)} for section in found.sections],
+            "sections": [section.describe() for section in found.sections],
             **facts,
         },
     )
@@ -112,10 +112,6 @@ def _time_expected(study: StudyFile, folder: Path, quick: bool) -> str:
     if seconds >= WAITING:
         return f"{study.name}: the last run in {folder} took {seconds / 60.0:.0f} min"
     return f"{study.name}: about {study.minutes:g} min on two cores" if study.minutes and not quick else ""
-
-
-def _tables(tables: Sequence[object]) -> list[dict[str, object]]:
-    return [vars(table) | {"marked": sorted(table.marked)} for table in tables]  # type: ignore[attr-defined]
 
 
 def default_ranks() -> int:
