@@ -129,9 +129,9 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
             figures.append(Figure.at_most(case, f"error of D, {side}", "pinn", off, bounds["D"]))
         error = of_diffusivity(made, name, beyond)
         figures.append(Figure.at_most(case, f"error of D, {side}", "fem", error, bounds["D"]))
-    text = "; ".join(generator.finding or "no law found" for generator in made.generators)
+    text = "; ".join(dict.fromkeys(generator.finding or "no law found" for generator in made.generators))
     missing = sorted(set(DYNAMICS) - set(laws))
-    left_out = f" Not installed, and so left out: {', '.join(missing)}." if missing else ""
+    left_out = f" Not installed, and so left out: {', '.join(map(method_name, missing))}." if missing else ""
     exact = [truth[time] for time in study.unseen]
     view = held_out_view(made, exact, tools.folder, case, list(made.rivalry.fields))
     return judged(figures, case, [f"{text[:1].upper()}{text[1:]}.{left_out}"], view=view)

@@ -106,9 +106,9 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
         if isinstance(one, LawCalibration) and one.motion.force.acts == "operator" and sheet == "membrane":
             error = abs(one.motion.speed / np.sqrt(stiffness) - 1.0)
             figures.append(Figure.at_most(case, f"error of the speed, {side}", "fem", error, study.bounds["speed"]))
-    text = "; ".join(generator.finding or "no law found" for generator in made.generators)
+    text = "; ".join(dict.fromkeys(generator.finding or "no law found" for generator in made.generators))
     missing = sorted(set(DYNAMICS) - set(laws))
-    left_out = f" Not installed, and so left out: {', '.join(missing)}." if missing else ""
+    left_out = f" Not installed, and so left out: {', '.join(map(method_name, missing))}." if missing else ""
     exact = [truth[time] for time in study.unseen]
     view = held_out_view(made, exact, tools.folder, case, list(made.rivalry.fields))
     return judged(figures, case, [f"{text[:1].upper()}{text[1:]}.{left_out}"], view=view)
