@@ -25,7 +25,6 @@ from cmgai_fem.pinn.curves import (
     ZeroCurve,
 )
 from cmgai_fem.pinn.field_network import FieldForce, train_field
-from cmgai_fem.pinn.law_network import solve_law
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.pinn.training import History, torch_threads, train
@@ -79,6 +78,9 @@ def solve_pinn(
         ConvergenceError: the momentum residual stayed above `settings.tolerance`.
     """
     if isinstance(problem.force, StateForce):
+        # Laws of the label mesh need DOLFINx, which a machine with torch alone does without.
+        from cmgai_fem.pinn.law_network import solve_law
+
         return solve_law(problem, seed=seed)
     settings = settings or TrainingSettings()
     place = torch_device(device)
