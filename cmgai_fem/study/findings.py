@@ -202,6 +202,11 @@ class Figure:
         """Whether there is a limit to keep."""
         return math.isfinite(self.limit)
 
+    @property
+    def text(self) -> str:
+        """Its value, to the digits that are held against a target where there is one."""
+        return f"{self.value:.6g}" if "±" in self.asked else number(self.value)
+
     def row(self) -> Row:
         """The figure as a line of `metrics.csv`."""
         return {**vars(self), "passed": self.passed}
@@ -209,10 +214,8 @@ class Figure:
     def verdict(self) -> Verdict:
         """The figure as the verdict on its own limit."""
         by = f" ({method_name(self.method)})" if self.method else ""
-        text = f"{self.value:.6g}" if "±" in self.asked else number(self.value)
-        return Verdict(
-            f"{self.case}: {self.quantity}{by}", self.passed, self.asked, text, () if self.passed else (text,)
-        )
+        name = f"{self.case}: {self.quantity}{by}"
+        return Verdict(name, self.passed, self.asked, self.text, () if self.passed else (self.text,))
 
     def __str__(self) -> str:
         by = f", {self.method}" if self.method else ""
@@ -230,7 +233,7 @@ def judged(
     rows = [
         (
             *([item.case] if case else []), item.quantity, *([method_name(item.method)] if method else []),
-            f"{item.value:.6g}" if "±" in item.asked else number(item.value), item.asked,
+            item.text, item.asked,
             ("holds" if item.passed else "FAILS") if item.judged else "",
         )
         for item in figures
