@@ -67,8 +67,8 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "a page": (
         "study/test_report.py::test_stress_of_a_block_is_shown_as_it_was_generated",
         "study/test_report.py::test_on_a_line_and_over_two_coordinates_there_are_pictures",
-        "--page p.html",
-        "--page p.html",
+        "study/test_curve_report.py::test_the_page_tells_of_every_curve",
+        "study/test_law_report.py::test_the_page_shows_three_levels_of_every_state",
     ),
     "goes on after a kill": (
         "commands/test_generate.py::test_resume_keeps_what_is_finished",

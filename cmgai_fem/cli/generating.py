@@ -171,10 +171,10 @@ def generate(
         "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
         "no-state-force": no_state_force, "holds": holds,
     }  # fmt: skip
-    of_runs: Options = {"rivals": rivals, "page": page, "save-model": save_model, "resume": resume}
+    of_runs: Options = {"rivals": rivals, "save-model": save_model, "resume": resume}
     request = Request(
-        inputs, at or [], out, coordinate or [], method, seed, device, sensors, hardening, force, of_states, of_runs,
-        say_aside if json else say,
+        inputs, at or [], out, coordinate or [], method, seed, device, sensors, page, hardening, force, of_states,
+        of_runs, say_aside if json else say,
     )  # fmt: skip
     from cmgai_fem.commands.options import refuse
 
@@ -189,7 +189,7 @@ def generate(
         elif inputs[0].suffix.lower() == ".csv":
             made = _of_a_table(request)
         else:
-            made = _of_fields(request, rivals=rivals, page=page, save_model=save_model, resume=resume)
+            made = _of_fields(request, rivals=rivals, save_model=save_model, resume=resume)
     if json:
         show_provenance(made)
     return 0
@@ -208,6 +208,7 @@ class Request:
         seed: of networks and draws; None where it was not given.
         device: of networks; None where it was not given.
         sensors: table of what is known of the wanted state.
+        page: file to write about what was generated.
         hardening: whether generated curves never fall; None where it was not given.
         force: replace files that this program did not write.
         of_states: options about known states and how they are carried, by their names.
@@ -223,6 +224,7 @@ class Request:
     seed: int | None
     device: Literal["cpu", "cuda"] | None
     sensors: Path | None
+    page: Path | None
     hardening: bool | None
     force: bool
     of_states: Options
@@ -260,7 +262,7 @@ def _of_specimens(request: Request, samples: int, exceeds: list[str], others: Op
     asked = given_inputs(request.inputs, request.known)
     return generate_from_specimens(
         asked, asked_points(request.at, asked.units), request.out, samples=samples, exceeds=exceeds,
-        seed=request.seed or 0, force=request.force, report=request.report,
+        seed=request.seed or 0, page=request.page, force=request.force, report=request.report,
     )  # fmt: skip
 
 
@@ -271,7 +273,8 @@ def _of_a_model(request: Request) -> Sequence[Path]:
 
     others = request.of_states | request.of_runs | {"seed": request.seed, "device": request.device}
     others |= {"coordinate": request.coordinate or None, "hardening": request.hardening}
-    refuse(others | {"method": request.unlike_fem, "sensors": request.sensors}, "a model is solved already")
+    others |= {"method": request.unlike_fem, "sensors": request.sensors, "page": request.page}
+    refuse(others, "a model is solved already")
     file = single_file(request.inputs, "--model")
     return generate_from_model(file, request.at, request.out, force=request.force, report=request.report)
 
@@ -290,7 +293,7 @@ def _of_a_table(request: Request) -> Sequence[Path]:
     return [
         generate_from_table(
             table, request.coordinate, request.at, request.out, request.report, request.hardening, solver,
-            force=request.force,
+            page=request.page, force=request.force,
         )
     ]  # fmt: skip
 
@@ -302,6 +305,7 @@ def _of_clouds(request: Request, json: bool) -> Sequence[Path]:
 
     request.check_networks()
     given: Options = {"method": request.unlike_fem, "sensors": request.sensors, "hardening": request.hardening}
+    given |= {"page": request.page}
     others = {name: value for name, value in request.of_states.items() if name not in ("values", "values-from")}
     because = "clouds of samples have no labels, mesh or field, and are told by their files"
     refuse(others | request.of_runs | given | {"json": json}, because)
@@ -317,9 +321,7 @@ def _of_clouds(request: Request, json: bool) -> Sequence[Path]:
     return []
 
 
-def _of_fields(
-    request: Request, *, rivals: bool, page: Path | None, save_model: Path | None, resume: bool
-) -> Sequence[Path]:
+def _of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume: bool) -> Sequence[Path]:
     """Fields from snapshots, or the one state that sensors look at."""
     from cmgai_fem.commands.generate import generate as generate_fields
     from cmgai_fem.commands.options import asked_points, given_inputs, refuse
@@ -332,7 +334,7 @@ def _of_fields(
     points = asked_points(request.at, asked.units)
     networks = Networks(request.seed or 0, request.device or "cpu")
     if request.sensors is not None:
-        refuse(request.of_runs, "sensors complete one state, which is generated anew")
+        refuse(request.of_runs | {"page": request.page}, "sensors complete one state, which is generated anew")
         return [
             complete_state(
                 asked, points, request.out, request.sensors, method=request.method, networks=networks,
@@ -340,6 +342,6 @@ def _of_fields(
             )
         ]  # fmt: skip
     return generate_fields(
-        asked, points, request.out, method=request.method, networks=networks, rivals=rivals, page=page,
+        asked, points, request.out, method=request.method, networks=networks, rivals=rivals, page=request.page,
         save_model=save_model, resume=resume, force=request.force, report=request.report,
     )  # fmt: skip

@@ -20,6 +20,8 @@ from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.units import Unit, unit_of, value_in
 from cmgai_fem.machine import versions
 from cmgai_fem.solve import Solver
+from cmgai_fem.study.curve_report import write_curve_report
+from cmgai_fem.study.standalone import check_page
 from cmgai_fem.writing import write_json, write_table
 
 Report = Callable[[str], None]
@@ -37,6 +39,7 @@ def generate_from_table(
     hardening: bool | None = None,
     solver: Solver = EXACT,
     *,
+    page: Path | None = None,
     force: bool = False,
 ) -> Path:
     """Generate curves along one coordinate or over two and write them, and beside them where they come from.
@@ -53,6 +56,7 @@ def generate_from_table(
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved.
+        page: HTML file to write about the curves.
         force: the result may replace files that this program did not write.
 
     Returns:
@@ -62,6 +66,8 @@ def generate_from_table(
         InputError: the table or a value cannot be used.
     """
     check_replaceable(out, (table,), force=force)
+    if page is not None:
+        check_page(page, (table,), force=force)
     lines: list[str] = []
 
     def say(line: str) -> None:
@@ -85,7 +91,10 @@ def generate_from_table(
             say(made.remark)
     write_curves(out, known, generated)
     _write_provenance(out, table, known, generated, solver, lines)
-    report(f"{len(generated)} curve{'s' * (len(generated) > 1)} in {out}")
+    if page is not None:
+        stress = unit_of(known.units.get("stress", SI["stress"]))
+        write_curve_report(page, table, mean, generated, stress, lines)
+    report(f"{len(generated)} curve{'s' * (len(generated) > 1)} in {out}{f', a page in {page}' if page else ''}")
     return out
 
 

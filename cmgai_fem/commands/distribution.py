@@ -18,6 +18,8 @@ from cmgai_fem.files.writers import write_grid
 from cmgai_fem.generate_distribution import GeneratedDistribution, generate_distribution
 from cmgai_fem.measures import quantity_of
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.law_report import write_law_report
+from cmgai_fem.study.standalone import check_page
 
 Report = Callable[[str], None]
 # Levels of the fields that are written, and numbers of all samples that a file may take.
@@ -33,6 +35,7 @@ def generate_from_specimens(
     samples: int = 0,
     exceeds: Sequence[str] = (),
     seed: int = 0,
+    page: Path | None = None,
     force: bool = False,
     report: Report = print,
 ) -> list[Path]:
@@ -46,6 +49,7 @@ def generate_from_specimens(
         exceeds: limits, each a number or QUANTITY:number; the probability to exceed it goes to FIELD_above_LIMIT or
             FIELD_QUANTITY_above_LIMIT, the quantity's 5, 50 and 95 % values beside.
         seed: of draws and networks.
+        page: HTML file to write about the laws.
         force: results may replace files that this program did not write.
         report: takes lines of progress, and a table of left-out distances.
 
@@ -58,6 +62,8 @@ def generate_from_specimens(
     """
     targets = inputs.targets(as_points(at))
     paths = output_paths(out, targets, inputs.sources, force=force)
+    if page is not None:
+        check_page(page, inputs.sources, force=force)
     limits = [_limit(text) for text in exceeds]
     if samples < 0 or seed < 0:
         raise InputError(f"--{'samples' if samples < 0 else 'seed'}: a number of 0 or more")
@@ -84,6 +90,9 @@ def generate_from_specimens(
             )
         _write(specimens, value, fields, path, facts)
         report(f"{specimens.coordinate.label(value)}: {printable(str(path))} ({made.trust(value)})")
+    if page is not None:
+        write_law_report(made, page)
+        report(f"a page about them: {printable(str(page))}")
     return paths
 
 

@@ -33,7 +33,8 @@ from cmgai_fem.study.advice import advise_on
 from cmgai_fem.study.field_file import Point, state_text
 from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import percent
-from cmgai_fem.study.report import check_page, left_out_errors, write_report
+from cmgai_fem.study.report import left_out_errors, write_report
+from cmgai_fem.study.standalone import check_page
 
 if TYPE_CHECKING:
     from mpi4py import MPI

@@ -105,7 +105,7 @@ def _draw_error_chart(axis: Axes, title: str, curves: Sequence[Curve], known: Se
         _set_log_scale(axis)
     axis.set_title(title, fontsize=10, color=INK, loc="left")
     axis.set_ylabel("NRMSE [%]", fontsize=9, color=INK)
-    _quiet(axis)
+    quiet(axis)
 
 
 def draw_places(
@@ -133,7 +133,7 @@ def draw_places(
         axis.set_ylabel(axes[1], fontsize=9, color=INK)
         axis.margins(0.12)
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, -0.32), ncols=2, frameon=False, fontsize=8)
-        _quiet(axis)
+        quiet(axis)
     return figure
 
 
@@ -157,7 +157,7 @@ def draw_training(histories: Mapping[str, Sequence[tuple[float, float]]]) -> Fig
     axis.set_xlabel("step", fontsize=9, color=INK)
     axis.set_ylabel("loss", fontsize=9, color=INK)
     axis.legend(loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=8.5)
-    _quiet(axis)
+    quiet(axis)
     return figure
 
 
@@ -167,7 +167,8 @@ def _set_log_scale(axis: Axes) -> None:
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _quiet(axis: Axes) -> None:
+def quiet(axis: Axes) -> None:
+    """Leave of an axis what is read."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(QUIET)
     axis.tick_params(labelsize=8.5, colors=INK, which="both")

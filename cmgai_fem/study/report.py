@@ -1,41 +1,24 @@
 """A page about generated fields: what to use, how far to trust each state, and all states to turn and slide."""
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from cmgai_fem.errors import InputError
-from cmgai_fem.files.outputs import check_replaceable
-from cmgai_fem.files.trust import printable
-from cmgai_fem.files.writers import check_folder
 from cmgai_fem.generated import Generated, Generator
-from cmgai_fem.machine import machine_facts
 from cmgai_fem.measures import deviation, quantity_of
 from cmgai_fem.picture import picture
-from cmgai_fem.states.labels import Array
 from cmgai_fem.study.advice import advise_on, in_unit
 from cmgai_fem.study.findings import Picture, Section, TextTable
 from cmgai_fem.study.names import method_name
-from cmgai_fem.study.page import percent, words, write_page
+from cmgai_fem.study.page import percent, words
 from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.study.standalone import write_standalone
 from cmgai_fem.study.view import Shown, write_view
-from cmgai_fem.writing import whole_file, write_json
 
 # Pictures of bodies without a surface: of more states the first ones.
 MOST_PICTURES = 12
-Quantity = Callable[[Array], Array]
-
-
-def check_page(path: Path, inputs: Sequence[Path] = (), *, force: bool = False) -> None:
-    """Refuse a page that could not be written, or would replace what it must not, before any work is done for it."""
-    if path.suffix.lower() != ".html":
-        raise InputError(f"{printable(str(path))}: a page must end in .html")
-    check_folder(path)
-    check_replaceable(path, inputs, force=force)
 
 
 def write_report(made: Generated, path: Path) -> None:
@@ -46,37 +29,17 @@ def write_report(made: Generated, path: Path) -> None:
         path: the .html file.
     """
     coordinates, known = made.states.coordinates, made.states.field(made.field)
-    asked = ", ".join(coordinates.label(point) for point in made.points)
+    words_of = {coordinates.label(point): made.trust(point).word for point in made.points}
     listed = ", ".join(", ".join(f"{part:g}" for part in values) for values in made.states.values)
-    title = f"{words(made.field)} at {asked}"
     text = (
         f"Generated from {len(made.states)} known states, {coordinates.label()} = {listed}; {made.states.labels.count} "
-        f"labels, {len(known.components)} component{'s' if len(known.components) > 1 else ''}"
+        f"labels, {len(known.components)} component{'s' if len(known.components) > 1 else ''}."
     )
-    facts = {"field": made.field, "unit": known.unit or "none stated", **machine_facts()}
-    with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        run = {
-            "study": {
-                "title": title,
-                "description": f"{text}.",
-                "words": [_chip(made, point) for point in made.points],
-            },
-            "advice": list(advise_on(made).values()),
-            "tolerances": [],
-            "sections": [section.describe() for section in _sections(made, folder)],
-            "provenance": facts,
-        }
-        write_json(folder / "run.json", run)
-        page = write_page(folder, alone=True)
-        with whole_file(path) as temporary:
-            shutil.copyfile(page, temporary)
-
-
-def _chip(made: Generated, point: Array) -> dict[str, str]:
-    word = made.trust(point).word
-    kind = {"trusted": "", "with care": "none"}.get(word, "bad")
-    return {"text": f"{made.states.coordinates.label(point)}: {word}", "kind": kind}
+    facts = {"field": made.field, "unit": known.unit or "none stated"}
+    title = f"{words(made.field)} at {', '.join(words_of)}"
+    write_standalone(
+        path, title, text, words_of, lambda folder: _sections(made, folder), facts, [*advise_on(made).values()]
+    )
 
 
 def _sections(made: Generated, folder: Path) -> Iterator[Section]:
@@ -139,31 +102,26 @@ def _shown(made: Generated, folder: Path) -> list[Section]:
         )
     order = np.lexsort(np.vstack([made.states.values, made.points]).T[::-1])
     states = [states[row] for row in order]
-    fields = [
-        Shown(
-            name,
-            known.unit,
-            [quantity(field) for *_, field, _ in states],
-            [[deviation(quantity, field, error) for *_, field, error in states]],
-        )
-        for name, quantity in _quantities(made)
-    ]
+    fields = []
+    for name, of in quantities(made.field, known.components):
+        quantity = quantity_of(made.field, of, known.components)
+        estimates = [deviation(quantity, field, error) for *_, field, error in states]
+        fields.append(Shown(name, known.unit, [quantity(field) for *_, field, _ in states], [estimates]))
     file = write_view(folder, made.states.labels, [one[:2] for one in states], fields, ())
     if file:
         return [Section("All states, to turn", view=file)]
     return [Section("Generated fields", pictures=_pictures(made, folder))]
 
 
-def _quantities(made: Generated) -> Iterator[tuple[str, Quantity]]:
-    """What can be looked at: the scalar, or a norm and each component."""
-    components = made.states.field(made.field).components
+def quantities(field: str, components: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What can be looked at of a field, for readers and by name: the scalar, or a norm and each component."""
     if len(components) == 1:
-        yield words(made.field), quantity_of(made.field, components[0], components)
+        yield words(field), components[0]
         return
-    whole = "von_mises" if len(components) == 6 and made.field == "stress" else "norm"
-    yield words(whole), quantity_of(made.field, whole, components)
+    whole = "von_mises" if len(components) == 6 and field == "stress" else "norm"
+    yield words(whole), whole
     for name in components:
-        yield f"{words(made.field)} {name}", quantity_of(made.field, name, components)
+        yield f"{words(field)} {name}", name
 
 
 def _pictures(made: Generated, folder: Path) -> list[Picture]:

@@ -40,6 +40,7 @@ from cmgai_fem.writing import write_json
 ROOM = 900_000
 STEPS = 65535
 FILE = "view.json"
+ESTIMATE = "Estimated error, one standard deviation"
 # Cells that are or have faces.
 FACES = ("triangle", "quad", "tetra", "hexahedron", "wedge", "pyramid")
 # Rivals that give known states back as they are.
@@ -79,6 +80,7 @@ def write_view(
     shifts: Sequence[Sequence[Array]] = (),
     file: str = FILE,
     room: int = ROOM,
+    beside: str = ESTIMATE,
 ) -> str:
     """Write what a section's view of all states draws.
 
@@ -91,6 +93,7 @@ def write_view(
         shifts: (N, g) displacement [m] by which the body is drawn, for the values and each method at each state.
         file: name of the file in the folder.
         room: bytes that it may take, about.
+        beside: what stands for the errors where there are no methods.
 
     Returns:
         The file's name; empty where the body has no surface to look at, and nothing was written.
@@ -104,6 +107,7 @@ def write_view(
         "colours": COLOURS,
         "states": [{"text": text, "kind": kind} for text, kind in states],
         "methods": list(methods),
+        "beside": beside,
         "fields": [_field(surface, one) for one in fields],
     }
     if shifts:

@@ -13,7 +13,8 @@ from cmgai_fem import generate
 from cmgai_fem.errors import InputError
 from cmgai_fem.generated import Generated
 from cmgai_fem.measures import quantity_of
-from cmgai_fem.study.report import check_page, write_report
+from cmgai_fem.study.report import write_report
+from cmgai_fem.study.standalone import check_page
 
 PLACES = np.linspace(0.0, 1.0, 21)
 

@@ -135,7 +135,7 @@ class View {
     const error_peak = this.own.checked ? "" : field.error_peak && `colours end at ${shortly(field.reach)}, ${field.error_peak}`;
     if (this.estimated) {
       this.draw(this.panels[0], truth, field.limits, moved(0), (kind === "known" ? "Known state" : "Generated") + unit, peak);
-      this.draw(this.panels[1], wrong, [0, reach], moved(0), "Estimated error, one standard deviation" + unit, error_peak);
+      this.draw(this.panels[1], wrong, [0, reach], moved(0), this.data.beside + unit, error_peak);
       return;
     }
     const [reference, made, error] = this.panels;
