@@ -49,7 +49,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "sensors": (
         "files/test_sensors.py::test_every_sensor_is_honoured_even_where_the_states_say_otherwise",
         "commands/test_several_coordinates.py::test_sensors_tell_a_state_of_two_coordinates",
-        "--sensors s.csv",
+        "curves/test_readings.py::test_a_few_points_tell_the_level_of_a_curve",
         "--sensors s.csv",
     ),
     "cheap model": (

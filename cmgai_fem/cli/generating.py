@@ -145,7 +145,8 @@ def generate(
     rivals
         Also write what the simple methods make of the same states, as arrays FIELD_by_RIVAL.
     sensors
-        Table (.csv) of what is known of the wanted state; the generated field honours it.
+        Table (.csv) of what is known of the wanted state; the generated field honours it. Of a curve: the points that
+        were measured of it, as columns strain, stress and tolerance.
     cheap
         Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
         for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
@@ -288,12 +289,12 @@ def _of_a_table(request: Request) -> Sequence[Path]:
     request.check_networks()
     table = single_file(request.inputs, "a table of curves")
     because = f"{table} is a table of stress-strain tests, which holds all that this would say"
-    refuse(request.of_states | request.of_runs | {"sensors": request.sensors, "device": request.device}, because)
+    refuse(request.of_states | request.of_runs | {"device": request.device}, because)
     solver = Solver(request.method, {"seed": request.seed or 0} if request.unlike_fem else {})
     return [
         generate_from_table(
             table, request.coordinate, request.at, request.out, request.report, request.hardening, solver,
-            page=request.page, force=request.force,
+            sensors=request.sensors, page=request.page, force=request.force,
         )
     ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.curve_readings import read_curve_readings
 from cmgai_fem.files.curve_table import QUANTITIES, read_curves
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.units import Unit, unit_of, value_in
@@ -39,6 +40,7 @@ def generate_from_table(
     hardening: bool | None = None,
     solver: Solver = EXACT,
     *,
+    sensors: Path | None = None,
     page: Path | None = None,
     force: bool = False,
 ) -> Path:
@@ -56,6 +58,7 @@ def generate_from_table(
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved.
+        sensors: CSV file of points that were measured of the curve, where one is asked for.
         page: HTML file to write about the curves.
         force: the result may replace files that this program did not write.
 
@@ -65,9 +68,10 @@ def generate_from_table(
     Raises:
         InputError: the table or a value cannot be used.
     """
-    check_replaceable(out, (table,), force=force)
+    given = (table, *([] if sensors is None else [sensors]))
+    check_replaceable(out, given, force=force)
     if page is not None:
-        check_page(page, (table,), force=force)
+        check_page(page, given, force=force)
     lines: list[str] = []
 
     def say(line: str) -> None:
@@ -81,11 +85,14 @@ def generate_from_table(
     with _naming(table):
         known = select(tests, coordinates)
     targets = states_asked(known, coordinates, at)
+    if sensors is not None and len(targets) > 1:
+        raise InputError(f"--sensors: the points belong to one state, {len(targets)} are asked for: give one --at")
+    readings = None if sensors is None else read_curve_readings(sensors, known.plastic)
     with _naming(table):
         mean = mean_curves(known)
         for note in mean.notes:
             say(f"{table.name}: {note}")
-        generated = generate_curves(mean, targets, say, hardening, solver)
+        generated = generate_curves(mean, targets, say, hardening, solver, readings)
     for made in generated.values():
         if made.remark:
             say(made.remark)

@@ -11,6 +11,7 @@ from cmgai_fem.curves.calibrate import Trial, mix
 from cmgai_fem.curves.generated import CurveGenerator, GeneratedCurve
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
+from cmgai_fem.curves.readings import CurveReadings, complete_curve
 from cmgai_fem.curves.trials import LEAST_VALUES, grid_trials, places_of, reaches, scattered_trials
 from cmgai_fem.curves.ways import TriedWay
 from cmgai_fem.curves.ways.arms import ArmsWay, Cross
@@ -174,10 +175,17 @@ def _with_models(
     curves, least = generator.curves, float(generator.mixed.alone.min())
     tried = [(way, way.left_out(trials)) for way in constitutive_ways(curves)]
     better = [(way, made) for way, made in tried if mix(curves, [made], trials).alone[0] <= FAR_BETTER * least]
-    if not better:
-        return generator
-    mixed = mix(curves, [*left_out, *(made for _, made in better)], trials)
-    return replace(generator, ways=(*generator.ways, *(way for way, _ in better)), mixed=mixed)
+    every = [*left_out, *(made for _, made in better)]
+    if better:
+        ways = (*generator.ways, *(way for way, _ in better))
+        generator = replace(generator, ways=ways, mixed=mix(curves, every, trials))
+    shares = generator.mixed.shares
+    together = [
+        sum((share * one for share, one in zip(shares, each, strict=True) if share > 0.0), np.zeros(len(curves.strain)))
+        for each in zip(*every, strict=True)
+    ]
+    known = [curves.stress[trial.row] for trial in trials]
+    return replace(generator, left_out=tuple(zip(known, together, strict=True)))
 
 
 def generate_curves(
@@ -186,6 +194,7 @@ def generate_curves(
     report: Report,
     hardening: bool | None = None,
     solver: Solver = EXACT,
+    readings: CurveReadings | None = None,
 ) -> dict[State, JudgedCurve]:
     """Curves at states of one coordinate or two.
 
@@ -195,9 +204,11 @@ def generate_curves(
         report: takes lines of progress.
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved; networks along a line or on a grid alone.
+        readings: points that were measured of the curve, where one is asked for.
 
     Raises:
-        InputError: too few states, states on one line, or networks where states are scattered.
+        InputError: too few states, states on one line, networks where states are scattered, or points that cannot be
+            used.
     """
     if len(curves.coordinates) > 1:
         curves = to_common_strain(curves, report)
@@ -216,8 +227,29 @@ def generate_curves(
         for line in generator.lines():
             report(line)
         for state in group:
-            made[state] = judged(layout, trials, state, generator.at(state, solver))
+            curve = generator.at(state, solver)
+            if readings is not None:
+                curve = _completed(generator, curve, readings, report)
+            made[state] = judged(layout, trials, state, curve)
     return {state: made[state] for state in targets}
+
+
+def _completed(
+    generator: CurveGenerator, curve: GeneratedCurve, readings: CurveReadings, report: Report
+) -> GeneratedCurve:
+    """The curve with what points of it tell, and lines that say what they gave."""
+    found = complete_curve(generator, curve, readings)
+    report(
+        f"largest misfit of {len(readings.strain)} points: {found.before:.3g} tolerances as generated, "
+        f"{found.after:.3g} as corrected"
+    )
+    if found.tested is not None:
+        without, corrected = (100.0 * error for error in found.tested)
+        report(
+            f"points at these strains change the error of left-out states from {without:.3g} to {corrected:.3g} %: "
+            f"{'taken' if found.taken else 'not taken, the curve is left as generated'}"
+        )
+    return found.curve
 
 
 def judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:

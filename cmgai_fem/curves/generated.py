@@ -53,6 +53,7 @@ class CurveGenerator:
         hardening: generated curves rise with strain.
         compared: how far ways of like left-out error part is added to the error. States are left out of a grid or a
             line as far as the targets lie; of others as they happen to lie.
+        left_out: curve (L,) of each left-out state, and what all ways together generate of it.
     """
 
     curves: MeanCurves
@@ -60,6 +61,7 @@ class CurveGenerator:
     mixed: WayShares
     hardening: bool
     compared: bool = False
+    left_out: tuple[tuple[Array, Array], ...] = ()
 
     @classmethod
     def alone(cls, curves: MeanCurves, way: Way, error: float, hardening: bool) -> "CurveGenerator":

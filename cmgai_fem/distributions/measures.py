@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from cmgai_fem.distributions.optimal_transport import exact_plan
-from cmgai_fem.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -24,7 +23,7 @@ def wasserstein(left: Array, right: Array) -> Wasserstein:
 
     Args:
         left: (n, d) values.
-        right: (m, d) values; for d = 1, m a multiple of n.
+        right: (m, d) values.
 
     Returns:
         Exact distances between the empirical laws: by sorting for d = 1, by linear programming otherwise.
@@ -33,10 +32,9 @@ def wasserstein(left: Array, right: Array) -> Wasserstein:
         ConvergenceError: the linear programme was not solved to the optimum.
     """
     if left.shape[1] == 1:
-        if len(right) % len(left):
-            raise InputError(f"sample sizes must divide each other in one dimension, not {len(left)} and {len(right)}")
-        repeat = len(right) // len(left)
-        gap = np.abs(np.repeat(np.sort(left[:, 0]), repeat) - np.sort(right[:, 0]))
+        count = int(np.lcm(len(left), len(right)))
+        one, other = (np.repeat(np.sort(each[:, 0]), count // len(each)) for each in (left, right))
+        gap = np.abs(one - other)
         return Wasserstein(float(gap.mean()), float(np.sqrt((gap**2).mean())))
     distance = cdist(left, right)
     return Wasserstein(_transport_cost(distance), float(np.sqrt(_transport_cost(distance**2))))

@@ -104,7 +104,7 @@ def _columns(path: Path, number: int, header: Sequence[str]) -> tuple[dict[str, 
     found: dict[str, Column] = {}
     unused = []
     for position, heading in enumerate(header):
-        name, unit = _split_heading(path, number, heading)
+        name, unit = split_heading(path, number, heading)
         quantity = known.get(name.lower().replace(" ", "_"))
         if quantity is None:
             unused.append(heading)
@@ -130,7 +130,7 @@ def _columns(path: Path, number: int, header: Sequence[str]) -> tuple[dict[str, 
     return found, [f"column {heading!r} is not used" for heading in unused]
 
 
-def _split_heading(path: Path, number: int, heading: str) -> tuple[str, str]:
+def split_heading(path: Path, number: int, heading: str) -> tuple[str, str]:
     """Name and unit of a column: "stress [MPa]", "Stress (MPa)"."""
     for opening, closing in ("[]", "()"):
         name, found, rest = heading.partition(opening)
