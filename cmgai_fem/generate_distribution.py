@@ -4,8 +4,9 @@ The command `generate --distribution` and the API do it here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.calibration.trust import Trust, judge_law
 from cmgai_fem.distributions.cloud_laws import LAWS
+from cmgai_fem.distributions.conditioned import FieldReadings, conditioned, left_out_errors
 from cmgai_fem.distributions.field_constraints import FieldConstraint, check_kept
 from cmgai_fem.distributions.field_law import FieldLaw
 from cmgai_fem.distributions.random_fields import JudgedLaws, RandomFields, judge_laws, make_laws
@@ -35,6 +37,9 @@ class GeneratedDistribution:
         judged: what clouds left out say, for each side of the known states where states were asked for; by whether
             that is between them.
         seed: of draws and networks.
+        random: the specimens as coefficients of their modes.
+        measured: what is got wrong of specimens left out, without and with readings as they were given of one; None
+            where none were.
     """
 
     specimens: Specimens
@@ -42,6 +47,8 @@ class GeneratedDistribution:
     laws: tuple[FieldLaw, ...]
     judged: Mapping[bool, JudgedLaws]
     seed: int
+    random: RandomFields = dataclass_field(repr=False)
+    measured: tuple[float, float] | None = None
 
     def law(self, value: float) -> FieldLaw:
         """The law of the field at a state that was asked for."""
@@ -78,6 +85,27 @@ class GeneratedDistribution:
             raise InputError(f"limit {limit:g}: not a finite number")
         return self.law(value).above(limit, self._quantity(quantity))
 
+    def given(self, readings: FieldReadings) -> Self:
+        """The law of one specimen of which sensors read something, at the one state that was asked for.
+
+        It is the law of all specimens where such readings tell nothing of specimens left out: see `taken`.
+
+        Raises:
+            InputError: several states were asked for.
+        """
+        if len(self.points) != 1:
+            raise InputError(f"sensors belong to one specimen at one state, {len(self.points)} are asked for")
+        judged, (law,) = self.of(float(self.points[0])), self.laws
+        measured = left_out_errors(self.random, judged.chosen, judged.left_out, readings, self.seed)
+        if measured[1] >= measured[0]:
+            return replace(self, measured=measured)
+        return replace(self, laws=(conditioned(law, readings, np.random.default_rng(self.seed)),), measured=measured)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the law is that of one specimen, given readings of it."""
+        return self.measured is not None and self.measured[1] < self.measured[0]
+
     def trust(self, value: float) -> Trust:
         """How far the law at a state is to be trusted, and why."""
         counts = self.specimens.counts
@@ -103,7 +131,7 @@ class GeneratedDistribution:
             "held": [vars(one) for one in self.law(value).held],
             "trust": trust.word,
             "trust_reason": trust.reason,
-        }
+        } | ({} if self.measured is None else {"left_out_specimens": list(self.measured), "corrected": self.taken})
 
     def _inside(self, value: float) -> bool:
         return bool(self.specimens.values.min() <= value <= self.specimens.values.max())
@@ -174,4 +202,5 @@ def generate_distribution(
         targets = [float(point[0]) for point in group]
         judged[inside_hull(states.values, group[0])] = found
         laws |= dict(zip(targets, make_laws(random, targets, LAWS[found.chosen], seed), strict=True))
-    return GeneratedDistribution(known, points[:, 0], tuple(laws[float(point)] for point in points[:, 0]), judged, seed)
+    made = tuple(laws[float(point)] for point in points[:, 0])
+    return GeneratedDistribution(known, points[:, 0], made, judged, seed, random)

@@ -50,7 +50,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
         "files/test_sensors.py::test_every_sensor_is_honoured_even_where_the_states_say_otherwise",
         "commands/test_several_coordinates.py::test_sensors_tell_a_state_of_two_coordinates",
         "curves/test_readings.py::test_a_few_points_tell_the_level_of_a_curve",
-        "--sensors s.csv",
+        "commands/test_distribution.py::test_one_specimen_that_was_measured_in_part",
     ),
     "cheap model": (
         "commands/test_cheap.py::test_sensors_and_a_cheap_model_together",

@@ -146,7 +146,8 @@ def generate(
         Also write what the simple methods make of the same states, as arrays FIELD_by_RIVAL.
     sensors
         Table (.csv) of what is known of the wanted state; the generated field honours it. Of a curve: the points that
-        were measured of it, as columns strain, stress and tolerance.
+        were measured of it, as columns strain, stress and tolerance. With --distribution: what was measured of one
+        specimen, whose fields come out then.
     cheap
         Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
         for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
@@ -257,13 +258,12 @@ def _of_specimens(request: Request, samples: int, exceeds: list[str], others: Op
 
     kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper", "holds")
     others |= request.of_runs | {name: value for name, value in request.of_states.items() if name not in kept}
-    others |= {"method": request.unlike_fem, "device": request.device, "sensors": request.sensors}
-    others |= {"hardening": request.hardening}
+    others |= {"method": request.unlike_fem, "device": request.device, "hardening": request.hardening}
     refuse(others, "specimens are carried as clouds of fields, by what clouds left out tell")
     asked = given_inputs(request.inputs, request.known)
     return generate_from_specimens(
         asked, asked_points(request.at, asked.units), request.out, samples=samples, exceeds=exceeds,
-        seed=request.seed or 0, page=request.page, force=request.force, report=request.report,
+        seed=request.seed or 0, sensors=request.sensors, page=request.page, force=request.force, report=request.report,
     )  # fmt: skip
 
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.commands.generate import as_points, mark, output_paths
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import digest, provenance
 from cmgai_fem.distributions.cloud_laws import RIVALS
+from cmgai_fem.distributions.conditioned import FieldReadings
 from cmgai_fem.distributions.random_fields import BAND, JudgedLaws
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.sensors import Observation, observe, read_sensors
 from cmgai_fem.files.specimens import Specimens
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import write_grid
@@ -35,6 +38,7 @@ def generate_from_specimens(
     samples: int = 0,
     exceeds: Sequence[str] = (),
     seed: int = 0,
+    sensors: Path | None = None,
     page: Path | None = None,
     force: bool = False,
     report: Report = print,
@@ -49,6 +53,7 @@ def generate_from_specimens(
         exceeds: limits, each a number or QUANTITY:number; the probability to exceed it goes to FIELD_above_LIMIT or
             FIELD_QUANTITY_above_LIMIT, the quantity's 5, 50 and 95 % values beside.
         seed: of draws and networks.
+        sensors: table of what was measured of one specimen, whose law is wanted then.
         page: HTML file to write about the laws.
         force: results may replace files that this program did not write.
         report: takes lines of progress, and a table of left-out distances.
@@ -61,9 +66,13 @@ def generate_from_specimens(
         ConvergenceError: a coupling was not solved to its optimum.
     """
     targets = inputs.targets(as_points(at))
-    paths = output_paths(out, targets, inputs.sources, force=force)
+    given = (*inputs.sources, *([] if sensors is None else [sensors]))
+    paths = output_paths(out, targets, given, force=force)
     if page is not None:
-        check_page(page, inputs.sources, force=force)
+        check_page(page, given, force=force)
+    if sensors is not None and len(targets) > 1:
+        raise InputError(f"--sensors: they belong to one specimen at one state, {len(targets)} are asked for")
+    read = None if sensors is None else read_sensors(sensors, inputs.field)
     limits = [_limit(text) for text in exceeds]
     if samples < 0 or seed < 0:
         raise InputError(f"--{'samples' if samples < 0 else 'seed'}: a number of 0 or more")
@@ -73,11 +82,15 @@ def generate_from_specimens(
     for quantity, limit in limits:
         quantity_of(f"--exceeds {quantity}:{limit:g}".replace(" :", " "), quantity, specimens.data.components)
     describe_specimens(specimens, report)
+    readings = None if read is None else field_readings(observe(specimens.numbered, read))
     asked = [value for (value,) in targets]
     made = generate_distribution(specimens, asked, bounds=inputs.bounds, holds=inputs.holds, seed=seed)
     for inside, judged in made.judged.items():
         for line in law_table(judged, inside):
             report(line)
+    if readings is not None:
+        made = made.given(readings)
+        report(_measured(made, len(readings.values)))
     for (value,), path in zip(targets, paths, strict=True):
         fields, anywhere = fields_of(made, value, samples, limits)
         facts = made.facts(value) | ({"exceeded_anywhere": anywhere} if anywhere else {})
@@ -94,6 +107,27 @@ def generate_from_specimens(
         write_law_report(made, page)
         report(f"a page about them: {printable(str(page))}")
     return paths
+
+
+def field_readings(observations: Sequence[Observation]) -> FieldReadings:
+    """Sensors of one specimen as what they read of any field."""
+
+    def of(fields: Array) -> Array:
+        return np.stack([fields[..., one.labels, one.component] @ one.weights for one in observations], axis=-1)
+
+    values, tolerances = np.array([(one.sensor.value, one.sensor.tolerance) for one in observations]).T
+    return FieldReadings(of, values, tolerances / DEVIATIONS)
+
+
+def _measured(made: GeneratedDistribution, count: int) -> str:
+    """What the sensors gave."""
+    assert made.measured is not None
+    without, given = made.measured
+    said = "taken: the fields are those of the specimen that was measured"
+    return (
+        f"{count} sensors at these places change the error of specimens left out from {without:.4g} to {given:.4g}: "
+        f"{said if made.taken else 'not taken, the fields are those of all specimens'}"
+    )
 
 
 def fields_of(

@@ -6,7 +6,7 @@ anew without them, and the distance is that between laws of fields, W2 in the ro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -82,6 +82,11 @@ class RandomFields:
             raise InputError("all specimens have the same field: there is no distribution to carry")
         shapes, coefficients = modes.shapes * unit, coefficients / unit
         return cls(values, fields, weights, modes.origin, shapes, coefficients, unit, bounds, constraints)
+
+    def without(self, state: float) -> Self:
+        """All but the specimens of one state, in the same coordinates."""
+        stay = self.values != state
+        return replace(self, values=self.values[stay], fields=self.fields[stay], coefficients=self.coefficients[stay])
 
     def law(self, modes: SpecimenModes, atoms: Array, state: float) -> FieldLaw:
         """The law at a state of fields whose coefficients in some modes are equally weighted atoms (M, r), once moved

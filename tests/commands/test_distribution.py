@@ -150,6 +150,21 @@ def test_what_every_specimen_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "write a measure and its value" in capsys.readouterr().err
 
 
+def test_one_specimen_that_was_measured_in_part(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its strength is told by one sensor, and with it the field everywhere."""
+    places = read_snapshots(folder / "pull_70_0.vtu")[0].grid.points
+    truth = field(places, 92.5, 0.8)[:, 0]
+    (folder / "read.csv").write_text(f"node,value,tolerance\n7,{truth[7]},0.01\n")
+    assert command("--sensors", "read.csv", "--page", "made.html") == 0
+    assert "taken: the fields are those of the specimen that was measured" in capsys.readouterr().out
+    data = read_snapshots(folder / "made.vtu")[0].grid.point_data
+    low, middle, high = (np.asarray(data[f"stress_{name}"]) for name in ("p05", "p50", "p95"))
+    np.testing.assert_allclose(middle, truth, atol=0.05)
+    assert np.all((high - low < 0.1) & (low <= middle) & (middle <= high))
+    told = read_provenance(folder / "made.vtu")
+    assert told["corrected"] and told["left_out_specimens"][1] < 0.1 * told["left_out_specimens"][0]
+
+
 def test_a_tensor_exceeds_by_a_quantity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, components=6)
@@ -212,6 +227,8 @@ def test_arrays_and_what_python_refuses() -> None:
         (("--mass", "x"), "--mass: leave it out"),
         (("--cheap", "pull_*.vtu"), "--cheap: leave it out"),
         (("--method", "pinn"), "--method: leave it out"),
+        (("--sensors", "none.csv"), "none.csv"),
+        (("--sensors", "pull_70_0.vtu", "--at", "92.5", "--at", "100", "--out", "m_{value}.vtu"), "one specimen"),
         (("--rivals",), "--rivals: leave it out"),
         (("--resume",), "--resume: leave it out"),
         (("--save-model", "m.safetensors"), "--save-model: leave it out"),
