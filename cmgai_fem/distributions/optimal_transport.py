@@ -132,31 +132,6 @@ def label_clouds(clouds: Sequence[Array], regularisation: float | None = None) -
     return np.stack(positions)
 
 
-def label_densities(points: Array, masses: Array, regularisation: float | None = None) -> Array:
-    """Make one labelled motion of densities on a mesh: where the mass about each node of the first state goes.
-
-    Each state is coupled to the first. A node's mass may spread over several nodes of a state; its label goes to their
-    mean, so that positions are good to about a third of a cell and no better: closed forms or clouds are exact.
-
-    Args:
-        points: (N, n) nodes of the mesh, the labels.
-        masses: (K, N) mass of each node at each state: density times lumped volume, positive in the first state. Every
-            state is scaled to the mass one.
-        regularisation: see `couple`; needed for more than `EXACT_LIMIT` nodes in 2-D and 3-D.
-
-    Returns:
-        (K, N, n) positions of the labels at the known states; `points` themselves at the first.
-    """
-    points = _cloud(points, "label")
-    if masses.ndim != 2 or masses.shape[1] != len(points) or np.any(masses < 0.0):
-        raise InputError(f"densities on {len(points)} nodes need (K, {len(points)}) masses >= 0, not {masses.shape}")
-    positions = [points]
-    for state in masses[1:]:
-        there = state > 0.0
-        positions.append(couple(points, points[there], masses[0], state[there], regularisation).images)
-    return np.stack(positions)
-
-
 def wasserstein_squared(source: Array, target: Array) -> float:
     """Squared Wasserstein-2 distance of two equally weighted clouds, exact."""
     return couple(source, target).cost

@@ -163,26 +163,6 @@ class Stability:
 
 
 @dataclass(frozen=True)
-class Conservation:
-    """The mean of a linear quantity over the whole mixture is known: `E[a . u | x] = total(x)`.
-
-    Args:
-        coefficients: (d,) the vector a.
-        total: maps x (..., p) to totals (...).
-        scale: error that counts as one.
-    """
-
-    coefficients: Tensor
-    total: Callable[[Tensor], Tensor]
-    scale: float = 1.0
-
-    def penalty(self, x: Tensor, mixture: Mixture, slope_along: SlopeAlong) -> Tensor:
-        """Square of the scaled error, the same for every component (..., K)."""
-        error = (mixture.mean() @ self.coefficients - self.total(x)) / self.scale
-        return error.square().unsqueeze(-1).expand(mixture.log_shares.shape)
-
-
-@dataclass(frozen=True)
 class SteadyShares:
     """The components' shares do not change along one condition: probability is conserved in each basin.
 

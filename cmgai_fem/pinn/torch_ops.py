@@ -89,21 +89,3 @@ def stress_rate(law: Law, gradient: Tensor, rate: Tensor) -> Tensor:
         return (first_piola_kirchhoff(law, value) * rate).sum()
 
     return torch.func.grad(total_power)(gradient)
-
-
-def stress_divergence(law: Law, gradient: Tensor, second_gradient: Tensor) -> Tensor:
-    """`Div P`, the elastic term of the momentum balance.
-
-    Args:
-        law: the constitutive law.
-        gradient: (..., n, d) displacement gradient `u_i,j`.
-        second_gradient: (..., n, d, d) second derivatives `u_i,jk`.
-
-    Returns:
-        (..., n) divergence `P_ij,j`.
-    """
-    terms = [
-        stress_rate(law, gradient, second_gradient[..., direction])[..., direction]
-        for direction in range(gradient.shape[-1])
-    ]
-    return torch.stack(terms).sum(0)

@@ -10,7 +10,6 @@ from cmgai_fem.distributions.optimal_transport import (
     Gaussian,
     couple,
     label_clouds,
-    label_densities,
     wasserstein_squared,
 )
 from cmgai_fem.errors import ConvergenceError, InputError
@@ -75,22 +74,6 @@ def test_clouds_of_a_translation_keep_their_labels():
     motion = label_clouds(clouds)
     np.testing.assert_allclose(motion[1] - first, np.tile([2.0, 0.5], (200, 1)), atol=1e-12)
     np.testing.assert_allclose(motion[2] - first, np.tile([3.0, -1.0], (200, 1)), atol=1e-12)
-
-
-@pytest.mark.parametrize(("dimension", "count"), [(1, 201), (2, 21)])
-def test_densities_on_a_mesh_become_the_optimal_map(dimension, count):
-    axis = np.linspace(-4.0, 6.0, count)
-    points = np.stack(np.meshgrid(*[axis] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
-    first = Gaussian(np.zeros(dimension), np.eye(dimension))
-    last = Gaussian(np.full(dimension, 1.5), 1.44 * np.eye(dimension))
-    masses = np.stack([first.density(points), last.density(points)])
-    positions = label_densities(points, masses)
-    np.testing.assert_array_equal(positions[0], points)
-    misfit = np.sum((positions[1] - first.map_to(last, points)) ** 2, axis=1)
-    # A label is a mean over nodes: half a cell is what such a plan can be held to (measured: a third of a cell in 2-D).
-    assert np.sqrt(np.average(misfit, weights=masses[0])) < 0.5 * (axis[1] - axis[0])
-    with pytest.raises(InputError, match="masses >= 0"):
-        label_densities(points, -masses)
 
 
 def test_entropic_plan_tends_to_the_exact_one():

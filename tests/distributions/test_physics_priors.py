@@ -9,7 +9,6 @@ from cmgai_fem.distributions.mixture_training import PriorTerm, fit_mixtures
 from cmgai_fem.distributions.physics_priors import (
     AlgebraicResidual,
     Bounds,
-    Conservation,
     DifferentialResidual,
     Monotonicity,
     RegimeResidual,
@@ -90,12 +89,6 @@ def test_differential_residual_and_monotonicity_use_the_slope():
     falling = Monotonicity(value=1, sign=-1.0)
     assert falling.penalty(X, mixture, along)[0].tolist() == pytest.approx([0.0, 9.0])
     assert SteadyShares(scale=0.5).penalty(X, mixture, along)[0].tolist() == pytest.approx([1.0, 1.0])
-
-
-def test_conservation_looks_at_the_mean_of_the_whole_mixture():
-    mixture = mixture_of([[1.0, 2.0], [3.0, 0.0]], [0.25, 0.75])
-    prior = Conservation(torch.tensor([1.0, 1.0], dtype=torch.float64), lambda x: x[..., 0])
-    assert prior.penalty(X, mixture, along)[0].tolist() == pytest.approx([(3.0 - 0.64) ** 2] * 2)
 
 
 def test_bounds_count_only_the_excess():
