@@ -23,7 +23,7 @@ from cmgai_fem.calibration.label_maps import LabelMaps
 from cmgai_fem.calibration.laws_of_motion import LawCalibration, MotionLaws, find_law
 from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moving import let_labels_move
-from cmgai_fem.calibration.suspects import find_suspects
+from cmgai_fem.calibration.suspects import find_remarks, find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
 from cmgai_fem.generated import Answer, Generated, Generator
@@ -143,7 +143,8 @@ def generate(
     )
     more = rivals_with(models) if models is not None and rivals else {}
     rivalry = compete(problem, points, rivals, more=more)
-    return Generated(states, name, points, generators, rivalry, find_suspects(data), telling_states(data))
+    suspects, remarks = find_suspects(data), find_remarks(states, name)
+    return Generated(states, name, points, generators, rivalry, suspects, telling_states(data), remarks)
 
 
 def for_size(labels: Labels, search: Search, report: Report = silent) -> Search:

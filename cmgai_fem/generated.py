@@ -134,6 +134,7 @@ class Generated:
         rivalry: the rivals' fields; empty where none were asked for.
         suspects: known states that do not fit the others.
         telling: known states that tell something of their own; all of them if None.
+        remarks: what is odd of the known states and may be meant.
     """
 
     states: States
@@ -143,6 +144,7 @@ class Generated:
     rivalry: Rivalry
     suspects: tuple[Suspect, ...] = ()
     telling: int | None = None
+    remarks: tuple[str, ...] = ()
 
     def generator(self, value: ArrayLike) -> Generator:
         """The generator of the side where a state lies; a known state is answered by the first of all."""
@@ -181,15 +183,15 @@ class Generated:
         return judge(self.states.values, point, generator.size(value), len(self.suspects), self.telling)
 
     def warnings(self) -> list[str]:
-        """What is wrong with the known states, one sentence each."""
+        """What is wrong or odd with the known states, one sentence each."""
         labels = [self.states.coordinates.label(values) for values in self.states.values]
-        return [suspect.text(labels) for suspect in self.suspects]
+        return [*(suspect.text(labels) for suspect in self.suspects), *self.remarks]
 
     def facts(self, value: ArrayLike) -> dict[str, Any]:
         """How the field at a state was made and how far it is to be trusted, as plain data."""
         generator, trust = self.generator(value), self.trust(value)
         told = {"error_estimate": generator.size(value), "trust": trust.word, "trust_reason": trust.reason}
-        return generator.describe() | told | ({"suspects": self.warnings()} if self.suspects else {})
+        return generator.describe() | told | ({"suspects": self.warnings()} if self.warnings() else {})
 
     def describe(self) -> list[dict[str, Any]]:
         """How the fields were made and how far they are to be trusted, as plain data, one entry a state asked for."""

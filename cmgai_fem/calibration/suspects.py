@@ -15,6 +15,7 @@ import numpy as np
 from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.members import Member, members_over
 from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 
 # States that leave something to compare with.
 ENOUGH = 5
@@ -63,6 +64,37 @@ def find_suspects(data: Data) -> tuple[Suspect, ...]:
         return ()
     off, swapped = _find_off(data), _find_swapped(data)
     return tuple(suspect for suspect in (off, swapped) if suspect is not None)
+
+
+def find_remarks(states: States, field: str) -> tuple[str, ...]:
+    """States whose field is that of another to the last bit, or zero everywhere between two that are not.
+
+    Both may be meant (nothing has happened yet, a load that passes zero): they are told, and take no trust away.
+    """
+    values, labels = states.field(field).values, states.coordinates.label
+
+    def marks(block: slice) -> Array:
+        part = values[:, block]
+        return np.stack([part.sum(axis=(1, 2)), np.abs(part).sum(axis=(1, 2)), (part**2).sum(axis=(1, 2))], axis=1)
+
+    found = states.labels.portion.sum(marks)
+    there = found[:, 1] > 0.0
+    told = []
+    for row, mark in enumerate(found):
+        twin = next((before for before in range(row) if there[row] and np.array_equal(found[before], mark)), None)
+        if twin is not None:
+            first, second = labels(states.values[twin]), labels(states.values[row])
+            told.append(
+                f"{first} and {second} hold the same field to the last digit: if it is not meant, check the files"
+            )
+        if (
+            len(states.coordinates) == 1
+            and 0 < row < len(found) - 1
+            and not there[row]
+            and there[[row - 1, row + 1]].all()
+        ):
+            told.append(f"{labels(states.values[row])} is zero everywhere: if it is not meant, check its file")
+    return tuple(told)
 
 
 def _tried(data: Data) -> Iterator[Member]:

@@ -31,6 +31,8 @@ from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 
 # Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
 SAME_NODE = 2e-6
+# No body grows so many times and keeps its mesh.
+LARGER = 50.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -149,6 +151,16 @@ def read_states(
     return with_numbers(states, where_known)
 
 
+def _check_size(first: Snapshot, other: Snapshot) -> None:
+    """Refuse a body that is many times as large or small as the first one."""
+    sizes = [float(np.linalg.norm(np.ptp(np.asarray(each.grid.points), axis=0))) for each in (first, other)]
+    if not 1.0 / LARGER < sizes[1] / sizes[0] < LARGER:
+        raise InputError(
+            f"{other.name}: its body is {sizes[1] / sizes[0]:.4g} times as large as that of {first.name}: is it in "
+            "another unit of length? Bring both to one"
+        )
+
+
 def gather(
     paths: Source | Sequence[Source], field: str | Sequence[str], axes: Coordinates, points: ArrayLike | None = None
 ) -> "Gathered":
@@ -212,6 +224,7 @@ class Gathered:
             self.varying |= _differing(self.snapshots[0].grid, snapshot.grid)
             if (moved := motion(self.snapshots[0].grid, snapshot.grid)) > SAME_NODE:
                 self.moved[snapshot.name] = moved
+                _check_size(self.snapshots[0], snapshot)
             snapshot = replace(snapshot, grid=self.snapshots[0].grid)
         self.snapshots.append(snapshot)
         self.arrays.append(fields)

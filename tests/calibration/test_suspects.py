@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rule_of_choice import data_of
 
+from cmgai_fem import generate
 from cmgai_fem.calibration.suspects import find_suspects
 
 STATES = np.linspace(100.0, 700.0, 7)
@@ -34,3 +35,21 @@ def test_two_exchanged_states_are_named():
 
 def test_four_states_are_too_few_to_tell():
     assert find_suspects(data_of(STATES[:4], FIELD[:4] * np.array([[1.0], [1e3], [1.0], [1.0]]))) == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "made", "said"),
+    [
+        (4, FIELD[3], "load = 400 and load = 500 hold the same field"),
+        (4, 0.0 * FIELD[4], "load = 500 is zero everywhere"),
+        (6, 0.0 * FIELD[6], ""),
+        (4, FIELD[4], ""),
+    ],
+)
+def test_states_that_may_be_meant_are_told(row, made, said):
+    values = FIELD.copy()
+    values[row] = made
+    places = np.linspace(0.1, 1.0, 12)[:, None]
+    found = generate(values, at=450.0, field="u", coordinate="load", values=STATES.tolist(), points=places)
+    told = [line for line in found.warnings() if "if it is not meant" in line]
+    assert bool(told) == bool(said) and all(line.startswith(said) for line in told)

@@ -27,6 +27,15 @@ def test_equal_cells_are_equal_labels_although_the_nodes_move(tmp_path, way):
     assert any("nodes move" in note and "3.vtu" in note for note in states.notes)
 
 
+def test_a_body_in_another_unit_of_length_is_refused():
+    grids = [block() for _ in range(3)]
+    for state, grid in enumerate(grids, start=1):
+        grid["eps"] = state * grid.points[:, 0]
+    grids[1].points = 1000.0 * grids[1].points
+    with pytest.raises(InputError, match=r"1000 times as large as that of .*another unit of length"):
+        read_states(grids, field="eps", values=[1, 2, 3])
+
+
 def test_points_without_cells_that_move_are_no_labels():
     clouds = [
         pyvista.PolyData(np.random.default_rng(seed).random((5, 3))).cast_to_unstructured_grid() for seed in (1, 2)
