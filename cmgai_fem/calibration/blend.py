@@ -20,7 +20,7 @@ from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.portion import Portion
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution, carry_together, weights_together
+from cmgai_fem.transport.solution import Solution, Superposed
 
 # Crossed left-out error, in that of the rule, at which the stacked members have half the weight between and beyond the
 # known states; how sharply it falls.
@@ -107,13 +107,15 @@ class Blended:
         point = self.problem.check_reach(value)
         key = tuple(map(float, point))
         if key not in self._answers:
-            self.expect([point])
+            self._expect(point[None])
         return self._answers[key]
 
     def expect(self, values: Iterable[ArrayLike]) -> None:
         """Ask the rule of choice for several states at once, which is quicker than one by one."""
         count = len(self.problem.states.coordinates)
-        points = np.array([self.problem.check_reach(value) for value in values]).reshape(-1, count)
+        self._expect(np.array([self.problem.check_reach(value) for value in values]).reshape(-1, count))
+
+    def _expect(self, points: Array) -> None:
         for point, asked in zip(points, Asked.at(self.blend.rule, points - self.problem.origin).each(), strict=True):
             self._answers[tuple(map(float, point))] = BlendedAnswer(self, point, asked)
 
@@ -164,7 +166,10 @@ class BlendedAnswer:
     def _field(self, block: slice) -> Array:
         value, share = self._ruled(block), self._share
         if share > 0.0:
-            value = (1.0 - share) * value + share * self._stacked(block)
+            value *= 1.0 - share
+            stacked = self._stacked(block)
+            stacked *= share
+            value += stacked
         if (on_line := self.asked.on_line(block)) is not None:
             value = np.where(on_line[0].reshape(-1, self._data.width), self._straight(block), value)
         return value
@@ -206,16 +211,16 @@ class BlendedAnswer:
         return self._data.dealt
 
     @cached_property
-    def _ruled(self) -> Callable[[slice], Array]:
+    def _ruled(self) -> Superposed:
         """The blend of the rule's members."""
         blend = self.blended.blend
-        return carry_together(self.blended.members[len(blend.stacked) :], blend.shares(self.asked), self.point)
+        return Superposed(self.blended.members[len(blend.stacked) :], blend.shares(self.asked), self.point)
 
     @cached_property
-    def _stacked(self) -> Callable[[slice], Array]:
+    def _stacked(self) -> Superposed:
         """The stacked members, each with its share."""
         shares = self.blended.blend.stacked
-        return carry_together(self.blended.members[: len(shares)], shares, self.point)
+        return Superposed(self.blended.members[: len(shares)], shares, self.point)
 
     @cached_property
     def _straight(self) -> Callable[[slice], Array]:
@@ -238,10 +243,7 @@ class BlendedAnswer:
     @cached_property
     def _apart(self) -> float | None:
         """How far the stacked members are from those of the rule; None where it takes every label to tell."""
-        blend, members = self.blended.blend, self.blended.members
-        count = len(blend.stacked)
-        stacked = weights_together(members[:count], blend.stacked, self.point) if count else None
-        ruled = weights_together(members[count:], blend.shares(self.asked), self.point)
+        stacked, ruled = self._stacked.weights, self._ruled.weights
         if stacked is None or ruled is None:
             return None
         return float(np.sqrt(self._data.mean_square((stacked - ruled)[None]))) / self._data.range

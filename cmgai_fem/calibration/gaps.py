@@ -10,6 +10,7 @@ Source: J. P. Boyd, Chebyshev and Fourier Spectral Methods (2001), chapter 4 (co
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Self
 
 import numpy as np
@@ -71,7 +72,8 @@ class Gap:
         after, before = (s - self.low) / (self.high - self.low), (self.high - s) / (self.high - self.low)
         angles = np.arccos(np.clip(after - before, -1.0, 1.0))
         waves = np.cos(angles[:, None] * np.arange(len(self.coefficients)))
-        found = np.tensordot(waves, self.coefficients, axes=1).swapaxes(0, 1)
+        count, *shape = self.coefficients.shape
+        found = (waves @ self.coefficients.reshape(count, -1)).reshape(-1, *shape).swapaxes(0, 1)
         bubble = after * before
         weights = found[..., :-1] * bubble[:, None]
         weights[..., self.row] += before
@@ -81,7 +83,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Together:
-    """Members over one map of the coordinates, asked together."""
+    """Members, asked together; those over one map of the coordinate stand in a row."""
 
     members: tuple[Member, ...]
 
@@ -100,10 +102,10 @@ class Together:
         """What they say of values in the gap after a state, or of any where `row` is negative."""
         if row < 0:
             return Said.joined([one.ask(points) for one in self.members], np.stack)
-        gap = self._gap(row)
-        weights, variance = gap(self._time(points[:, 0]))
+        found = [gap(time(points[:, 0])) for time, gap in zip(self._times, self._gaps(row), strict=True)]
+        weights, variance = (np.concatenate(each) for each in zip(*found, strict=True))
         said = Said(weights, variance, np.ones(variance.shape, dtype=bool), np.zeros(variance.shape))
-        for index in np.flatnonzero(~gap.sound):
+        for index in self._unsound[row]:
             one = self.members[index].ask(points)
             said.weights[index], said.variance[index], said.usable[index] = one.weights, one.variance, one.usable
         return said
@@ -114,20 +116,31 @@ class Together:
         if known.shape[1] > 1 or len(known) > MOST_TABULATED:
             return np.full(len(points), -1)
         gaps = np.searchsorted(known[:, 0], points[:, 0], side="right") - 1
-        same = np.abs(points - known[:, 0]) <= AT_STATE[0] * np.ptp(known)
+        same = np.abs(points - known[:, 0]) <= AT_STATE[0] * (known[-1, 0] - known[0, 0])
         gaps[same.any(axis=1) | (gaps == len(known) - 1)] = -1
         return gaps
 
     @cached_property
-    def _time(self) -> PseudoTime:
-        one = self.members[0]
-        return PseudoTime.over(one.known[:, 0], one.kinds[0])
-
-    def _gap(self, row: int) -> Gap:
-        if row not in self._gaps:
-            self._gaps[row] = Gap.of(self.members, row)
-        return self._gaps[row]
+    def _maps(self) -> list[tuple[Member, ...]]:
+        """The members over each map of the one coordinate."""
+        return [tuple(members) for _, members in groupby(self.members, key=lambda member: member.kinds)]
 
     @cached_property
-    def _gaps(self) -> dict[int, Gap]:
+    def _times(self) -> list[PseudoTime]:
+        return [PseudoTime.over(one.known[:, 0], one.kinds[0]) for one, *_ in self._maps]
+
+    def _gaps(self, row: int) -> list[Gap]:
+        """The gap after a state over each map."""
+        if row not in self._tabulated:
+            self._tabulated[row] = [Gap.of(members, row) for members in self._maps]
+            sound = np.concatenate([gap.sound for gap in self._tabulated[row]])
+            self._unsound[row] = np.flatnonzero(~sound).tolist()
+        return self._tabulated[row]
+
+    @cached_property
+    def _tabulated(self) -> dict[int, list[Gap]]:
+        return {}
+
+    @cached_property
+    def _unsound(self) -> dict[int, list[int]]:
         return {}

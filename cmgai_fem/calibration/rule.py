@@ -12,7 +12,6 @@ the orders beyond the tested ones are ours, set on problems of known truth.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from typing import Self
 
 import numpy as np
@@ -91,7 +90,7 @@ class RuleOfChoice:
 
     def ask(self, points: Array) -> Said:
         """What each of the M members says of values (T, m)."""
-        return Said.joined([each.ask(points) for each in self._together], np.concatenate)
+        return self._together.ask(points)
 
     @cached_property
     def squares(self) -> Array:
@@ -109,10 +108,9 @@ class RuleOfChoice:
         return [one.evidence.roughness(self.data.size) for one in self.weighed]
 
     @cached_property
-    def _together(self) -> list[Together]:
-        """The members, those over one map of the coordinate together."""
-        grouped = groupby([one.member for one in self.weighed], key=lambda member: (member.kinds, member.ratios))
-        return [Together(tuple(members)) for _, members in grouped]
+    def _together(self) -> Together:
+        """All members, to be asked together."""
+        return Together(tuple(one.member for one in self.weighed))
 
     @cached_property
     def log_weights(self) -> Array:

@@ -5,7 +5,7 @@ the body follow that: each label's are fitted to the left-out errors of its neig
 body's so that few data cannot lead them astray.
 
 Source: Wolpert, Neural Networks 5 (1992) 241-259; Breiman, Machine Learning 24 (1996) 49-64 (stacked regressions); the
-accelerated projected gradient is that of Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009) 183-202.
+active set is that of P. Wolfe, Mathematical Programming 11 (1976) 128-149 (nearest point in a polytope).
 """
 
 from collections.abc import Callable
@@ -15,12 +15,13 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from cmgai_fem.states.labels import Array, IntArray, Labels
+from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 
 LEAST_WEIGHT = 0.02  # members below this mean weight are dropped and the rest fitted anew
 NEIGHBOURS = 128  # labels in a neighbourhood
 WHOLE_SHARE = 1.0  # weight of the whole body's errors beside a neighbourhood's
-STEPS = 400
+# Of the trace: what is added to the diagonal. Of `x.G.x`: a member that would lower it by less does not enter.
+RIDGE, AT_REST = 1e-14, 1e-10
 # With fewer labels than this there are no neighbourhoods to speak of.
 FEW = 64
 
@@ -114,6 +115,10 @@ def stack_locally(errors: Array, points: Array, volumes: Array, most: int | None
 def least_on_simplex(grams: Array) -> Array:
     """`argmin x.G.x` over convex weights, for many positive semidefinite matrices at once.
 
+    From the best member on, the one enters that lowers `x.G.x` fastest, and those leave whose weights the least one
+    over all that have entered would make negative: it ends at the minimum itself, after as many solutions of small
+    systems as members came and went.
+
     Args:
         grams: (B, m, m).
 
@@ -122,28 +127,49 @@ def least_on_simplex(grams: Array) -> Array:
     """
     batch, count = grams.shape[:2]
     traces = np.trace(grams, axis1=1, axis2=2)
-    scaled = grams / np.where(traces > 0.0, traces, 1.0)[:, None, None]
-    step = 1.0 / np.linalg.norm(scaled, axis=(1, 2))[:, None].clip(1e-12)
-    weights = np.full((batch, count), 1.0 / count)
-    ahead, momentum = weights, 1.0
-    for _ in range(STEPS):
-        gradient = np.einsum("bmn,bn->bm", scaled, ahead)
-        moved = project_on_simplex(ahead - step * gradient)
-        faster = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
-        ahead = moved + (momentum - 1.0) / faster * (moved - weights)
-        weights, momentum = moved, faster
+    # Members that are alike share their weight, and no system is singular.
+    scaled = grams / np.where(traces > 0.0, traces, 1.0)[:, None, None] + RIDGE * np.eye(count)
+    weights = np.eye(count)[np.argmin(np.einsum("bmm->bm", scaled), axis=1)]
+    rows, last = np.arange(batch), np.full(batch, np.inf)
+    while len(rows):
+        slopes = np.einsum("bmn,bn->bm", scaled[rows], weights[rows])
+        value = np.einsum("bm,bm->b", slopes, weights[rows])
+        slopes[weights[rows] > 0.0] = np.inf
+        # Where the sum no longer falls, the rest is rounding.
+        on = (slopes.min(axis=1) < (1.0 - AT_REST) * value) & (value < last[rows])
+        last[rows] = value
+        rows, entering = rows[on], slopes[on].argmin(axis=1)
+        held = weights[rows] > 0.0
+        held[np.arange(len(rows)), entering] = True
+        weights[rows] = _least_among(scaled[rows], weights[rows], held)
     return weights
 
 
-def project_on_simplex(points: Array) -> Array:
-    """The nearest convex weights to each row (B, m).
+def _least_among(grams: Array, weights: Array, held: BoolArray) -> Array:
+    """(B, m) least convex weights of the members that are held (B, m), or of those that are left on the way there."""
+    weights, held, rows = weights.copy(), held.copy(), np.arange(len(weights))
+    while len(rows):
+        move = _least_on_plane(grams[rows], held[rows]) - weights[rows]
+        short = held[rows] & (weights[rows] + move <= 0.0)
+        parts = np.divide(weights[rows], -move, out=np.full(move.shape, np.inf), where=short)
+        step = np.minimum(parts.min(axis=1, keepdims=True), 1.0)
+        leaving = short & (parts <= step)
+        weights[rows] = np.where(held[rows] & ~leaving, weights[rows] + step * move, 0.0)
+        held[rows] &= ~leaving
+        rows = rows[leaving.any(axis=1)]
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
-    Source: Duchi et al., ICML 2008, figure 1.
-    """
-    ordered = -np.sort(-points, axis=1)
-    excess = (np.cumsum(ordered, axis=1) - 1.0) / np.arange(1, points.shape[1] + 1)
-    last = np.count_nonzero(ordered > excess, axis=1) - 1
-    return np.maximum(points - excess[np.arange(len(points)), last][:, None], 0.0)
+
+def _least_on_plane(grams: Array, held: BoolArray) -> Array:
+    """(B, m) weights of the members that are held, adding up to one, that make `x.G.x` least, of any sign."""
+    found, sizes = np.zeros(held.shape), held.sum(axis=1)
+    for size in np.unique(sizes):
+        rows = np.flatnonzero(sizes == size)[:, None]
+        members = np.nonzero(held[rows[:, 0]])[1].reshape(-1, size)
+        small = grams[rows[..., None], members[:, :, None], members[:, None]]
+        solved = np.linalg.solve(small, np.ones((len(rows), size, 1)))[..., 0]
+        found[rows, members] = solved / solved.sum(axis=1, keepdims=True)
+    return found
 
 
 def _prune(rows: IntArray, fit: Callable[[IntArray], Array], shares: Array, most: int | None) -> tuple[IntArray, Array]:

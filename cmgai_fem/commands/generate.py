@@ -1,6 +1,7 @@
 """`cmgai-fem generate`: a field at unseen states of a user's own files, its error estimate and the rivals beside it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.file_values import value_text
 from cmgai_fem.files.model import check_model_path, load_model
 from cmgai_fem.files.model import save_model as write_model
+from cmgai_fem.files.model_pieces import kept_path
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.pieces import PiecedStates, Pieces, check_pieces, piece_path, write_list
 from cmgai_fem.files.shared import SharedStates, share
@@ -85,19 +87,22 @@ def generate(
         "--rivals": rivals, "--page": page, "--save-model": save_model, "--resume": resume, "--cheap": inputs.cheap,
     }  # fmt: skip
     whole = [option for option, given in options.items() if given]
-    if pieces is not None and whole:
-        raise InputError(f"{whole[0]} takes all of a body at once, and this one is read in pieces: leave it out")
+    if pieces is not None and (refused := [option for option in whole if option != "--save-model"]):
+        raise InputError(f"{refused[0]} takes all of a body at once, and this one is read in pieces: leave it out")
     if pieces is None and (whole or inputs.search.laws or inputs.search.mass_axes):
         # What takes all of a body at once is the first rank's work.
         if comm is not None and comm.rank > 0:
             return []
         comm = None
-    paths = output_paths(out, targets, inputs.sources, force=force, pieces=pieces)
+    sources = [*inputs.sources, *(pieces.files if pieces is not None else [])]
+    paths = output_paths(out, targets, sources, force=force, pieces=None if pieces is None else len(pieces.labels))
     if save_model is not None:
         if inputs.cheap:
             raise InputError("--save-model: leave it out; a cheap model tells single states, those where it was solved")
         check_model_path(save_model)
-        check_replaceable(save_model, inputs.sources, force=force)
+        for number in range(0 if pieces is None else len(pieces.labels)):
+            check_replaceable(kept_path(save_model, number), sources, force=force)
+        check_replaceable(save_model, sources, force=force)
     if page is not None:
         check_page(page, inputs.sources, force=force)
     # The other ranks look at none of the files that the first one reads for them.
@@ -150,7 +155,7 @@ def generate(
         told = {"advice": advice[made.generator(value).inside]} if made.generator(value).inside in advice else {}
         facts = made.facts(value) | told | {"request": request}
         if isinstance(body, PiecedStates):
-            write_pieces(body, made, value, path, facts, comm)
+            write_pieces(body, inputs.field, partial(made.generator(value).answer, value), value, path, facts)
         elif isinstance(body, SharedStates):
             write_shared(body, made, value, path, facts)
         else:
@@ -190,15 +195,25 @@ def generate_from_model(
     Raises:
         InputError: the model is damaged or of another version, or a value lies outside what it answers.
     """
-    loaded = load_model(model)
+    comm = world()
+    report = report if comm is None or comm.rank == 0 else silent
+    loaded = load_model(model, comm)
+    states, name = loaded.states, loaded.problem.field
+    count = states.count if isinstance(states, PiecedStates) else None
+    if count is None and comm is not None and comm.rank > 0:
+        return []
     units = [one.unit for one in loaded.states.coordinates]
     each = [asked_points([value], units) if isinstance(value, str) else as_points([value]) for value in at]
     targets = [target for (target,) in each]
-    paths = output_paths(out, targets, (model,), force=force)
+    paths = output_paths(out, targets, (model,), force=force, pieces=count)
     for value, path in zip(targets, paths, strict=True):
-        fields, trust = fields_of(loaded.problem.field, loaded.at(value), loaded.error(value)), loaded.trust(value)
+        trust = loaded.trust(value)
         facts = dict(loaded.facts) | {"trust": trust.word, "trust_reason": trust.reason, "model": model.name}
-        write_answer(loaded.states.grid(**fields), loaded.states, value, fields, path, facts)
+        if isinstance(states, PiecedStates):
+            write_pieces(states, name, partial(loaded.answer, value), value, path, facts)
+        else:
+            fields = fields_of(name, *loaded.answer(value))
+            write_answer(states.grid(**fields), states, value, fields, path, facts)
         report(f"{loaded.states.coordinates.label(value)}: {printable(str(path))} ({trust})")
     return paths
 
@@ -224,29 +239,34 @@ def motion_of(motion: tuple[Array, Array] | None) -> dict[str, Array]:
 
 
 def write_pieces(
-    states: PiecedStates, made: Generated, value: Point, path: Path, facts: dict[str, Any], comm: "MPI.Comm | None"
+    states: PiecedStates,
+    name: str,
+    answer: Callable[[slice], tuple[Array, Array | None]],
+    value: Point,
+    path: Path,
+    facts: dict[str, Any],
 ) -> None:
     """Write the pieces of this rank, and on the first one the .pvtu that lists all of them, the last of all.
 
     Args:
         states: the known states.
-        made: what was generated from them.
+        name: of the field.
+        answer: generates the field of some labels, and its error.
         value: (m,) state of the generated field.
         path: the .pvtu.
         facts: how it was made.
-        comm: the ranks that share the body; None for one.
     """
-    location = states.labels.portion.slices
+    dealt = states.labels.portion
 
     def write() -> Grid:
-        for row, piece in enumerate(location):
-            fields = fields_of(made.field, *made.generator(value).answer(value, piece))
+        for row, piece in enumerate(dealt.slices):
+            fields = fields_of(name, *answer(piece))
             grid = states.grid_of(row, **fields)
             write_answer(grid, states, value, fields, piece_path(path, states.number + row), facts)
         return grid
 
-    grid = agreed(comm, write)
-    if comm is None or comm.rank == 0:
+    grid = agreed(dealt.comm, write)
+    if dealt.comm is None or dealt.comm.rank == 0:
         write_list(path, grid, states.count)
 
 
@@ -334,9 +354,17 @@ def error_table(made: Generated, generator: Generator) -> list[str]:
 
 
 def output_paths(
-    out: Path, targets: Sequence[Point], inputs: Sequence[Path], *, force: bool = False, pieces: Pieces | None = None
+    out: Path, targets: Sequence[Point], inputs: Sequence[Path], *, force: bool = False, pieces: int | None = None
 ) -> list[Path]:
-    """The file of each target, refused where it could not be written or would replace what it must not."""
+    """The file of each target, refused where it could not be written or would replace what it must not.
+
+    Args:
+        out: the name given to --out.
+        targets: (m,) states.
+        inputs: files that are read.
+        force: files may be replaced that this program did not write.
+        pieces: how many a body in pieces has; None for a whole one.
+    """
     if not targets:
         raise InputError("say at which state to generate: --at VALUE")
     for target in targets:
@@ -351,8 +379,8 @@ def output_paths(
         else:
             check_pieces(path)
             check_folder(path)
-            for number in range(len(pieces.labels)):
-                check_replaceable(piece_path(path, number), pieces.files, force=force)
+            for number in range(pieces):
+                check_replaceable(piece_path(path, number), inputs, force=force)
         check_replaceable(path, inputs, force=force)
     if len(set(paths)) < len(paths):
         raise InputError("two of the states asked for would go to one file: name each once")

@@ -6,8 +6,6 @@ axes, the rule of choice by the known states. A loaded model is the same stateme
 answers the same digits, the estimated error among them.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyvista
 from numpy.typing import ArrayLike
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
 from cmgai_fem.calibration.guided import Guided
@@ -31,10 +27,14 @@ from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.calibration.trust import Trust, judge
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
+from cmgai_fem.files.kept import damaged, read_kept, write_kept
 from cmgai_fem.files.member import keep_member, read_member
+from cmgai_fem.files.model_pieces import read_pieces, write_pieces
+from cmgai_fem.files.pieces import PiecedStates
 from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid, find_location, labels_of
-from cmgai_fem.files.trust import check_memory, check_readable, printable
-from cmgai_fem.files.writers import check_folder, write_file
+from cmgai_fem.files.trust import printable
+from cmgai_fem.files.writers import check_folder
+from cmgai_fem.machine import agreed
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates, Field
 from cmgai_fem.transport.feature_space import Admissible
@@ -42,10 +42,11 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Superposition
 
 if TYPE_CHECKING:
+    from mpi4py import MPI
+
     from cmgai_fem.generated import Generator
 
 FORMAT = "cmgai-fem model"
-VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,13 @@ class Model:
         """(L, n) estimated error at the state `value`; None where the known states leave none out."""
         point = self._point(value)
         return self.solution.error(point) if isinstance(self.solution, Blended | Moved | Stated) else None
+
+    def answer(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
+        """(l, n) generated field of some labels at the state `value`, and `error`: both in one go."""
+        if isinstance(self.solution, Blended):
+            return self.solution.answer(self._point(value)).over(labels)
+        spread = self.error(value)
+        return self.at(value)[labels], None if spread is None else spread[labels]
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at the state `value` is to be trusted, and why."""
@@ -132,7 +140,7 @@ def check_model_path(path: Path) -> None:
 
 
 def save_model(path: Path, generator: "Generator", method: str = "") -> None:
-    """Write a generator to a .safetensors file.
+    """Write a generator to a .safetensors file; of a body in pieces to one more a piece beside it, and collective.
 
     Args:
         path: the file.
@@ -144,17 +152,11 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     """
     check_model_path(path)
     problem, states = generator.problem, generator.problem.states
-    if not isinstance(states, FileStates) or states.template is None:
+    pieced = isinstance(states, PiecedStates)
+    if not isinstance(states, FileStates) or (states.template is None and not pieced):
         raise InputError("a model needs states of read_states, which takes files, grids and arrays")
     solution = generator.solutions[method] if method else generator.solution
-    mesh = as_unstructured(states.template.grid)
-    arrays: dict[str, np.ndarray] = {
-        "states/values": states.values,
-        "states/known": problem.known.values,
-        "mesh/points": np.asarray(mesh.points),
-        "mesh/cells": np.asarray(mesh.cells),
-        "mesh/types": np.asarray(mesh.celltypes),
-    }
+    arrays: dict[str, np.ndarray] = {"states/values": states.values}
     blend: dict[str, Any] | None = None
     moving: dict[str, Any] | None = None
     if isinstance(solution, Moved):
@@ -182,7 +184,6 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "field": problem.field,
         "unit": problem.known.unit,
         "components": list(problem.known.components),
-        "location": find_location(states.template, problem.field),
         "coordinates": [[one.name, one.unit] for one in states.coordinates],
         "reach": None if problem.reach is None else list(problem.reach),
         "inside": generator.inside,
@@ -193,73 +194,43 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "moving": moving,
         "members": members,
     }
-    text = json.dumps(facts, allow_nan=False)
-    kept = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    header = {"format": FORMAT, "version": str(VERSION), "facts": text, "sha256": _digest(text, kept)}
-    write_file(path, save(kept, header))
+    if isinstance(states, PiecedStates):
+        comm = states.labels.portion.comm
+        facts |= write_pieces(path, states)
+        agreed(comm, lambda: write_kept(path, FORMAT, facts, arrays) if comm is None or comm.rank == 0 else "")
+        return
+    assert states.template is not None
+    mesh = as_unstructured(states.template.grid)
+    arrays |= {
+        "states/known": problem.known.values,
+        "mesh/points": np.asarray(mesh.points),
+        "mesh/cells": np.asarray(mesh.cells),
+        "mesh/types": np.asarray(mesh.celltypes),
+    }
+    write_kept(path, FORMAT, facts | {"location": find_location(states.template, problem.field)}, arrays)
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path, comm: "MPI.Comm | None" = None) -> Model:
     """Read a model that `save_model` wrote.
+
+    Args:
+        path: the file.
+        comm: the ranks that share the pieces of a body that has some; None reads them all. Then it is collective.
 
     Raises:
         InputError: the file is missing, damaged, of another version, or no model.
     """
     path = Path(path)
-    check_readable(path)
-    check_memory(path, 2 * path.stat().st_size)
-    name = printable(str(path))
-    try:
-        with safe_open(path, framework="numpy") as stored:
-            header = stored.metadata() or {}
-            _check_kind(name, header)
-            arrays = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
-        if _digest(header["facts"], arrays) != header["sha256"]:
-            raise InputError(f"{name}: damaged model: its contents are not those that were written")
-        facts = json.loads(header["facts"], parse_float=_finite, parse_constant=_finite)
-        return _assemble(path, facts, arrays)
-    except InputError as error:
-        raise error if str(error).startswith(name) else InputError(f"{name}: damaged model: {error}") from None
-    except (SafetensorError, KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise InputError(f"{name}: damaged model: {printable(' '.join(str(error).split()))}") from None
+    with damaged(path):
+        return _assemble(path, *read_kept(path, FORMAT), comm)
 
 
-def _check_kind(name: str, header: Mapping[str, str]) -> None:
-    if header.get("format") != FORMAT:
-        raise InputError(f"{name}: is no {FORMAT} of this program: generate one with --save-model")
-    if header.get("version") != str(VERSION):
-        raise InputError(
-            f"{name}: model of version {printable(str(header.get('version')))}, this program reads version {VERSION}: "
-            "generate it anew with --save-model"
-        )
-
-
-def _digest(facts: str, arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(facts.encode())
-    for key in sorted(arrays):
-        array = arrays[key]
-        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not np.isfinite(number):
-        raise ValueError(f"{text} is no finite number")
-    return number
-
-
-def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
-    for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-            raise InputError(
-                f"{printable(str(path))}: damaged model: {printable(key)} holds numbers that are not finite"
-            )
+def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], comm: "MPI.Comm | None") -> Model:
+    values = arrays["states/values"]
+    states = read_pieces(path, facts, values, comm) if "pieces" in facts else _states(path, facts, arrays)
     with np.errstate(over="ignore"):
-        if not np.isfinite(np.abs(arrays["states/known"]).sum()):
+        if not np.isfinite(np.abs(states.field(str(facts["field"])).values).sum()):
             raise InputError("the known states have no finite range")
-    states = _states(path, facts, arrays)
     bounds = facts["bounds"]
     rises = tuple(map(bool, bounds["monotone"])) if isinstance(bounds["monotone"], list) else bool(bounds["monotone"])
     # Models of before there was an upper bound do not name it.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -123,7 +124,7 @@ class Solution:
         places = problem.states.values
         return lambda block: problem.admissible.project(point, made(block), places, known[:, block])
 
-    @property
+    @cached_property
     def shared(self) -> bool:
         """Whether the field is the known ones, each times a weight that all labels share, and nothing else."""
         return self.motion is not None and self.problem.transform is None and not self.problem.admissible.bounds
@@ -192,47 +193,68 @@ def rate(at: Callable[[Array], Array], states: States, value: ArrayLike, axis: i
     return np.asarray((4.0 * at(point + step) - at(point + 2.0 * step) - 3.0 * at(point)) / (2.0 * step[axis]))
 
 
-def weights_together(
-    members: Sequence[Solution], shares: Sequence[float | Array] | Array, value: ArrayLike
-) -> Array | None:
-    """(K,) weights of the known states in a superposition of transports; None where labels do not share them."""
-    if not all(one.shared and not np.ndim(share) for one, share in zip(members, shares, strict=True)):
-        return None
-    return np.sum([share * one.weights(value) for one, share in zip(members, shares, strict=True)], axis=0)
-
-
-def carry_together(
-    members: Sequence[Solution], shares: Sequence[float | Array] | Array, value: ArrayLike
-) -> Callable[[slice], Array]:
-    """What generates the field (l, n) of some labels at one state, as a superposition of transports.
+@dataclass(frozen=True, eq=False)
+class Superposed:
+    """A superposition of transports at one state, which generates the field (l, n) of some labels.
 
     Args:
         members: the transports; all of the same states, field and bounds.
         shares: one weight each, or (L,) weights each.
-        value: the state, (m,) or a number.
+        point: (m,) the state, which the transports reach.
     """
-    alike = [(share, one.weights(value)) for one, share in zip(members, shares, strict=True) if one.shared]
-    others = [(share, one.carry(value)) for one, share in zip(members, shares, strict=True) if not one.shared]
-    together = sum(share * weights for share, weights in alike if not np.ndim(share))
-    local = [share for share, _ in alike if np.ndim(share)]
-    turned = np.array([weights for share, weights in alike if np.ndim(share)]).T
 
-    def carry(block: slice) -> Array:
-        found = sum(
-            np.reshape(share[block] if np.ndim(share) else share, (-1, 1)) * one(block) for share, one in others
-        )
-        if not alike:
-            return np.asarray(found)
-        known = members[0].problem.known.values
+    members: Sequence[Solution]
+    shares: Sequence[float | Array] | Array
+    point: Array
+
+    @cached_property
+    def weights(self) -> Array | None:
+        """(K,) weights of the known states; None where labels do not share them."""
+        if self._local or self._others or not self._alike:
+            return None
+        return np.asarray(self._alike_everywhere)
+
+    def __call__(self, block: slice) -> Array:
+        """The field of some labels, an array of its own."""
+        if not self._alike:
+            return np.asarray(self._other(block))
+        known = self.members[0].problem.known.values
         start, stop, _ = block.indices(known.shape[1])
-        if local:
-            weights = turned @ np.array([share[block] for share in local]) + np.reshape(together, (-1, 1))
-            return np.asarray(found + np.einsum("kl,kln->ln", weights, known[:, start:stop]))
-        # As a matrix of rows side by side the block is not copied.
-        flat = known.reshape(len(known), -1)[:, start * known.shape[2] : stop * known.shape[2]]
-        return np.asarray(found + (together @ flat).reshape(stop - start, -1))
+        if self._local:
+            turned = np.array([weights for _, weights in self._local]).T
+            weights = turned @ np.array([share[block] for share, _ in self._local])
+            weights += np.reshape(self._alike_everywhere, (-1, 1))
+            found = np.einsum("kl,kln->ln", weights, known[:, start:stop])
+        else:
+            # As a matrix of rows side by side the block is not copied.
+            flat = known.reshape(len(known), -1)[:, start * known.shape[2] : stop * known.shape[2]]
+            found = (self._alike_everywhere @ flat).reshape(stop - start, -1)
+        return np.asarray(self._other(block) + found if self._others else found)
 
-    return carry
+    def _other(self, block: slice) -> Array | float:
+        """What the transports generate whose labels do not share the weights of the known states."""
+        return sum((share[block] if share.ndim else share).reshape(-1, 1) * one(block) for share, one in self._others)
+
+    @cached_property
+    def _alike(self) -> list[tuple[Array, Array]]:
+        rows = [(share, one.motion) for share, one in self._each if one.shared]
+        return [(share, motion.weights(self.point[None])[0]) for share, motion in rows if motion is not None]
+
+    @cached_property
+    def _others(self) -> list[tuple[Array, Callable[[slice], Array]]]:
+        return [(share, one.carry(self.point)) for share, one in self._each if not one.shared]
+
+    @cached_property
+    def _local(self) -> list[tuple[Array, Array]]:
+        return [(share, weights) for share, weights in self._alike if share.ndim]
+
+    @cached_property
+    def _alike_everywhere(self) -> Array | float:
+        return sum(share * weights for share, weights in self._alike if not share.ndim)
+
+    @property
+    def _each(self) -> list[tuple[Array, Solution]]:
+        return [(np.asarray(share), one) for share, one in zip(self.shares, self.members, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -253,7 +275,8 @@ class Superposition:
         coordinates = problem.states.coordinates
         if coordinates.several(value):
             return np.array([self.at(one) for one in coordinates.points(value)])
-        return problem.states.labels.portion.join(carry_together(self.members, self.shares, value))
+        together = Superposed(self.members, self.shares, problem.check_reach(value))
+        return problem.states.labels.portion.join(together)
 
     def __repr__(self) -> str:
         return f"Superposition({len(self.members)} members: {', '.join(map(repr, self.members))})"

@@ -5,21 +5,9 @@ from scipy.optimize import minimize
 from cmgai_fem.calibration.stacking import (
     LEAST_WEIGHT,
     least_on_simplex,
-    project_on_simplex,
     stack_globally,
     stack_locally,
 )
-
-
-def test_the_projection_is_the_nearest_convex_weight():
-    points = np.random.default_rng(0).normal(size=(50, 5))
-    nearest = project_on_simplex(points)
-    assert nearest.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-14)
-    assert nearest.min() >= 0.0
-    # A projection on a convex set makes an obtuse angle with every point of it, its corners above all.
-    corners = np.eye(5)
-    angles = np.einsum("bi,bji->bj", points - nearest, corners[None] - nearest[:, None])
-    assert angles.max() <= 1e-12
 
 
 def test_weights_are_those_of_a_general_optimiser():
@@ -34,6 +22,27 @@ def test_weights_are_those_of_a_general_optimiser():
             options={"ftol": 1e-14, "maxiter": 500},
         )
         assert weights @ gram @ weights <= exact.fun * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("numbers", [3, 9, 40])
+def test_no_member_would_lower_the_minimum(numbers):
+    """Kuhn and Tucker: members with weight have the slope `x.G.x`, none has less; with few numbers and twins too."""
+    errors = np.random.default_rng(4).normal(size=(300, 12, numbers)) + 1.0
+    errors[::3, 5] = errors[::3, 2]
+    grams = errors @ np.swapaxes(errors, 1, 2)
+    weights = least_on_simplex(grams)
+    assert weights.min() >= 0.0
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-14)
+    slopes = np.einsum("bmn,bn->bm", grams, weights)
+    value = np.einsum("bm,bm->b", slopes, weights)[:, None]
+    slack = 1e-9 * value + 1e-13 * np.trace(grams, axis1=1, axis2=2)[:, None]
+    assert np.all(slopes >= value - slack)
+    assert np.all((np.abs(slopes - value) <= slack) | (weights == 0.0))
+
+
+def test_members_without_error_take_all():
+    gram = np.diag([1.0, 0.0, 2.0])
+    assert least_on_simplex(np.array([gram, np.zeros((3, 3))]))[0] == pytest.approx([0.0, 1.0, 0.0], abs=1e-12)
 
 
 def test_errors_of_opposite_sign_cancel_and_useless_members_go():

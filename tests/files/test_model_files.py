@@ -12,7 +12,8 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
-from cmgai_fem.files.model import _digest, load_model, save_model
+from cmgai_fem.files.kept import digest_of
+from cmgai_fem.files.model import load_model, save_model
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generator
 from cmgai_fem.motions.line import Line
@@ -199,7 +200,7 @@ def rewritten(path, facts=None, arrays=None, header=None):
     for old, new in (facts or {}).items():
         assert old in text
         text = text.replace(old, new)
-    save_file(found, path, before | {"facts": text, "sha256": _digest(text, found)} | (header or {}))
+    save_file(found, path, before | {"facts": text, "sha256": digest_of(text, found)} | (header or {}))
     return path
 
 

@@ -8,10 +8,11 @@ import pyvista
 from bodies import in_pieces, pieced_field
 
 from cmgai_fem.calibration.blend import data_of
-from cmgai_fem.commands.generate import generate
+from cmgai_fem.commands.generate import generate, generate_from_model
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import pieces as pieces_module
+from cmgai_fem.files.model import load_model
 from cmgai_fem.files.pieces import Pieces
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.states import portion
@@ -95,7 +96,6 @@ def test_values_that_memory_does_not_hold_are_kept_on_the_disk(tmp_path: Path, m
     [
         ({"rivals": True}, "out.pvtu", "--rivals takes all of a body at once"),
         ({"resume": True}, "out.pvtu", "--resume takes all of a body at once"),
-        ({"save_model": Path("m.safetensors")}, "out.pvtu", "--save-model takes all of a body at once"),
         ({}, "out.vtu", "name it .pvtu"),
     ],
 )
@@ -126,3 +126,36 @@ def test_a_small_field_below_its_bound_is_raised_in_every_piece(tmp_path: Path) 
 def test_a_small_body_is_read_whole(tmp_path: Path) -> None:
     assert Pieces.of(in_pieces(tmp_path, 3)) is None
     assert Pieces.of([tmp_path / "one.vtu"]) is None
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("at", [AT, 5.5])
+def test_a_model_in_pieces_answers_the_same_digits(tmp_path: Path, at: float) -> None:
+    paths, model = in_pieces(tmp_path, 3), tmp_path / "m.safetensors"
+    generate(inputs(paths), [at], tmp_path / "out.pvtu", save_model=model, report=print)
+    for path in tmp_path.glob("s=*"):
+        path.unlink()
+    generate_from_model(model, [at], tmp_path / "again.pvtu", report=print)
+    whole, again = pyvista.read(tmp_path / "out.pvtu"), pyvista.read(tmp_path / "again.pvtu")
+    np.testing.assert_array_equal(np.asarray(again.points), np.asarray(whole.points))
+    np.testing.assert_array_equal(again.cells, whole.cells)
+    for name in ("f", "f_error_estimate"):
+        np.testing.assert_array_equal(np.asarray(again[name]), np.asarray(whole[name]))
+    assert again["f"].shape[1] == 2
+    with pytest.raises(InputError, match=r"name it \.pvtu"):
+        generate_from_model(model, [at], tmp_path / "again.vtu", report=print)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_piece_of_another_model_is_told(tmp_path: Path) -> None:
+    model, other = tmp_path / "m.safetensors", tmp_path / "n.safetensors"
+    for path, values in ((model, (1.0, 2.0, 3.0, 4.0, 5.0)), (other, (1.0, 2.0, 3.0, 4.0, 6.0))):
+        folder = tmp_path / path.stem
+        folder.mkdir()
+        generate(inputs(in_pieces(folder, 3, values)), [AT], tmp_path / "out.pvtu", save_model=path, report=print)
+    (tmp_path / "n_1.safetensors").replace(tmp_path / "m_1.safetensors")
+    with pytest.raises(InputError, match=r"m_1\.safetensors: damaged model: its contents"):
+        load_model(model)
+    (tmp_path / "m_1.safetensors").unlink()
+    with pytest.raises(InputError, match=r"m_1\.safetensors: no such file"):
+        load_model(model)

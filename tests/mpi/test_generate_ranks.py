@@ -47,6 +47,29 @@ def test_ranks_agree_to_the_last_digit(tmp_path: Path, at: str) -> None:
             np.testing.assert_array_equal(np.asarray(found[ranks][name]), np.asarray(found[1][name]))
 
 
+@pytest.mark.medium
+def test_models_made_and_used_on_ranks_answer_the_same_digits(tmp_path: Path) -> None:
+    paths, found = in_pieces(tmp_path, 5), {}
+    for made in (1, 2):
+        model = tmp_path / f"model{made}.safetensors"
+        done = run(made, paths, 20, "2.5", tmp_path / f"made{made}.pvtu", "--save-model", str(model))
+        assert done.returncode == 0, done.stderr
+        for used in (1, 2):
+            out = tmp_path / f"made{made}used{used}.pvtu"
+            command = [find_mpiexec(), "-n", str(used), sys.executable, "-c", PROGRAM, "20", "7", "generate"]
+            done = subprocess.run(
+                [*command, str(model), "--model", "--at", "2.5", "--out", str(out)],
+                env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.count("trusted") == 1
+            found[made, used] = pyvista.read(out)
+    serial = pyvista.read(tmp_path / "made1.pvtu")
+    for each in found.values():
+        for name in ("f", "f_error_estimate"):
+            np.testing.assert_array_equal(np.asarray(each[name]), np.asarray(serial[name]))
+
+
 def in_one_file(folder: Path, suffix: str, location: str) -> list[Path]:
     """The bar of `in_pieces`, one file a state."""
     paths = []
