@@ -180,7 +180,8 @@ class Generated:
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at a state is to be trusted, and why."""
         point, generator = self.states.coordinates.point(value), self.generator(value)
-        return judge(self.states.values, point, generator.size(value), len(self.suspects), self.telling)
+        numbers = generator.solution.numbers(value) if isinstance(generator.solution, Blended) else None
+        return judge(self.states.values, point, generator.size(value), len(self.suspects), self.telling, numbers)
 
     def warnings(self) -> list[str]:
         """What is wrong or odd with the known states, one sentence each."""

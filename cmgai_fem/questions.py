@@ -5,6 +5,7 @@ All along one state coordinate.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import brentq
@@ -13,6 +14,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.generated import Generated
 from cmgai_fem.measures import Measure, Measured
 from cmgai_fem.states.labels import Array
+from cmgai_fem.states.states import States
 
 # Places between the ends of a range at which a curve is looked at for crossings.
 LOOKS = 60
@@ -20,6 +22,20 @@ LOOKS = 60
 CLOSE = 1e-6
 # Known ranges from a known state within which another one tells nothing new.
 TOO_NEAR = 0.02
+
+
+class Along(Protocol):
+    """Fields all along one state coordinate: generated ones, or a quantity of them under a limit."""
+
+    @property
+    def states(self) -> States:
+        """The known states."""
+
+    def at(self, value: float) -> Array:
+        """(L, n) field at a state."""
+
+    def error(self, value: float) -> Array | None:
+        """(L, n) its estimated error; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class Crossing:
     place: Array | None
 
 
-def curve(made: Generated, measure: Measure, values: Sequence[float]) -> list[Measured]:
+def curve(made: Along, measure: Measure, values: Sequence[float]) -> list[Measured]:
     """A measure over the state coordinate.
 
     Args:
@@ -50,7 +66,7 @@ def curve(made: Generated, measure: Measure, values: Sequence[float]) -> list[Me
     return [measure.of(made.at(value), made.error(value)) for value in values]
 
 
-def find(made: Generated, measure: Measure, level: float, ends: tuple[float, float]) -> list[Crossing]:
+def find(made: Along, measure: Measure, level: float, ends: tuple[float, float]) -> list[Crossing]:
     """Where a measure has a level between two values of the state coordinate, with the band that the estimate leaves.
 
     Args:

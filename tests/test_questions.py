@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
+from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.generate import generate
+from cmgai_fem.limited import limit_formula, limited
 from cmgai_fem.measures import Measure
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.questions import curve, find, suggest
 from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import labels_on_points
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Coordinates, Field, States
+from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 
@@ -100,6 +103,62 @@ def test_the_band_holds_the_level_in_nineteen_of_twenty_cases():
         (found,) = find(made, measure, measure.of(truth(wanted)[:, None]).value, (0.0, 1.0))
         held += found.low - 1e-6 <= wanted <= found.high + 1e-6
     assert held >= 19
+
+
+def yielding(value):
+    """A stress that follows its yield stress where it yields, and the plastic strain that hardens it."""
+    plastic = np.maximum(value / 700.0 - 0.1 - 0.8 * X, 0.0) ** 2
+    return np.minimum(0.9 * value * (1.3 - X), yield_stress(value, plastic)), plastic
+
+
+def yield_stress(value, plastic):
+    return 200.0 - 0.1 * value + 30.0 * plastic
+
+
+LIMIT = "200 - 0.1*T + 30*max(plastic, 0)"
+
+
+def under_limit(text=LIMIT, measure="max"):
+    known = [100.0, 250.0, 400.0, 550.0, 700.0]
+    both = np.array([yielding(value) for value in known])
+    fields = {"stress": both[:, 0][..., None], "plastic": both[:, 1][..., None]}
+    axis = Coordinate("T", "degC")
+    states = States(LABELS, axis, np.array(known), {name: Field(each, "", ("",)) for name, each in fields.items()})
+    formula = limit_formula(text, states, ["plastic"])
+    search = Search(moving=False)
+    plain = generate(states.only("stress"), [325.0], search=search)
+    return plain, *limited(
+        states, "stress", read(measure), formula, [325.0], bounds=Admissible(0.0, True), search=search
+    )
+
+
+def test_a_level_of_a_yielding_body_is_found_closer_under_its_yield_stress():
+    plain, made, own = under_limit()
+    errors, held = np.zeros((2, 3)), 0
+    for row, value in enumerate((320.0, 475.0, 630.0)):
+        level = yielding(value)[0].max()
+        answers = [find(one, asked, level, (250.0, 700.0)) for one, asked in ((plain, read("max")), (made, own))]
+        near = [min(found, key=lambda one: abs(one.value - value)) for found in answers]
+        errors[:, row] = [abs(one.value - value) for one in near]
+        held += near[1].low <= value <= near[1].high
+    assert errors[1].max() < 0.5 * errors[0].max()
+    assert held == 3
+    for known in (250.0, 550.0):
+        np.testing.assert_allclose(made.at(known)[:, 0], yielding(known)[0], rtol=1e-9)
+        assert made.error(known).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("text", "measure", "message"),
+    [
+        (LIMIT, "mean", "a limit tells of a largest value or one at a place"),
+        ("200 - 0.3*T", "max", "it is -10 at T = 700 degC"),
+        ("200 + strain", "max", r"limit: '200 \+ strain': 'strain' is unknown; there are: T, plastic, pi"),
+    ],
+)
+def test_a_limit_that_is_none_is_one_line(text, measure, message):
+    with pytest.raises(InputError, match=message):
+        under_limit(text, measure)
 
 
 def test_a_curve_is_exact_at_known_states_and_its_band_is_open_between():

@@ -112,6 +112,11 @@ class Asked:
         found[:, self.rule.anchor] += 1.0 - self._kept
         return found
 
+    @property
+    def numbers(self) -> Array:
+        """(T,) independent left-out numbers behind the choice: states less motions without energy, by the shares."""
+        return self.shares @ np.array([one.member.freedom for one in self.rule.weighed], dtype=float)
+
     @cached_property
     def size(self) -> Array:
         """(T,) root mean square deviations over the labels, relative to the known range."""

@@ -102,6 +102,10 @@ class Blended:
         """Root mean square of `error` over the volume, relative to the known range."""
         return self.answer(value).size
 
+    def numbers(self, value: ArrayLike) -> float:
+        """Independent left-out numbers behind the rule's choice at a state; see `Asked.numbers`."""
+        return float(self.answer(value).asked.numbers[0])
+
     def answer(self, value: ArrayLike) -> "BlendedAnswer":
         """What is generated at one state, for all labels or a block of them."""
         point = self.problem.check_reach(value)

@@ -2,7 +2,8 @@
 
 `y = sum rho c + rest`, the rest carried with everything that calibration may choose. Whether that is done is decided by
 known states that are left out, the cheap models known there as they will be at the states asked for, the gains fitted
-without them; then the transports with and without are mixed by the same errors. Bounds hold for the sum.
+without them, and by the estimate at the states asked for, which must not grow; then the transports with and without are
+mixed by the same errors. Bounds hold for the sum.
 
 The rule is our choice; the figures behind it are in the study `cheap-and-fine`.
 """
@@ -74,6 +75,8 @@ class Guidance:
         if not np.isfinite(self.error):
             return f"{models}: refused, the known states follow no part of it"
         errors = f"left-out error {100.0 * self.error:.3g} % with it, {100.0 * self.without:.3g} % without"
+        if self.share == 0.0 and self.error < GATE * self.without:
+            return f"{models}: refused, the error estimate at the states asked for is larger with it ({errors})"
         if self.share == 0.0:
             return f"{models}: refused, it does not lower the error at left-out states ({errors})"
         return f"{models}: used, {errors}"
@@ -217,7 +220,7 @@ def guide(
     count = len(cheap.names)
     groups = [np.arange(count), *(np.array([row]) for row in range(count if count > 1 else 0))]
     tried = [judge.tried(cheap.only(rows)) for rows in groups]
-    best = min(tried, key=lambda one: one[1].error)
+    best = min(tried, key=lambda one: (one[1].share == 0.0, one[1].error))
     report(str(best[1]))
     return best
 
@@ -270,7 +273,14 @@ class _Judge:
             mixed,
             share,
         )
+        if self._estimated(calibration) > self._estimated(plain):
+            return plain, told
         return calibration, replace(told, share=share)
+
+    def _estimated(self, calibration: Calibration) -> float:
+        """Root mean square of the estimate at the states asked for, relative to the known range."""
+        solved = calibration.solve(self.problem, Solver())
+        return float(np.sqrt(np.mean([solved.size(point) ** 2 for point in self.points])))
 
     def _rest(self, cheap: CheapModels, gains: Gains) -> Problem:
         """The problem of what the models leave: it has no bounds of its own."""

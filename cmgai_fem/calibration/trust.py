@@ -12,6 +12,9 @@ TRUSTED, CARE, NOT = "trusted", "with care", "not trusted"
 CAREFUL, USELESS = 0.05, 0.15
 # States that an estimate needs, along one coordinate and over several.
 ENOUGH, ENOUGH_OF_SEVERAL = 4, 8
+# Independent left-out numbers over several coordinates, between the known states and beyond, with fewer of which a high
+# order looks better than it is.
+ENOUGH_NUMBERS = (6.0, 10.0)
 # Known ranges beyond the known states at which nothing is trusted.
 FARTHEST = 1.0
 # Left-out distance of a law, of the specimens' scatter, likewise: between the known states, where the gaps about a
@@ -39,7 +42,14 @@ class Trust:
         return f"{self.word}: {self.reason}"
 
 
-def judge(known: Array, point: Array, size: float | None, suspects: int = 0, telling: int | None = None) -> Trust:
+def judge(
+    known: Array,
+    point: Array,
+    size: float | None,
+    suspects: int = 0,
+    telling: int | None = None,
+    numbers: float | None = None,
+) -> Trust:
     """The word for a generated state.
 
     Args:
@@ -48,6 +58,7 @@ def judge(known: Array, point: Array, size: float | None, suspects: int = 0, tel
         size: root mean square of its estimated error, relative to the known range; None where there is no estimate.
         suspects: known states that do not fit the others.
         telling: states that tell something of their own, see `telling_states`; all of them by default.
+        numbers: independent left-out numbers behind the choice, see `Asked.numbers`; enough by default.
     """
     count, dimension = known.shape
     states = f"{_number(count)} states"
@@ -70,6 +81,8 @@ def judge(known: Array, point: Array, size: float | None, suspects: int = 0, tel
         return Trust(NOT, f"{place}, {told}")
     if suspects:
         return Trust(CARE, f"{place}, {told}, and a known state does not fit the others")
+    if dimension > 1 and numbers is not None and numbers < ENOUGH_NUMBERS[beyond > 0.0]:
+        return Trust(CARE, f"{place}, {told}, which rests on {numbers:.0f} independent numbers")
     return Trust(CARE if size >= CAREFUL else TRUSTED, f"{place}, {told}")
 
 

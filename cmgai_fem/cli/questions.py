@@ -60,6 +60,7 @@ def find(
     measure: str,
     equals: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     curve: Path | None = None,
+    limit: str = "",
     known: KnownAlongOne = ALL_THERE_IS,
     force: bool = False,
 ) -> int:
@@ -76,12 +77,17 @@ def find(
         The level, in the unit of the field.
     curve
         Table (.csv) to write the measure to, over the coordinate, with its 95 % band.
+    limit
+        What the measured quantity cannot pass, a formula of the coordinate and of scalar fields of the files, e.g.
+        "205e6-120e6*(temperature-20)/780+2e9*equivalent_plastic_strain" for the yield stress: its share of the limit
+        is carried, which tells the state of a level closer where a body yields. --lower, --monotone and --cheap are
+        then of the fields in the formula.
     force
         Replace a table that this program did not write.
     """
     from cmgai_fem.commands.questions import find_level, level_of
 
-    find_level(known.inputs(inputs), measure, level_of(equals), known.ends, curve, force=force, report=say)
+    find_level(known.inputs(inputs), measure, level_of(equals), known.ends, curve, limit=limit, force=force, report=say)
     return 0
 
 

@@ -109,15 +109,21 @@ class Inputs:
         """What may be chosen beside the order of the force."""
         return self.calibration.search(self.mass_axes)
 
-    def read(self, fields: Sequence[str] = ()) -> FileStates:
-        """The states that the files hold, with the field to generate or with the `fields` named."""
-        return self._bounded(read_states(self.paths, field=list(fields) or self.field, **self._reading))
+    def read(self, fields: Sequence[str] = (), bounded: Sequence[str] | None = None) -> FileStates:
+        """The states that the files hold, with the field to generate or with the `fields` named.
+
+        Args:
+            fields: names; that of the field to generate by default.
+            bounded: those that keep the bounds; the field to generate by default.
+        """
+        states = read_states(self.paths, field=list(fields) or self.field, **self._reading)
+        return self._bounded(states, [self.field] if bounded is None else bounded)
 
     def read_pieces(self, pieces: Pieces, report: Callable[[str], None]) -> PiecedStates:
         """The states of a large body in pieces, those of this rank."""
         if self.where_known:
             raise InputError("--where-known takes all of a body at once, and this one is read in pieces: leave it out")
-        return self._bounded(pieces.read(report, field=self.field, **self._reading))
+        return self._bounded(pieces.read(report, field=self.field, **self._reading), [self.field])
 
     def read_specimens(self) -> Specimens:
         """The specimens that the files hold, several at a state.
@@ -154,11 +160,12 @@ class Inputs:
             "paired": self.paired,
         }
 
-    def _bounded[Read: FileStates](self, states: Read) -> Read:
+    def _bounded[Read: FileStates](self, states: Read, names: Sequence[str]) -> Read:
         if self.holds:
             raise InputError("holds: leave it out; fields of specimens are moved onto constraints, with --distribution")
-        bounds = self.bounds
-        return _within(states, self.field, bounds) if self.field in states.fields else states
+        for name in names:
+            states = _within(states, name, self.bounds) if name in states.fields else states
+        return states
 
     def read_cheap(self) -> list[FileStates] | None:
         """The states of the cheap models; None where there are none.

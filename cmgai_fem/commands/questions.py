@@ -1,6 +1,7 @@
 """`cmgai-fem find` and `cmgai-fem suggest`: questions about fields that are generated for them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +14,14 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import CLOSE, close_along
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.outputs import check_replaceable
+from cmgai_fem.files.snapshot import as_unstructured, find_location
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_folder
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated
+from cmgai_fem.limited import Limited, limit_formula, limited
 from cmgai_fem.measures import Measure
-from cmgai_fem.questions import Crossing, Suggestion, curve, find, suggest
+from cmgai_fem.questions import Along, Crossing, Suggestion, curve, find, suggest
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.writing import write_json, write_table
@@ -52,6 +55,7 @@ def find_level(
     ends: tuple[float | None, float | None] = (None, None),
     table: Path | None = None,
     *,
+    limit: str = "",
     force: bool = False,
     report: Report = print,
 ) -> list[Crossing]:
@@ -63,6 +67,8 @@ def find_level(
         level: in the field's unit; None for the table alone.
         ends: lowest and highest value to look at; those of the known states by default.
         table: .csv file for the measure with its 95 % band.
+        limit: formula of what the measured quantity cannot pass; what the inputs say of bounds and cheap models is of
+            the fields in it. None by default.
         force: the table may replace a file that this program did not write.
         report: takes lines of progress and the answer.
 
@@ -76,11 +82,15 @@ def find_level(
             raise InputError(f"--curve {printable(str(table))}: a table ends in .csv")
         check_folder(table)
         check_replaceable(table, inputs.sources, force=force)
-    states = _along_one(inputs)
+    states = _along_one(inputs, bounded=not limit)
     field = states.field(inputs.field)
     asked = Measure.read(measure, states.labels, field.components, states.part(inputs.field))
     span = _span(states, ends)
-    made = _generated(inputs, states, span, report)
+    made: Along
+    if limit:
+        made, asked = _limited(inputs, states, asked, limit, span, report)
+    else:
+        made = _generated(inputs, states, span, report)
     name, unit = states.coordinates.each[0], field.unit
     if table is not None:
         known = states.scalars
@@ -91,7 +101,7 @@ def find_level(
         ]
         write_json(
             table.with_name(f"{table.stem}.provenance.json"),
-            provenance(states, (span[0],), {"measure": measure, "request": fingerprint(inputs, measure, span)}),
+            provenance(states, (span[0],), {"measure": measure, "request": fingerprint(inputs, measure, span, limit)}),
         )
         write_table(table, rows, [name.name, measure, "low", "high"])
         report(f"{measure} over {name.label()} with its 95 % band: {printable(str(table))}")
@@ -142,10 +152,10 @@ def suggest_state(
     return found
 
 
-def _along_one(inputs: Inputs) -> FileStates:
+def _along_one(inputs: Inputs, bounded: bool = True) -> FileStates:
     if len(inputs.coordinates) > 1:
         raise InputError(f"this is asked along one state coordinate, not over {', '.join(inputs.coordinates)}")
-    return inputs.read()
+    return inputs.read(bounded=None if bounded else ())
 
 
 def _span(states: FileStates, ends: tuple[float | None, float | None]) -> tuple[float, float]:
@@ -158,15 +168,37 @@ def _span(states: FileStates, ends: tuple[float | None, float | None]) -> tuple[
 
 def _generated(inputs: Inputs, states: FileStates, span: Sequence[float], report: Report) -> Generated:
     """Fields that reach a range: those between the known states, and beyond them where it goes there."""
+    cheap = inputs.read_cheap()
+    how: dict[str, Any] = {"field": inputs.field, "bounds": inputs.bounds, "search": inputs.search}
+    return generate_fields(states, _asked(states, cheap, span), cheap=cheap, report=report, **how)
+
+
+def _limited(
+    inputs: Inputs, states: FileStates, measure: Measure, limit: str, span: tuple[float, float], report: Report
+) -> tuple[Limited, Measure]:
+    """The measured quantity under its limit, whose fields have the bounds and the cheap models."""
+    assert states.template is not None
+    grid = as_unstructured(states.template.grid)
+    data = grid.point_data if find_location(states.template, inputs.field) == "point" else grid.cell_data
+    known = [name for name in data if name.isidentifier()]
+    formula = limit_formula(limit, states, known)
+    names = sorted(formula.names & set(known))
+    both = inputs.read([inputs.field, *names], bounded=names)
+    each = {name: replace(inputs, field=name).read_cheap() for name in names}
+    cheap = {name: models for name, models in each.items() if models is not None}
+    asked = _asked(states, next(iter(cheap.values()), None), span)
+    how: dict[str, Any] = {"bounds": inputs.bounds, "search": inputs.search, "report": report}
+    return limited(both, inputs.field, measure, formula, asked, cheap=cheap, **how)
+
+
+def _asked(states: FileStates, cheap: Sequence[States] | None, span: Sequence[float]) -> list[float]:
+    """States to generate for, so that all of a range can be asked: those of the cheap models where there are some."""
     known = states.scalars
     if len(states) < 2:
         raise InputError("one state is known: two at least are needed")
-    cheap = inputs.read_cheap()
-    asked = [float(known[:2].mean()), *(end for end in span if not known[0] <= end <= known[-1])]
     if cheap is not None:
-        asked = _states_of(cheap, known, span)
-    how: dict[str, Any] = {"field": inputs.field, "bounds": inputs.bounds, "search": inputs.search}
-    return generate_fields(states, asked, cheap=cheap, report=report, **how)
+        return _states_of(cheap, known, span)
+    return [float(known[:2].mean()), *(end for end in span if not known[0] <= end <= known[-1])]
 
 
 def _states_of(cheap: Sequence[States], known: Array, span: Sequence[float]) -> list[float]:

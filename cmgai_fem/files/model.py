@@ -95,7 +95,8 @@ class Model:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
         size = self.solution.size(point) if isinstance(self.solution, Blended | Moved | Stated) else None
-        return judge(self.states.values, point, size, *self._counted)
+        numbers = self.solution.numbers(point) if isinstance(self.solution, Blended) else None
+        return judge(self.states.values, point, size, *self._counted, numbers)
 
     @cached_property
     def _counted(self) -> tuple[int, int]:

@@ -27,5 +27,6 @@ def choose(places, values, targets):
     suspects = np.zeros(len(places), dtype=bool)
     for one in find_suspects(data):
         suspects[list(one.rows)] = True
-    words = [judge(data.places, point, size).word for point, size in zip(found.points, found.size, strict=True)]
+    each = zip(found.points, found.size, found.numbers, strict=True)
+    words = [judge(data.places, point, size, numbers=numbers).word for point, size, numbers in each]
     return found.values, found.deviation, np.array(words) == TRUSTED, suspects

@@ -134,6 +134,16 @@ def test_the_error_estimate_knows_the_model_and_vanishes_at_known_states():
         assert made.generator(value).size(value) < plain.generator(value).size(value)
 
 
+def test_a_model_that_makes_the_estimate_wider_is_refused():
+    """One left-out end is nearer with it, by luck: far from it the model bends where the states do not."""
+    truth = lambda s: np.exp(-1.8 * s * (1.0 + 0.7 * X))  # noqa: E731
+    model = lambda s: truth(s) + 0.25 * np.sin(4.0 * s + 3.0 * X)  # noqa: E731
+    said = []
+    known = states_of(truth, np.linspace(0.0, 1.0, 7))
+    generate(known, BEYOND, cheap=states_of(model, np.r_[known.scalars, BEYOND]), report=said.append)
+    assert any("refused, the error estimate at the states asked for is larger with it" in line for line in said)
+
+
 def test_bounds_hold_for_the_sum():
     truth = lambda s: np.maximum(s - 0.3 - 0.5 * X, 0.0)  # noqa: E731
     model = lambda s: np.maximum(s - 0.35 - 0.5 * X, 0.0) - 0.01  # noqa: E731

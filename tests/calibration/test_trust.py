@@ -32,5 +32,21 @@ def test_word_and_reason(known, point, size, word, reason):
     assert reason in found.reason
 
 
+@pytest.mark.parametrize(
+    ("point", "numbers", "word"),
+    [
+        ((0.5, 0.5), 5.9, "with care"),
+        ((0.5, 0.5), 6.0, "trusted"),
+        ((1.0, 2.5), 9.9, "with care"),
+        ((1.0, 2.5), 10.0, "trusted"),
+    ],
+)
+def test_over_several_coordinates_few_independent_numbers_are_taken_with_care(point, numbers, word):
+    found = judge(GRID, np.array(point), 0.01, numbers=numbers)
+    assert found.word == word
+    assert word == "trusted" or found.reason.endswith(f"which rests on {numbers:.0f} independent numbers")
+    assert judge(FIVE, np.array([475.0]), 0.01, numbers=3.0).word == "trusted"
+
+
 def test_a_suspected_state_takes_the_trust_away():
     assert judge(FIVE, np.array([475.0]), 0.01, suspects=1).word == "with care"

@@ -80,6 +80,27 @@ def test_a_cheap_model_along_the_coordinate_finds_a_level_that_the_known_states_
     assert "at 3 at least between each two of them; it is at 100, 125" in capsys.readouterr().err
 
 
+def test_a_level_under_a_limit_from_the_files_with_a_cheap_model_of_what_hardens(folder, capsys):
+    def fields(points, value):
+        hard = np.tanh((value - 300.0) / 60.0) + 1.5
+        return np.minimum(0.6 * value * (1.0 + points[:, 0]), 150.0 + 40.0 * hard), hard * np.ones(len(points))
+
+    for name, values, gain in (("run", VALUES, 1.0), ("coarse", np.arange(100.0, 701.0, 25.0), 0.8)):
+        for value in values:
+            one = block(2)
+            heat, hard = fields(one.points, value)
+            one.point_data["heat"], one.point_data["hard"] = heat, gain * hard
+            write_grid(folder / f"{name}_T={value:g}.vtu", one, {}, value)
+    level = f"{fields(block(2).points, 340.0)[0].max()}"
+    options = ["find", "--measure", "max", "--equals", level, "--limit", "150 + 40*hard", "--cheap", "coarse_*.vtu"]
+    assert command(*options, "--lower", "0", "--monotone", folder=folder) == 0
+    said = capsys.readouterr().out
+    assert abs(float(said.rsplit("at temperature = ", 1)[1].split(" K")[0]) - 340.0) < 0.3
+    assert "hard, between the known states" in said
+    assert command(*options[:5], "--limit", "150 + 40*soft", folder=folder) == 2
+    assert "'soft' is unknown; there are: temperature, heat, hard" in capsys.readouterr().err
+
+
 def test_the_next_states_to_solve_lie_in_different_gaps(folder, capsys):
     assert command("suggest", "--count", "2", "--to", "800", folder=folder) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("solve next")]

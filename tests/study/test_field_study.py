@@ -18,6 +18,7 @@ from cmgai_fem.study import fields as pipeline
 from cmgai_fem.study import generation
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import generate_fields
+from cmgai_fem.study.names import method_name
 
 TEXT = (
     SEVERAL
@@ -91,6 +92,11 @@ def test_a_study_leaves_a_results_folder(tmp_path, small, capsys):
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png") == 4 and "Ablation" in page
     assert not re.search(r"(src|href)=.https?:", page)
+    (honest,) = [
+        table for section in facts["sections"] for table in section["tables"] if table["title"].endswith("all methods")
+    ]
+    assert [row[0] for row in honest["rows"]] == [method_name(name) for name in ("fem", *RIVALS)]
+    assert all(float(row[1]) > 0.0 and row[4] in ("0 of 2", "1 of 2", "2 of 2") for row in honest["rows"])
     assert (out / "paraview" / "small.pvd").exists()
     assert (out / "ablation.csv").exists()
     fem = States.load(out / "fields" / "fem.npz")

@@ -14,18 +14,22 @@ from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
+from cmgai_fem.limited import Limited, limit_formula, limited
 from cmgai_fem.measures import Measure
 from cmgai_fem.mechanics.reference import load_model, solve_reference
 from cmgai_fem.metrics import field_error
-from cmgai_fem.questions import find, suggest
+from cmgai_fem.questions import Along, find, suggest
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, States
 from cmgai_fem.study.file import Table
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
 from cmgai_fem.study.pipelines import Tools
+from cmgai_fem.transport.feature_space import Admissible
 
 # Error of the answer that engineers ask for, of the state.
 WANTED = 0.005
+# Labels stay: registrations take minutes.
+SEARCH = Search(moving=False)
 
 
 class Asked(Table):
@@ -42,6 +46,9 @@ class Asked(Table):
         cheap: of a cheap one that is solved at all of them; none by default.
         field: the field.
         measures: with the largest error of an answer, of the state, without and with the cheap model.
+        limit: formula of what the measured quantity cannot pass, of fields that never fall along the coordinate and are
+            never negative; none by default.
+        limited: measures under the limit, as `measures`.
         held: share of the levels that the intervals of the answers must hold.
         suggested: error after two suggested states, over that after two that are placed evenly; 0 not to ask.
     """
@@ -56,6 +63,8 @@ class Asked(Table):
     cheap: dict[str, Any] = Key(default_factory=dict)
     field: str
     measures: dict[str, list[float]] = Key(default_factory=dict)
+    limit: str = ""
+    limited: dict[str, list[float]] = Key(default_factory=dict)
     held: float = 0.95
     suggested: float = 0.0
 
@@ -76,8 +85,22 @@ class Body:
 
     def made(self, known: list[float], cheap: States | None = None) -> Generated:
         """The field generated from some states, for all that were solved."""
-        others = [value for value in self.asked.solved if value not in known]
-        return generate(self.fine.at(known).only(self.asked.field), others, cheap=cheap, search=Search(moving=False))
+        return generate(self.fine.at(known).only(self.asked.field), self._others(known), cheap=cheap, search=SEARCH)
+
+    def measure(self, text: str) -> Measure:
+        """A measure of the field."""
+        return Measure.read(text, self.fine.labels, self.fine.field(self.asked.field).components)
+
+    def under_limit(self, text: str, cheap: States | None) -> tuple[Limited, Measure]:
+        """A measured quantity under its limit, whose fields the cheap model has, too."""
+        known, asked = self.fine.at(self.asked.known), self.asked
+        formula = limit_formula(asked.limit, known, [name for name in known.fields if name != asked.field])
+        models = {} if cheap is None else {name: cheap.only(name) for name in formula.names & set(cheap.fields)}
+        how: dict[str, Any] = {"bounds": Admissible(0.0, True), "cheap": models, "search": SEARCH}
+        return limited(known, asked.field, self.measure(text), formula, self._others(asked.known), **how)
+
+    def _others(self, known: list[float]) -> list[float]:
+        return [value for value in self.asked.solved if value not in known]
 
     def truth(self, value: float) -> Array:
         """The true field."""
@@ -117,22 +140,27 @@ def _answers(body: Body) -> Findings:
     for way, cheap in ways.items() if asked.measures else ():
         made = body.made(asked.known, cheap)
         for text, bounds in asked.measures.items():
-            figures += _levels(body, made, text, way, bounds[min(cheap is not None, len(bounds) - 1)])
+            bound = bounds[min(cheap is not None, len(bounds) - 1)]
+            figures += _levels(body, (made, body.measure(text)), body.measure(text), way, bound)
+        for text, bounds in asked.limited.items():
+            bound = bounds[min(cheap is not None, len(bounds) - 1)]
+            figures += _levels(
+                body, body.under_limit(text, cheap), body.measure(text), f"{way}, under its limit", bound
+            )
     if asked.suggested:
         figures += _suggested(body)
     return judged(figures, f"questions: {asked.title}, {asked.field}", [])
 
 
-def _levels(body: Body, made: Generated, text: str, way: str, bound: float) -> list[Figure]:
+def _levels(body: Body, asked: tuple[Along, Measure], true: Measure, way: str, bound: float) -> list[Figure]:
     """How the states are found at which a measure has the levels that it truly has between the known ones."""
-    known, title = body.asked.known, body.asked.title
-    measure = Measure.read(text, body.fine.labels, body.fine.field(body.asked.field).components)
+    known, title, (made, measure), text = body.asked.known, body.asked.title, asked, true.text
     errors, held, widths = [], 0, []
     for value in body.asked.solved:
         if value in known or not known[0] < value < known[-1]:
             continue
         try:
-            answers = find(made, measure, measure.of(body.truth(value)).value, (known[0], known[-1]))
+            answers = find(made, measure, true.of(body.truth(value)).value, (known[0], known[-1]))
         except InputError:
             errors.append(np.inf)
             continue
