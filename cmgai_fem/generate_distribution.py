@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.calibration.trust import Trust, judge_law
-from cmgai_fem.distributions.cloud_laws import LAWS
+from cmgai_fem.distributions.cloud_laws import CMGAI
 from cmgai_fem.distributions.conditioned import FieldReadings, conditioned, left_out_errors
 from cmgai_fem.distributions.field_constraints import FieldConstraint, check_kept
 from cmgai_fem.distributions.field_law import FieldLaw
-from cmgai_fem.distributions.random_fields import JudgedLaws, RandomFields, judge_laws, make_laws
+from cmgai_fem.distributions.random_fields import METHODS, JudgedLaws, RandomFields, judge_laws, make_laws
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.specimens import Specimens, read_specimens
 from cmgai_fem.measures import quantity_of
@@ -36,7 +36,7 @@ class GeneratedDistribution:
         laws: the law of the field at each.
         judged: what clouds left out say, for each side of the known states where states were asked for; by whether
             that is between them.
-        seed: of draws and networks.
+        seed: of draws.
         random: the specimens as coefficients of their modes.
         measured: what is got wrong of specimens left out, without and with readings as they were given of one; None
             where none were.
@@ -96,7 +96,7 @@ class GeneratedDistribution:
         if len(self.points) != 1:
             raise InputError(f"sensors belong to one specimen at one state, {len(self.points)} are asked for")
         judged, (law,) = self.of(float(self.points[0])), self.laws
-        measured = left_out_errors(self.random, judged.chosen, judged.left_out, readings, self.seed)
+        measured = left_out_errors(self.random, judged.law, judged.left_out, readings, self.seed)
         if measured[1] >= measured[0]:
             return replace(self, measured=measured)
         return replace(self, laws=(conditioned(law, readings, np.random.default_rng(self.seed)),), measured=measured)
@@ -121,6 +121,7 @@ class GeneratedDistribution:
         return {
             "field": self.specimens.field,
             "method": judged.chosen,
+            "weights": dict(judged.superposition.weights) if judged.chosen == CMGAI else {},
             "left_out_W2": {name: error for name, error in judged.errors.items() if np.isfinite(error)},
             "left_out_floor": judged.floor,
             "left_out_scatter": judged.scatter,
@@ -159,7 +160,7 @@ def generate_distribution(
 ) -> GeneratedDistribution:
     """Generate the law of a field at unseen states from specimens that are each seen at one state.
 
-    The law is chosen among `LAWS` by known clouds that are left out, and two simple rivals are judged beside.
+    CM-GAI's grains are weighed by known clouds that are left out, and simple rivals are judged beside.
 
     Args:
         specimens: files, pyvista grids or arrays (L,) or (L, n), one a specimen; or what `read_specimens` gave.
@@ -168,8 +169,8 @@ def generate_distribution(
         bounds: least and largest value that every field keeps.
         holds: what every field keeps beside, as "mean@section=3:xx = 2*pull" or a `FieldConstraint`; samples are moved
             onto it by the shortest way.
-        method: the law, of `LAWS`; chosen by default.
-        seed: of draws and networks.
+        method: the law, CM-GAI by default; or one of its grains, or a rival.
+        seed: of draws.
         reading: `coordinate`, `unit`, `values`, `values_from`, `points`, `volumes`, `where_known` of `read_states`.
 
     Raises:
@@ -177,8 +178,8 @@ def generate_distribution(
             specimens that do not keep what is said of them.
         ConvergenceError: a coupling was not solved to its optimum.
     """
-    if method and method not in LAWS:
-        raise InputError(f"method {method!r} is unknown; there are: {', '.join(LAWS)}")
+    if method and method not in METHODS:
+        raise InputError(f"method {method!r} is unknown; there are: {', '.join(METHODS)}")
     known = specimens if isinstance(specimens, Specimens) else read_specimens(specimens, field=field, **reading)
     bounds = bounds or Admissible()
     if np.any(bounds.monotone) or bounds.ordered:
@@ -201,6 +202,6 @@ def generate_distribution(
         found = judge_laws(random, states.scalars[rows].tolist(), seed, method)
         targets = [float(point[0]) for point in group]
         judged[inside_hull(states.values, group[0])] = found
-        laws |= dict(zip(targets, make_laws(random, targets, LAWS[found.chosen], seed), strict=True))
+        laws |= dict(zip(targets, make_laws(random, targets, found.law, seed), strict=True))
     made = tuple(laws[float(point)] for point in points[:, 0])
     return GeneratedDistribution(known, points[:, 0], made, judged, seed, random)

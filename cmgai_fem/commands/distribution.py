@@ -10,7 +10,7 @@ from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.commands.generate import as_points, mark, output_paths
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import digest, provenance
-from cmgai_fem.distributions.cloud_laws import RIVALS
+from cmgai_fem.distributions.cloud_laws import CMGAI, RIVALS
 from cmgai_fem.distributions.conditioned import FieldReadings
 from cmgai_fem.distributions.random_fields import BAND, JudgedLaws
 from cmgai_fem.errors import InputError
@@ -162,9 +162,11 @@ def describe_specimens(specimens: Specimens, report: Report) -> None:
 def law_table(judged: JudgedLaws, inside: bool) -> list[str]:
     """Distances of every law and rival to the clouds left out, least first, and what they are to be held against."""
     width = max(map(len, judged.errors))
+    weights = judged.superposition.weights if judged.chosen == CMGAI else {}
+    notes = dict.fromkeys(RIVALS, " (rival)") | {name: f" weight {weight:.2f}" for name, weight in weights.items()}
+    notes[judged.chosen] = " taken"
     rows = [
-        f"  {name:<{width}}  {f'{error:.4g}' if np.isfinite(error) else '-':<9}"
-        f"{' taken' if name == judged.chosen else ' (rival)' if name in RIVALS else ''}".rstrip()
+        f"  {name:<{width}}  {f'{error:.4g}' if np.isfinite(error) else '-':<9}{notes.get(name, '')}".rstrip()
         for name, error in sorted(judged.errors.items(), key=lambda row: row[1])
     ]
     left = ", ".join(f"{value:g}" for value in judged.left_out)

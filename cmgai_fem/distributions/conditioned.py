@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from cmgai_fem.distributions.cloud_laws import LAWS
+from cmgai_fem.distributions.cloud_laws import CloudLaw
 from cmgai_fem.distributions.field_law import FieldLaw
 from cmgai_fem.distributions.random_fields import RandomFields, make_laws
 from cmgai_fem.states.labels import Array
@@ -51,13 +51,13 @@ def _update(law: FieldLaw, readings: FieldReadings) -> tuple[Array, Array]:
 
 
 def left_out_errors(
-    random: RandomFields, chosen: str, left_out: Sequence[float], readings: FieldReadings, seed: int
+    random: RandomFields, law: CloudLaw, left_out: Sequence[float], readings: FieldReadings, seed: int
 ) -> tuple[float, float]:
     """What is got wrong of the single specimens of clouds left out, without and with exact readings of them.
 
     Args:
         random: the specimens.
-        chosen: name of the law, of `LAWS`.
+        law: the law.
         left_out: states of the clouds.
         readings: where readings are taken, and how well.
         seed: of draws and networks.
@@ -68,14 +68,14 @@ def left_out_errors(
     squares, count = np.zeros(2), 0
     share = random.weights / random.weights.sum()
     for state in left_out:
-        (law,) = make_laws(random.without(state), [state], LAWS[chosen], seed)
-        predicted, gain = _update(law, readings)
-        mean = law.coefficients.mean(axis=0)
+        (made,) = make_laws(random.without(state), [state], law, seed)
+        predicted, gain = _update(made, readings)
+        mean = made.coefficients.mean(axis=0)
         for field in random.fields[random.values == state]:
             given = mean + gain @ (readings.of(field) - predicted.mean(axis=0))
             for side, coefficients in enumerate((mean, given)):
-                made = law.origin + np.tensordot(coefficients, law.shapes, axes=1)
-                squares[side] += float(share @ ((made - field) ** 2).sum(axis=1))
+                drawn = made.origin + np.tensordot(coefficients, made.shapes, axes=1)
+                squares[side] += float(share @ ((drawn - field) ** 2).sum(axis=1))
             count += 1
     without, with_ = np.sqrt(squares / count)
     return float(without), float(with_)

@@ -41,6 +41,15 @@ class Clouds:
         known = np.unique(states)
         return cls(known, [values[states == state] for state in known])
 
+    @property
+    def known(self) -> States:
+        """The known states alone, to tell sides and trials by."""
+        return States(labels_on_points(np.zeros((1, 1))), Coordinates((Coordinate("state"),)), self.states[:, None], {})
+
+    def without(self, row: int) -> Self:
+        """The others."""
+        return type(self)(np.delete(self.states, row), [*self.values[:row], *self.values[row + 1 :]])
+
 
 def carry_clouds(clouds: Clouds, targets: Sequence[float]) -> Array:
     """CM-GAI: where the labels of a motion through the known clouds are at states between and beyond them.

@@ -1,18 +1,17 @@
 """Random fields at unseen states, from specimens that are each seen at one state.
 
-A specimen's field is described by its modes, the clouds of the known states are carried to the states asked for by one
-of `LAWS`. Which one, and how far off it is, known clouds tell that are left out: modes, couplings and networks are made
-anew without them, and the distance is that between laws of fields, W2 in the root mean square over the body.
+A specimen's field is described by its modes, the clouds of the known states are carried to the states asked for. How
+the grains of labels weigh, and how far off the law is, known clouds tell that are left out: modes and couplings are
+made anew without them, and the distance is that between laws of fields, W2 in the root mean square over the body.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from cmgai_fem.distributions.cloud_laws import LAWS, RIVALS, CloudLaw
+from cmgai_fem.distributions.cloud_laws import CMGAI, GRAINS, RIVALS, CloudLaw, Superposition, attempt
 from cmgai_fem.distributions.clouds import some
 from cmgai_fem.distributions.field_constraints import FieldConstraint, hold
 from cmgai_fem.distributions.field_law import FieldLaw
@@ -25,8 +24,9 @@ from cmgai_fem.transport.feature_space import Admissible, Modes
 
 # Levels of the band that is looked at.
 BAND = (0.05, 0.95)
-# Of the least left-out distance: within it an earlier law is taken, as a dozen specimens tell no better.
-TIE = 1.25
+# What is made of clouds as it is; CM-GAI is the superposition of the grains.
+PARTS = GRAINS | RIVALS
+METHODS = (CMGAI, *PARTS)
 # Draws of a normal law that its own distance to itself is averaged over.
 REPEATS = 5
 # Of the field's range: values this near are the same.
@@ -102,9 +102,10 @@ class JudgedLaws:
     """What the clouds left out say of the ways to make laws.
 
     Args:
-        chosen: name of the law taken, of `LAWS`.
+        chosen: name of the law taken, of `METHODS`.
         errors: root mean square W2 to the clouds left out, by law and rival [unit of the field]; infinite where one
-            cannot be made of the others.
+            cannot be made of the others. The superposition's are by weights that the other clouds left out tell.
+        superposition: CM-GAI, its grains weighed by all clouds left out.
         floor: what the true law itself would score with as many specimens.
         scatter: of the specimens left out about their mean: what a single field scores at best.
         coverage: share of volume and specimens left out that lies in the chosen law's 5 to 95 % band, where specimens
@@ -114,10 +115,16 @@ class JudgedLaws:
 
     chosen: str
     errors: Mapping[str, float]
+    superposition: Superposition
     floor: float
     scatter: float
     coverage: float
     left_out: tuple[float, ...]
+
+    @property
+    def law(self) -> CloudLaw:
+        """The law taken."""
+        return self.superposition if self.chosen == CMGAI else PARTS[self.chosen]
 
     @property
     def size(self) -> float:
@@ -131,21 +138,36 @@ def judge_laws(random: RandomFields, left_out: Sequence[float], seed: int, metho
     Args:
         random: the specimens.
         left_out: states of the clouds to leave out.
-        seed: of draws and networks.
-        method: the law to take; chosen by default.
+        seed: of draws.
+        method: the law to take; CM-GAI by default.
     """
     trials = [_Trial.of(random, random.values == state) for state in left_out]
-    every = LAWS | RIVALS
-    found = {name: [trial.distance(random, law, seed) for trial in trials] for name, law in every.items()}
-    errors = {name: _root_mean_square(each) for name, each in found.items()}
-    least = min(errors[name] for name in LAWS)
-    chosen = method or next(name for name in LAWS if errors[name] <= TIE * least)
+    made = [{name: attempt(law, trial.clouds, trial.state, seed) for name, law in PARTS.items()} for trial in trials]
+    each = {
+        name: [trial.distance(random, atoms[name]) for trial, atoms in zip(trials, made, strict=True)] for name in PARTS
+    }
+    for row, atoms in enumerate(made):
+        weighed = Superposition.weighed({name: _others(each[name], row) for name in GRAINS})
+        atoms[CMGAI] = weighed.mean({name: cloud for name in GRAINS if (cloud := atoms[name]) is not None})
+    each[CMGAI] = [trial.distance(random, atoms[CMGAI]) for trial, atoms in zip(trials, made, strict=True)]
+    errors = {name: _root_mean_square(found) for name, found in each.items()}
+    chosen = method or CMGAI
     floor, scatter = (
         _root_mean_square([number(random) for number in numbers])
         for numbers in zip(*[(trial.floor, trial.scatter) for trial in trials], strict=True)
     )
-    covered = [trial.coverage(random, LAWS[chosen], seed) for trial in trials]
-    return JudgedLaws(chosen, errors, floor, scatter, float(np.mean(covered)), tuple(map(float, left_out)))
+    covered = [trial.coverage(random, atoms[chosen]) for trial, atoms in zip(trials, made, strict=True)]
+    superposition = Superposition.weighed({name: errors[name] for name in GRAINS})
+    return JudgedLaws(
+        chosen, errors, superposition, floor, scatter, float(np.mean(covered)), tuple(map(float, left_out))
+    )
+
+
+def _others(found: Sequence[float], row: int) -> float:
+    """What the other trials say of a grain; nothing where there is one, and no grain is better than another."""
+    if not np.isfinite(found[row]):
+        return np.inf
+    return _root_mean_square(np.delete(found, row).tolist()) if len(found) > 1 else 1.0
 
 
 def make_laws(random: RandomFields, targets: Sequence[float], law: CloudLaw, seed: int) -> list[FieldLaw]:
@@ -155,7 +177,7 @@ def make_laws(random: RandomFields, targets: Sequence[float], law: CloudLaw, see
     return [random.law(modes, *pair) for pair in zip(law(clouds, targets, seed), targets, strict=True)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Trial:
     """One known cloud left out.
 
@@ -177,22 +199,11 @@ class _Trial:
         clouds = Clouds.of(random.values[~left], modes.encode(random.coefficients[~left]))
         return cls(left, float(random.values[left][0]), modes, clouds)
 
-    def law(self, random: RandomFields, law: CloudLaw, seed: int) -> FieldLaw:
-        """The law that is made of the others; kept, for a distance and the coverage both ask."""
-        if (law, seed) not in self._made:
-            self._made[law, seed] = random.law(self.modes, law(self.clouds, [self.state], seed)[0], self.state)
-        return self._made[law, seed]
-
-    @cached_property
-    def _made(self) -> dict[tuple[CloudLaw, int], FieldLaw]:
-        return {}
-
-    def distance(self, random: RandomFields, law: CloudLaw, seed: int) -> float:
-        """W2 between the law and the specimens left out, with what the modes lack of these."""
-        try:
-            made = self.modes.decode(self.law(random, law, seed).coefficients)
-        except (InputError, np.linalg.LinAlgError):
+    def distance(self, random: RandomFields, atoms: Array | None) -> float:
+        """W2 between a law and the specimens left out, with what the modes lack of these; infinite without a law."""
+        if atoms is None:
             return np.inf
+        made = self.modes.decode(random.law(self.modes, atoms, self.state).coefficients)
         return random.unit * wasserstein(some(made), some(random.coefficients[self.left])).second
 
     def scatter(self, random: RandomFields) -> float:
@@ -209,8 +220,11 @@ class _Trial:
         ]
         return random.unit * float(np.mean([wasserstein(*map(some, pair)).second for pair in pairs]))
 
-    def coverage(self, random: RandomFields, law: CloudLaw, seed: int) -> float:
-        low, high = self.law(random, law, seed).quantiles(BAND)
+    def coverage(self, random: RandomFields, atoms: Array | None) -> float:
+        """Share of volume and specimens left out in a law's band; none without a law."""
+        if atoms is None:
+            return 0.0
+        low, high = random.law(self.modes, atoms, self.state).quantiles(BAND)
         seen = random.fields[self.left]
         slack = SAME * float(np.ptp(random.fields))
         inside = (seen >= low - slack) & (seen <= high + slack)

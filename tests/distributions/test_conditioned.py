@@ -4,7 +4,7 @@ import numpy as np
 
 from cmgai_fem.distributions.conditioned import FieldReadings, conditioned, left_out_errors
 from cmgai_fem.distributions.field_law import FieldLaw
-from cmgai_fem.distributions.random_fields import RandomFields
+from cmgai_fem.distributions.random_fields import PARTS, RandomFields
 from cmgai_fem.transport.feature_space import Admissible
 
 RNG = np.random.default_rng(3)
@@ -44,11 +44,11 @@ def random(independent: bool) -> RandomFields:
 
 def test_places_that_tell_the_rest_lower_the_error_of_specimens_left_out():
     readings = FieldReadings(at([5]), np.array([0.0]), np.array([0.01]))
-    without, given = left_out_errors(random(False), "normal per state", [1.0, 2.0], readings, 0)
+    without, given = left_out_errors(random(False), PARTS["normal per state"], [1.0, 2.0], readings, 0)
     assert given < 0.1 * without
 
 
 def test_a_place_that_stands_for_itself_alone_tells_next_to_nothing():
     readings = FieldReadings(at([5]), np.array([0.0]), np.array([0.01]))
-    without, given = left_out_errors(random(True), "normal per state", [1.0, 2.0], readings, 0)
+    without, given = left_out_errors(random(True), PARTS["normal per state"], [1.0, 2.0], readings, 0)
     assert given > 0.9 * without

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cmgai_fem.distributions.cloud_laws import LAWS
+from cmgai_fem.distributions.cloud_laws import GRAINS, RIVALS, superposed
 from cmgai_fem.distributions.random_fields import RandomFields, judge_laws, make_laws
 from cmgai_fem.errors import InputError
 from cmgai_fem.states.labels import Array
@@ -34,7 +34,7 @@ def test_distances_are_those_of_fields() -> None:
 
 def test_the_law_between_states_is_near_the_exact_one() -> None:
     random = specimens(100)
-    (law,) = make_laws(random, [1.5], LAWS["CM-GAI"], 0)
+    (law,) = make_laws(random, [1.5], superposed, 0)
     exact = fields(1.5, np.array([-1.645, 0.0, 1.645]))
     np.testing.assert_allclose(law.quantiles((0.05, 0.5, 0.95)), exact, atol=0.35 * 1.75)
     assert len(law.shapes) == 2
@@ -47,7 +47,10 @@ def test_clouds_left_out_tell_the_laws_apart() -> None:
     assert judged.errors["nearest state"] > 2.0 * judged.errors["CM-GAI"]
     assert judged.errors["CM-GAI"] < judged.scatter and 0.1 < judged.floor / judged.scatter < 0.6
     assert judged.size < 0.6 and 0.7 < judged.coverage <= 1.0
-    assert judge_laws(specimens(25), [1.0], 0, "normal per state").chosen == "normal per state"
+    assert sum(judged.superposition.weights.values()) == pytest.approx(1.0) and judged.law == judged.superposition
+    other = judge_laws(specimens(25), [1.0], 0, "normal per state")
+    assert other.chosen == "normal per state" and other.law == RIVALS["normal per state"]
+    assert other.errors["CM-GAI"] < 1.1 * max(other.errors[name] for name in GRAINS)
 
 
 def test_specimens_that_do_not_differ_have_no_distribution() -> None:

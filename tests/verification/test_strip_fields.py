@@ -140,7 +140,7 @@ def test_gauge_errors_are_small_beside_the_scatter(truth):
 def test_study_measures_every_method_inside_and_outside():
     plan = FieldsPlan(samples=[40], specimens=20, known=[70.0, 85.0, 100.0, 115.0], unseen=[92.5, 125.0])
     found = study_fields(plan, Setup((3,), (8, 8), Budget(20), (0.1, 1.0), torch.device("cpu")))
-    fitted = [*methods_for(StripFields()), "normal per state", "CM-GAI", "mixture, carried"]
+    fitted = [*methods_for(StripFields()), "normal per state", "CM-GAI", "CM-GAI, row by row", "mixture, carried"]
     assert {row.case for row in found.rows} == {"strip_fields", "strip_fields, outside"}
     moved = {f"{method}, projected" for method in fitted if method != "projection during sampling"}
     assert {row.method for row in found.rows} == {"fresh samples", *fitted, *moved}

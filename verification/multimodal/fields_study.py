@@ -23,7 +23,7 @@ from .fields_figures import fields_figure
 from .figures import law_figure
 from .fit import Setup, draw_each_way, draw_split
 from .fits import fit_all, methods_for
-from .known_state_methods import CARRIED, CMGAI, NORMALS, fit_carried, fit_normals, fit_transport
+from .known_state_methods import CARRIED, CMGAI, NORMALS, ROWS, fit_carried, fit_normals, fit_transport
 from .law_comparison import OF_LAWS, OURS, TRUTH, Part, Reference, asked_alone, judge, quantities
 from .problems.strip_fields import StripFields
 
@@ -62,7 +62,7 @@ class FieldsPlan(Table):
     def quantities(self) -> list[Quantity]:
         """What this part measures."""
         problem, measures = StripFields(), (*OF_LAWS, *COEFFICIENTS, *QUANTILES)
-        methods = [*methods_for(problem), NORMALS, CMGAI, CARRIED]
+        methods = [*methods_for(problem), NORMALS, CMGAI, ROWS, CARRIED]
         return [item for name in self.groups() for item in quantities(problem, name, self.samples, methods, measures)]
 
 
@@ -155,7 +155,7 @@ def study_fields(plan: FieldsPlan, setup: Setup) -> Part:
             floor = judge_fields(problem, truth, rows, truth.reference.only(rows).fresh)
             found[name] += [Measurement(name, size, TRUTH, seed, key, value) for key, value in floor.items()]
         split = draw_split(problem, size, setup)
-        known = (fit_normals(split), fit_transport(problem, split), fit_carried(problem, split))
+        known = (fit_normals(split), *fit_transport(problem, split), fit_carried(problem, split))
         for fit in (*fit_all(problem, split, setup), *known):
             lines.append(f"strip_fields: {size} samples, {fit.method}: {fit.seconds:.1f} s a seed")
             for item in draw_each_way(problem, fit, truth.reference.conditions, plan.specimens, setup):

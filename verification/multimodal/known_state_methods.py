@@ -1,6 +1,7 @@
 """The methods without networks, of clouds at a few known states, as fits of all seeds."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -8,13 +9,15 @@ from scipy import stats
 from torch import Tensor
 
 from cmgai_fem.distributions.carried_mixture import CarriedMixture
+from cmgai_fem.distributions.cloud_laws import CMGAI, CloudLaw, superposed
 from cmgai_fem.distributions.known_states import Clouds, carry_clouds, interpolate_normals, normal_law
 from cmgai_fem.distributions.optimal_transport import Gaussian
+from cmgai_fem.states.labels import Array
 
 from .fit import Fit, Split
 from .problems import Problem
 
-CMGAI, NORMALS, CARRIED = "CM-GAI", "normal per state", "mixture, carried"
+ROWS, NORMALS, CARRIED = "CM-GAI, row by row", "normal per state", "mixture, carried"
 
 
 def clouds_of(split: Split) -> list[Clouds]:
@@ -26,20 +29,30 @@ def clouds_of(split: Split) -> list[Clouds]:
     return [Clouds.of(pulls, values) for pulls, values in zip(x[..., 0].numpy(), u.numpy(), strict=True)]
 
 
-def fit_transport(problem: Problem, split: Split) -> Fit:
-    """CM-GAI: the known clouds as one labelled motion, asked at the problem's test conditions."""
+def fit_transport(problem: Problem, split: Split) -> list[Fit]:
+    """CM-GAI, asked at the problem's test conditions, and its finest grain alone: every sample a label."""
+    return [_fit_atoms(problem, split, CMGAI, superposed), _fit_atoms(problem, split, ROWS, labelled)]
+
+
+def labelled(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+    """The known clouds as one labelled motion, which no chance enters."""
+    return list(carry_clouds(clouds, targets))
+
+
+def _fit_atoms(problem: Problem, split: Split, method: str, law: CloudLaw) -> Fit:
+    """A law that makes atoms, each of which is drawn as often as the others, but for a remainder."""
     start = time.perf_counter()
     units = problem.card.unit_sizes
     targets = [float(at[0]) for at in problem.test_conditions(1)]
     found = [
-        units * carry_clouds(Clouds(clouds.states, [cloud / units for cloud in clouds.values]), targets)
+        units * np.stack(law(Clouds(clouds.states, [cloud / units for cloud in clouds.values]), targets, 0))
         for clouds in clouds_of(split)
     ]
     seconds = (time.perf_counter() - start) / len(found)
 
     def draw(conditions: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = [targets.index(float(at)) for at in conditions[:, 0]]
-        # Every label equally often, but for a remainder: drawing with replacement would add noise of its own.
+        # Drawing with replacement would add noise of its own.
         order = torch.rand(len(found), len(rows), found[0].shape[1], generator=generator).argsort(dim=-1)
         labels = order.repeat(1, 1, -(-count // order.shape[-1]))[..., :count]
         drawn = [torch.as_tensor(cloud)[rows] for cloud in found]
@@ -47,7 +60,7 @@ def fit_transport(problem: Problem, split: Split) -> Fit:
             torch.stack([cloud[k, labels[seed, k]] for k in range(len(rows))]) for seed, cloud in enumerate(drawn)
         ])  # fmt: skip
 
-    return Fit(CMGAI, 0, seconds, draw, None)
+    return Fit(method, 0, seconds, draw, None)
 
 
 def fit_normals(split: Split) -> Fit:

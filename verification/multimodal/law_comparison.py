@@ -14,20 +14,20 @@ from cmgai_fem.study.measurements import Measurement, Quantity
 
 from .fit import PROJECTED, Drawn, Setup
 from .fits import CONSTRAINED, FLOW, INFORMED, INTERPOLANT, MIXTURE, PRIORS, REGIMES
-from .known_state_methods import CARRIED, CMGAI, NORMALS
+from .known_state_methods import CARRIED, CMGAI, NORMALS, ROWS
 from .problems import Problem
 
 Array = NDArray[np.float64]
 
 TRUTH = "fresh samples"
-OURS = tuple(name for method in (PRIORS, REGIMES, CMGAI, CARRIED) for name in (method, PROJECTED.format(method)))
+OURS = tuple(name for method in (PRIORS, REGIMES, CMGAI, ROWS, CARRIED) for name in (method, PROJECTED.format(method)))
 COSTS = ("training seconds", "sampling seconds")
 OF_DENSITIES = (*COSTS, "parameters", "negative log likelihood")
 # What is measured of a method beside the laws that it draws.
 OF_METHODS = {
     TRUTH: (), MIXTURE: OF_DENSITIES, PRIORS: (*OF_DENSITIES, "penalty weight"),
     REGIMES: (*OF_DENSITIES, "penalty weight"), FLOW: OF_DENSITIES, NORMALS: OF_DENSITIES, CMGAI: COSTS,
-    CARRIED: OF_DENSITIES,
+    ROWS: COSTS, CARRIED: OF_DENSITIES,
     CONSTRAINED.method: (*COSTS, "parameters"), INTERPOLANT.method: (*COSTS, "parameters"),
     **{rival.method: OF_DENSITIES if rival.has_density else (*COSTS, "parameters") for rival in INFORMED},
 }  # fmt: skip

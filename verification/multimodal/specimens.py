@@ -3,7 +3,7 @@
 Writes the specimens that the study draws, as a user would have them: one file each, with the solved stress and plastic
 strain, no modes and no gauge errors. `generate --distribution` makes the laws at the unseen pulls from these files, and
 its 5, 50 and 95 % fields are held against the same Monte Carlo as those of the study's own CM-GAI, which carries the
-coefficients of both fields with their gauge errors, each of its labels drawn as often as the others.
+coefficients of both fields with their gauge errors.
 """
 
 import sys
@@ -17,7 +17,8 @@ import pyvista
 from cmgai_fem.commands.distribution import generate_from_specimens
 from cmgai_fem.commands.inputs import load_states_file
 from cmgai_fem.commands.provenance import read_provenance
-from cmgai_fem.distributions.known_states import Clouds, carry_clouds
+from cmgai_fem.distributions.cloud_laws import superposed
+from cmgai_fem.distributions.known_states import Clouds
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.metrics import field_error
@@ -95,10 +96,10 @@ def command(problem: Any, folder: Path, truth: Array, seed: int) -> tuple[Array,
 def study(problem: Any, pulls: Array, coefficients: Array, truth: Array) -> Array:
     """Errors (2, 3) of the study's own CM-GAI, mean over the unseen pulls."""
     units = np.array(problem.card.units)
-    carried = carry_clouds(Clouds.of(pulls, coefficients / units), UNSEEN) * units
+    made = superposed(Clouds.of(pulls, coefficients / units), UNSEEN, 0)
     every = []
-    for pull, cloud, true in zip(UNSEEN, carried, truth, strict=True):
-        found = fields_study.field_quantiles(problem, pull, cloud)
+    for pull, cloud, true in zip(UNSEEN, made, truth, strict=True):
+        found = fields_study.field_quantiles(problem, pull, cloud * units)
         every.append([errors_of(*pair, problem.strip.volumes) for pair in zip(found, true, strict=True)])
     return np.mean(every, axis=0)
 
