@@ -12,14 +12,14 @@ Source: as `shared_law`; the operator inference of B. Peherstorfer, K. Willcox, 
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.motions.linear_flow import companion, response
-from cmgai_fem.states.labels import Array
+from cmgai_fem.states.labels import Array, IntArray
 
 # Modes with this much more energy than the median one rise above the noise.
 ABOVE = 6.0
@@ -41,7 +41,7 @@ STEPS = 60, 20
 START, SLOWEST = 2.0, 4.0
 # Of the energy of a mode, what noise leaves at least.
 LEAST = 1e-3
-JITTER, IMPOSSIBLE = 1e-11, 1e12
+IMPOSSIBLE = 1e12
 # Step of a slope.
 DIFFERENCE = 1e-6
 
@@ -134,6 +134,9 @@ class ModalLaw:
     noise: float = -36.0
     evidence: float = -np.inf
 
+    jitter: ClassVar[float] = 1e-11
+    """Of a variance, what keeps its matrix from being singular."""
+
     @property
     def rate(self) -> float:
         """D or kappa times the least eigenvalue, per pseudo-time or its square."""
@@ -164,26 +167,38 @@ class ModalLaw:
         """Amplitudes (T, M) at pseudo-times (T,), or a derivative of less than m + p, and their variances (T, M)."""
         every = np.unique(np.concatenate([known.times, times]))
         rows, asked = np.searchsorted(every, known.times), np.searchsorted(every, times)
-        noise = np.exp(self.noise) * known.noisy
-        # What is no more than noise has no motion.
-        energies = np.maximum(known.energies - 2.0 * noise, LEAST * known.energies)
-        led, spread = response(self._systems(np.array([self.entries]), known.relative)[0], 1, every)
+        return self._conditioned(self._states(known, every), known, rows, asked, derivative)
+
+    def _states(self, known: Amplitudes, times: Array) -> Array:
+        """(M, T, d, T, d) covariance of the amplitudes and their derivatives before any state is known."""
+        energies = self._moving(known)
+        led, spread = response(self._systems(np.array([self.entries]), known.relative)[0], 1, times)
         prior = self._prior(np.array([self.entries]), known, energies)[0]
-        # (M, T, d, T, d) covariance of the amplitudes and their derivatives.
-        states = np.einsum("mtid,md,msjd->mtisj", led, prior, led)
-        states += np.exp(self.intensity) * energies[:, None, None, None, None] * spread
-        covariance = states[:, rows, 0][:, :, rows, 0]
-        jitter = JITTER * np.trace(covariance, axis1=1, axis2=2) / len(rows)
-        covariance = covariance + (noise + jitter)[:, None, None] * np.eye(len(rows))
+        started = np.einsum("mtid,md,msjd->mtisj", led, prior, led)
+        return np.asarray(started + np.exp(self.intensity) * energies[:, None, None, None, None] * spread)
+
+    def _moving(self, known: Amplitudes) -> Array:
+        """(M,) energies without noise: what is no more than noise has no motion."""
+        noise = np.exp(self.noise) * known.noisy
+        return np.maximum(known.energies - 2.0 * noise, LEAST * known.energies)
+
+    def _conditioned(
+        self, states: Array, known: Amplitudes, rows: IntArray, asked: IntArray, derivative: int = 0
+    ) -> tuple[Array, Array]:
+        """Amplitudes (T, M) and their variances at rows of times of a covariance, told by the known ones at others."""
+        covariance = self._noisy(states[:, rows, 0][:, :, rows, 0], known)
         cross = states[:, asked, derivative][:, :, rows, 0]
-        weights = np.swapaxes(np.linalg.solve(covariance, np.swapaxes(cross, 1, 2)), 1, 2)
-        white, steady = _whitened(np.linalg.cholesky(covariance), known)
-        rest = known.around(white, steady) * known.steady
-        values = np.einsum("mtk,km->tm", weights, known.scaled - rest)
-        values = (values if derivative else values + rest) * known.scale
+        pull, rest = pull_of(covariance, known)
+        values = np.einsum("mtk,mk->tm", cross, pull) + (0.0 if derivative else rest)
+        seen = np.einsum("mtk,mkt->tm", cross, np.linalg.solve(covariance, np.swapaxes(cross, 1, 2)))
         own = states[:, asked, derivative, asked, derivative].T
-        variance = np.maximum(own - np.einsum("mtk,mtk->tm", weights, cross), 0.0) * known.scale**2
-        return values, variance
+        return values * known.scale, np.maximum(own - seen, 0.0) * known.scale**2
+
+    def _noisy(self, covariance: Array, known: Amplitudes) -> Array:
+        """(M, K, K) covariance of known states with their noise."""
+        jitter = self.jitter * np.trace(covariance, axis1=1, axis2=2) / len(known.times)
+        noise = np.exp(self.noise) * known.noisy
+        return np.asarray(covariance + (noise + jitter)[:, None, None] * np.eye(len(known.times)))
 
     def _systems(self, entries: Array, relative: Array) -> Array:
         """(B, M, d, d) first-order systems of laws with entries (B, e)."""
@@ -236,7 +251,7 @@ class ModalLaw:
         count = len(known.times)
         sound = np.all(np.isfinite(covariance), axis=(1, 2, 3))
         found = np.full(len(covariance), IMPOSSIBLE)
-        jitter = JITTER * np.trace(covariance[sound], axis1=2, axis2=3)
+        jitter = self.jitter * np.trace(covariance[sound], axis1=2, axis2=3)
         covariance = covariance[sound] + (np.exp(noise) + jitter)[:, :, None, None] * np.eye(count)
         try:
             factor = np.linalg.cholesky(covariance)
@@ -273,6 +288,13 @@ class ModalLaw:
     def _of(self, vector: Array) -> "ModalLaw":
         *entries, intensity, noise = (float(part) for part in vector)
         return replace(self, entries=tuple(entries), intensity=intensity, noise=noise)
+
+
+def pull_of(covariance: Array, known: Amplitudes) -> tuple[Array, Array]:
+    """(M, K) states in the inverse of their covariance, and (M,) what all of the body goes to, which is taken off."""
+    white, steady = _whitened(np.linalg.cholesky(covariance), known)
+    rest = known.around(white, steady) * known.steady
+    return np.linalg.solve(covariance, (known.scaled - rest).T[..., None])[..., 0], rest
 
 
 def _whitened(factor: Array, known: Amplitudes) -> tuple[Array, Array]:

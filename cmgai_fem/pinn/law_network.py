@@ -29,6 +29,7 @@ from cmgai_fem.pinn.curves import TanhNetwork
 from cmgai_fem.pinn.independent import drawn
 from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states.labels import Array
+from cmgai_fem.transport.forces import StateForce
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.state_motion import StateMotion, state_motion
@@ -343,6 +344,9 @@ def solve_law(problem: Problem, *, seed: int = 0) -> Solution:
         ConvergenceError: the motion turns too often for them, or they did not learn it.
     """
     start = time.perf_counter()
+    if isinstance(problem.force, StateForce) and problem.force.mended:
+        # Networks know no error of the operator.
+        problem = replace(problem, force=replace(problem.force.unfitted, mended=False))
     exact = state_motion(problem)
     law, known = exact.force.law, exact.known
     assert law is not None

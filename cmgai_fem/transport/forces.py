@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.motions.mended_law import MendedLaw
 from cmgai_fem.motions.modal_law import ModalLaw
 from cmgai_fem.motions.shared_law import SharedLaw
 from cmgai_fem.states.labels import Array
@@ -72,6 +73,8 @@ class StateForce:
             the label mesh, `-kappa K x - (c_0 + c_1 K) x'`, on a scalar field.
         held: labels on the boundary whose value never changes are held there; of the operator.
         exchange: with what is around, h in the inverse of the body's longest side; of the operator.
+        bends: the label mesh is a plate, its held labels supported or clamped; of waves with the operator.
+        mended: what the operator is off by is told by the states, too; of diffusion.
         law: the law that was found, None to find it.
         unit: of the law's pseudo-time, in that of the coordinate; the known range by default.
     """
@@ -82,10 +85,16 @@ class StateForce:
     acts: Literal["alike", "matrix", "operator"] = "alike"
     held: bool = False
     exchange: float = 0.0
+    mended: bool = False
+    bends: Literal["", "supported", "clamped"] = ""
     law: SharedLaw | ModalLaw | None = None
     unit: float | None = None
 
     def __post_init__(self) -> None:
+        if self.bends and (self.acts, self.order) != ("operator", 2):
+            raise InputError("state force: a plate that bends has waves, of order 2, by the operator")
+        if self.mended and (self.acts, self.order, self.lifts) != ("operator", 1, 0):
+            raise InputError("state force: the operator of diffusion without constant forces alone is mended")
         if self.order not in ((1, 2) if self.acts == "operator" else (1, 2, 3)) or self.lifts not in (0, 1):
             raise InputError(f"state force: there is none of order {self.order} that acts by {self.acts}")
 
@@ -95,6 +104,13 @@ class StateForce:
             raise InputError(
                 f"{self} needs {self.order + self.lifts + 1} known states or more, there are {states}: leave it out"
             )
+
+    @property
+    def sought(self) -> "SharedLaw | ModalLaw":
+        """The law, not found yet."""
+        if self.acts != "operator":
+            return SharedLaw(self.order, self.lifts, self.acts == "matrix")
+        return (MendedLaw if self.mended else ModalLaw)(self.order, self.lifts)
 
     @property
     def unfitted(self) -> Self:
@@ -112,17 +128,24 @@ class StateForce:
         told = {key: value for key, value in data.items() if key not in ("kind", "law")}
         law = data["law"]
         if law is not None:
-            law = (ModalLaw if told["acts"] == "operator" else SharedLaw)(**law | {"entries": tuple(law["entries"])})
+            law = replace(cls(**told).sought, **law | {"entries": tuple(law["entries"])})
         return cls(**told, law=law)
 
     def __str__(self) -> str:
         if self.acts == "operator":
-            head = ("diffusion", "waves")[self.order - 1]
+            head = "bending waves" if self.bends else ("diffusion", "waves")[self.order - 1]
         else:
             head = f"{('first', 'second', 'third')[self.order - 1]}-order law"
         parts = {"matrix": ["one matrix"], "alike": ["every component alike"], "operator": []}[self.acts]
         parts += ["constant forces"] if self.lifts else []
-        parts += ["held boundary"] if self.held else [f"exchange {self.exchange:.3g}"] if self.exchange else []
+        parts += (
+            [f"{self.bends or 'held'} boundary"]
+            if self.held
+            else [f"exchange {self.exchange:.3g}"]
+            if self.exchange
+            else []
+        )
+        parts += ["mended"] if self.mended else []
         return f"{head} ({', '.join(parts)})" if parts else head
 
 

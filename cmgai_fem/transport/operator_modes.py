@@ -7,6 +7,7 @@ by what they leave of the known states, so that every state is held exactly.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy import linalg, sparse
@@ -23,6 +24,8 @@ from cmgai_fem.transport.laws import Membrane
 MOST = 160
 # Parts of the known states below this share of their norm are rounding.
 ROUNDING = 1e-12
+# Extent of a plane body across its plane, in that along it.
+FLAT = 1e-9
 # Squared norm of directions, in that of the largest, that one pass finds; and the passes.
 NEARLY, PASSES = 1e-8, 3
 
@@ -40,6 +43,9 @@ class MeshOperator:
     mesh: LabelMesh
     held: BoolArray
     exchange: float = 0.0
+
+    power: ClassVar[int] = 1
+    """Of K in the operator, for what its eigenmodes leave."""
 
     @classmethod
     def of(cls, labels: Labels, held: BoolArray | None = None, exchange: float = 0.0) -> "MeshOperator":
@@ -93,6 +99,31 @@ class MeshOperator:
 
 
 @dataclass(frozen=True, eq=False)
+class PlateOperator(MeshOperator):
+    """The operator of a plate of triangles: K for what holds its rim, the eigenmodes those that bend.
+
+    Args:
+        clamped: whether the plate may not turn where its rim is held, either.
+    """
+
+    clamped: bool = False
+
+    power: ClassVar[int] = 2
+
+    @cached_property
+    def eigenmodes(self) -> tuple[Array, Array]:
+        """See `MeshOperator.eigenmodes`; eigenvalues in 1/m⁴."""
+        from cmgai_fem.mechanics.plate_bending import bend
+
+        plate = bend(flat(self.mesh.points), self.mesh.cells, self.held, self.clamped)
+        size = float(np.linalg.norm(np.ptp(self.mesh.points, axis=0)))
+        count = min(MOST, int((~self.held).sum()) // 2)
+        stiffness, mass = to_petsc(plate.stiffness), to_petsc(plate.mass)
+        eigenvalues, shapes = lowest_eigenmodes(stiffness, mass, count, (np.pi / size) ** 4)
+        return eigenvalues, np.ascontiguousarray((plate.sampled[~self.held] @ shapes.T).T)
+
+
+@dataclass(frozen=True, eq=False)
 class OperatorModes:
     """Known states in the modes of an operator.
 
@@ -116,7 +147,9 @@ class OperatorModes:
         # In exchange with what is around, all of the body goes to its value, wherever that is.
         one = np.ones((int(operator.exchange > 0.0), moved.shape[1]))
         moved = np.vstack([moved, one])
-        amplitudes = moved @ (mass @ shapes.T)
+        projected = mass @ shapes.T
+        # Modes of another space than that of the labels are not quite orthonormal at the labels.
+        amplitudes = np.linalg.solve(shapes @ projected, (moved @ projected).T).T
         own = _directions((moved - amplitudes @ shapes).T, mass, ROUNDING**2 * float(np.sum(amplitudes**2)))
         noisy = np.ones(len(eigenvalues))
         if own.size:
@@ -124,7 +157,7 @@ class OperatorModes:
             more, rotation = linalg.eigh(own.T @ (stiffness @ own), own.T @ (mass @ own))
             own = own @ rotation
             amplitudes = np.hstack([amplitudes, moved @ (mass @ own)])
-            eigenvalues, shapes = np.append(eigenvalues, more), np.vstack([shapes, own.T])
+            eigenvalues, shapes = np.append(eigenvalues, more**operator.power), np.vstack([shapes, own.T])
             many = max(1.0, (free.sum() - len(noisy)) / len(more))
             noisy = np.append(noisy, np.full(len(more), many))
         every = np.zeros((len(shapes), len(free)))
@@ -152,3 +185,9 @@ def boundary_of(mesh: LabelMesh) -> IntArray:
     """(B, d) nodes of the faces that belong to one simplex."""
     faces, count = np.unique(faces_of(mesh.cells)[0], axis=0, return_counts=True)
     return faces[count == 1]
+
+
+def flat(points: Array) -> Array:
+    """(L, 2) points of a plane body; (L, 0) of another one."""
+    wide = np.ptp(points, axis=0) > FLAT * float(np.ptp(points))
+    return points[:, wide] if int(wide.sum()) == 2 else points[:, :0]

@@ -7,15 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.motions.mended_law import MendedLaw
 from cmgai_fem.motions.modal_law import ModalLaw
 from cmgai_fem.motions.shared_law import Moments, SharedLaw
 from cmgai_fem.states.labels import Array, BoolArray, Labels
 from cmgai_fem.transport.forces import StateForce
-from cmgai_fem.transport.operator_modes import MeshOperator, OperatorModes, boundary_of
+from cmgai_fem.transport.operator_modes import MeshOperator, OperatorModes, PlateOperator, boundary_of, flat
 from cmgai_fem.transport.problem import Problem
 
 # Changes below this part of the range are none; of the boundary's, below the second one where noise may be its cause.
 STILL, NEARLY_STILL = 1e-6, 0.05
+# Half periods of the slowest wave between known states above which slower waves pass through the same states.
+ALIASED = 2.0
 
 
 @dataclass
@@ -27,19 +30,29 @@ class MeshOperators:
     """
 
     labels: Labels
-    _found: dict[tuple[bytes, float], MeshOperator] = field(default_factory=dict)
+    _found: dict[tuple[bytes, float, str], MeshOperator] = field(default_factory=dict)
 
     @cached_property
     def free(self) -> MeshOperator:
         """The operator with nothing held and no exchange."""
         return MeshOperator.of(self.labels)
 
+    @property
+    def plane(self) -> bool:
+        """Whether the labels are the nodes of a plate."""
+        mesh = self.free.mesh
+        return mesh.cells.shape[1] == 3 and flat(mesh.points).shape[1] == 2
+
     def of(self, force: StateForce, values: Array) -> MeshOperator:
         """The operator of a state force for known states (K, L)."""
         held = self.still(values) if force.held else np.zeros(self.labels.count, dtype=bool)
-        key = held.tobytes(), force.exchange
+        key = held.tobytes(), force.exchange, force.bends
         if key not in self._found:
-            self._found[key] = MeshOperator.of(self.labels, held, force.exchange)
+            self._found[key] = (
+                PlateOperator(self.free.mesh, held, clamped=force.bends == "clamped")
+                if force.bends
+                else MeshOperator.of(self.labels, held, force.exchange)
+            )
         return self._found[key]
 
     def still(self, values: Array) -> BoolArray:
@@ -83,17 +96,17 @@ class StateMotion:
 
     @property
     def diffusivity(self) -> float | None:
-        """D, in lengths of the mesh squared per unit of the coordinate; None where the law has waves that swing."""
+        """D, in lengths of the mesh squared per unit of the coordinate; None of waves that swing or bend."""
         law, unit = self._modal
         if law.order == 1:
             return law.rate * unit
         damping = float(np.exp(law.entries[1]) + np.exp(law.entries[2]))
         # Where the slowest mode is damped beyond swinging, what is left of waves is diffusion.
-        return law.rate / damping * unit if damping**2 > 4.0 * law.rate else None
+        return law.rate / damping * unit if damping**2 > 4.0 * law.rate and not self.force.bends else None
 
     @property
     def speed(self) -> float:
-        """Of waves, in lengths of the mesh per unit of the coordinate."""
+        """Of waves, in lengths of the mesh per unit of the coordinate; of waves that bend, in their squares."""
         assert self.force.unit is not None
         law, unit = self._modal
         return float(np.sqrt(law.rate * unit / self.force.unit))
@@ -107,6 +120,12 @@ class StateMotion:
         assert self.force.unit is not None
         nearest = float(np.diff(self.problem.states.scalars).min()) / self.force.unit
         return float(np.sqrt(law.rate)) * nearest / np.pi
+
+    @property
+    def told(self) -> bool:
+        """Whether the states tell the law from others: waves from faster ones, a mended operator from a right one."""
+        law = self.force.law
+        return self.swing <= ALIASED and not (isinstance(law, MendedLaw) and law.right)
 
     @property
     def _modal(self) -> tuple[ModalLaw, float]:
@@ -177,10 +196,14 @@ def state_motion(
             raise InputError(f"{force}: the operator of the label mesh acts on a scalar field: use acts='alike'")
         operators = operators or MeshOperators(states.labels)
         modes = OperatorModes.of(operators.of(force, values[:, :, 0]), times, values[:, :, 0])
-        modal = force.law or start or ModalLaw(force.order, force.lifts)
+        modal = (
+            force.sought
+            if start is None
+            else replace(force.sought, entries=start.entries, intensity=start.intensity, noise=start.noise)
+        )
         assert isinstance(modal, ModalLaw)
         return StateMotion(problem, replace(force, law=force.law or modal.fit(modes.known)), modes)
     moments = Moments.of(times, values, problem.features.labels.weights)
-    shared = force.law or start or SharedLaw(force.order, force.lifts, force.acts == "matrix")
+    shared = start or force.sought
     assert isinstance(shared, SharedLaw)
     return StateMotion(problem, replace(force, law=force.law or shared.fit(moments)), moments)

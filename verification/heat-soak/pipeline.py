@@ -1,27 +1,21 @@
 """Heat that soaks: the law is found in the known states, and goes on beyond them."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from pydantic import Field as Key
 
-from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.laws_of_motion import LawCalibration
-from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
-from cmgai_fem.rivals import SLOW, rivals_for
-from cmgai_fem.rivals.dynamics import DYNAMICS, installed
 from cmgai_fem.solve import solve
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
-from cmgai_fem.study.findings import Figure, Findings, joined, judged
-from cmgai_fem.study.names import method_name
+from cmgai_fem.study.findings import Figure, Findings, joined
+from cmgai_fem.study.motion_case import SIDES, MotionCase
 from cmgai_fem.study.pipelines import Tools
-from cmgai_fem.study.view import held_out_view
 from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.state_motion import StateMotion
 
@@ -80,78 +74,44 @@ def compare(study: Study, name: str, labels: Labels, truth: dict[float, Array], 
     known = known + noise * float(np.ptp(known)) * generator.standard_normal(known.shape)
     fields = {"temperature": Field(known[:, :, None], "K", ("",))}
     states = States.of(labels, Coordinate("time", "s"), np.array(study.known), fields)
-    rivals = [rival for rival in rivals_for(states.values) if rival not in SLOW]
-    search = Search(moving=False)
-    made = generate(states, study.unseen, search=search, rivals=rivals, report=tools.say)
     case = f"{name.replace('_', ' ')}, {'no noise' if noise == 0.0 else f'{100 * noise:g} % noise'}"
+    made = MotionCase.of(case, states, study.unseen, truth, tools.say)
     bounds = study.bounds["clean" if noise == 0.0 else "noisy"]
-    asked = np.array(study.unseen)[:, None]
-    laws = {rival.name: rival.fit(states.values, known, labels.weights)(asked) for rival in installed()}
-    checks = networks(made) if name in study.checked else {}
+    checks = networks(made.made) if name in study.checked else {}
     figures: list[Figure] = []
-    for side, beyond in (("between", False), ("beyond", True)):
-        rows = [row for row, time in enumerate(study.unseen) if (time > max(study.known)) == beyond]
-
-        def mean(found: "Sequence[Array] | Mapping[int, Array] | Array", rows: list[int] = rows) -> float:
-            exact = [truth[study.unseen[row]] for row in rows]
-            return float(np.mean([
-                field_error(np.reshape(found[row], (-1, 1)), one[:, None], labels.weights).nrmse
-                for row, one in zip(rows, exact, strict=True)
-            ]))  # fmt: skip
-
-        errors = {rival: mean(found) for rival, found in made.rivalry.fields.items()}
-        best = min(errors, key=lambda rival: errors[rival])
-        ours = mean([made.at(time) for time in study.unseen])
-        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in errors.items()]
-        linear = {rival: mean(found) for rival, found in laws.items()}
-        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in linear.items()]
-        figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
-        told = f"mean NRMSE {side} over that of {method_name(best)}"
-        figures.append(Figure.at_most(case, told, "fem", ours / errors[best], bounds[side]))
-        figures.append(
-            Figure.at_most(
-                case, f"mean NRMSE {side} over the best linear law's", "fem", ours / min(linear.values()),
-                bounds[f"{side}_linear"],
-            )
-        )  # fmt: skip
-        if beyond in checks:
-            other = checks[beyond]
-            trained = {row: other.at(study.unseen[row]) for row in rows}
+    for side in SIDES:
+        figures += made.compared(side, bounds[side], bounds[f"{side}_linear"])
+        if side in checks:
+            other = checks[side]
+            trained = {row: other.at(study.unseen[row]) for row in made.rows(side)}
             apart = float(np.mean([
-                field_error(trained[row], made.at(study.unseen[row]), labels.weights).nrmse for row in rows
+                field_error(found, made.made.at(study.unseen[row]), labels.weights).nrmse
+                for row, found in trained.items()
             ]))  # fmt: skip
-            figures.append(Figure.shown(case, f"mean NRMSE {side}", "pinn", mean(trained)))
+            figures.append(Figure.shown(case, f"mean NRMSE {side}", "pinn", made.mean(side, trained)))
             figures.append(
                 Figure.at_most(case, f"networks from finite elements, {side}", "pinn", apart, bounds["networks"])
             )
-            assert isinstance(other.path, StateMotion) and other.path.diffusivity is not None
-            off = abs(other.path.diffusivity / BODIES[name].diffusivity - 1.0)
+            assert isinstance(other.path, StateMotion)
+            off = of_diffusivity(other.path, name)
             figures.append(Figure.at_most(case, f"error of D, {side}", "pinn", off, bounds["D"]))
-        error = of_diffusivity(made, name, beyond)
+        error = of_diffusivity(made.motion(side), name)
         figures.append(Figure.at_most(case, f"error of D, {side}", "fem", error, bounds["D"]))
-    text = "; ".join(dict.fromkeys(generator.finding or "no law found" for generator in made.generators))
-    missing = sorted(set(DYNAMICS) - set(laws))
-    left_out = f" Not installed, and so left out: {', '.join(map(method_name, missing))}." if missing else ""
-    exact = [truth[time] for time in study.unseen]
-    view = held_out_view(made, exact, tools.folder, case, list(made.rivalry.fields))
-    return judged(figures, case, [f"{text[:1].upper()}{text[1:]}.{left_out}"], view=view)
+    return made.findings(figures, tools.folder)
 
 
-def networks(made: Generated) -> dict[bool, Solution]:
-    """The motion between (False) and beyond (True) by networks that find the law of the same kind themselves."""
+def networks(made: Generated) -> dict[str, Solution]:
+    """The motion between and beyond by networks that find the law of the same kind themselves."""
     found = {}
     for generator in made.generators:
         if isinstance(generator.calibration, LawCalibration):
             law = generator.calibration.motion.force
-            found[not generator.inside] = solve(replace(generator.problem, force=replace(law, law=None)), "pinn")
+            side = "between" if generator.inside else "beyond"
+            found[side] = solve(replace(generator.problem, force=replace(law, law=None)), "pinn")
     return found
 
 
-def of_diffusivity(made: Generated, name: str, beyond: bool) -> float:
-    """Relative error of the diffusivity that was found on one side; infinite where none was."""
-    generator = next(one for one in made.generators if one.inside != beyond)
-    calibration = generator.calibration
-    found = calibration.motion if isinstance(calibration, LawCalibration) else None
-    if found is None or found.force.acts != "operator" or found.diffusivity is None:
-        return float("inf")
-    return abs(found.diffusivity / BODIES[name].diffusivity - 1.0)
+def of_diffusivity(motion: StateMotion | None, name: str) -> float:
+    """Relative error of the diffusivity that a motion tells; infinite where it tells none."""
+    found = None if motion is None else motion.diffusivity
+    return float("inf") if found is None else abs(found / BODIES[name].diffusivity - 1.0)

@@ -1,23 +1,18 @@
-"""Sheets that swing after a blow: a membrane, whose waves are found, and a plate, which no operator here belongs to."""
+"""Sheets that swing after a blow: a membrane and a plate, whose waves are found with their speed."""
 
 import gmsh
 import numpy as np
 from pydantic import Field as Key
 
 from cmgai_fem.calibration.candidates import Search
-from cmgai_fem.calibration.laws_of_motion import LawCalibration
 from cmgai_fem.generate import generate
-from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
-from cmgai_fem.rivals import SLOW, rivals_for
-from cmgai_fem.rivals.dynamics import DYNAMICS, installed
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study.file import StudyFile
-from cmgai_fem.study.findings import Figure, Findings, joined, judged
-from cmgai_fem.study.names import method_name
+from cmgai_fem.study.findings import Figure, Findings, joined
+from cmgai_fem.study.motion_case import SIDES, MotionCase
 from cmgai_fem.study.pipelines import Tools
-from cmgai_fem.study.view import held_out_view
 
 TAKES = frozenset({"quick", "seed"})
 # Waves along each side, the rate at which they die, and how sharp the blow is.
@@ -35,8 +30,8 @@ class Study(StudyFile):
         noises: standard deviation of the noise in the known states, over their range.
         seed: of the noise.
         bounds: mean NRMSE over that of the best rival per node and of the best linear law (DMD, operator inference),
-            between and beyond, without noise and with; of the plate, over ours without a state force; and the relative
-            error of the speed.
+            between and beyond, without noise and with; and the relative error of the speed, of the plate that of the
+            root of its stiffness over its mass.
     """
 
     cell: float = Key(gt=0.0, lt=0.5)
@@ -67,51 +62,18 @@ def compare(study: Study, labels: Labels, sheet: str, swing: float, noise: float
     known = known + noise * float(np.ptp(known)) * generator.standard_normal(known.shape) * inner
     fields = {"deflection": Field(known[:, :, None], "m", ("",))}
     states = States.of(labels, Coordinate("time", "s"), np.array(study.known), fields)
-    rivals = [rival for rival in rivals_for(states.values) if rival not in SLOW]
-    made = generate(states, study.unseen, search=Search(moving=False), rivals=rivals, report=tools.say)
-    plain = generate(states, study.unseen, search=Search(moving=False, state_force=False))
-    asked = np.array(study.unseen)[:, None]
-    laws = {rival.name: rival.fit(states.values, known, labels.weights)(asked) for rival in installed()}
     case = f"{sheet}, swing {swing:g}, {'no noise' if noise == 0.0 else f'{100 * noise:g} % noise'}"
+    made = MotionCase.of(case, states, study.unseen, truth, tools.say)
+    plain = generate(states, study.unseen, search=Search(moving=False, state_force=False))
     figures: list[Figure] = []
-    for side, beyond in (("between", False), ("beyond", True)):
-        rows = [row for row, time in enumerate(study.unseen) if (time > max(study.known)) == beyond]
-
-        def mean(found: "list[Array] | Array", rows: list[int] = rows) -> float:
-            errors = [
-                field_error(np.reshape(found[row], (-1, 1)), truth[study.unseen[row]][:, None], labels.weights).nrmse
-                for row in rows
-            ]
-            return float(np.mean(errors))
-
-        errors = {rival: mean(found) for rival, found in made.rivalry.fields.items()}
-        best = min(errors, key=lambda rival: errors[rival])
-        ours, without = (mean([each.at(time) for time in study.unseen]) for each in (made, plain))
-        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in errors.items()]
-        linear = {rival: mean(found) for rival, found in laws.items()}
-        figures += [Figure.shown(case, f"mean NRMSE {side}", rival, error) for rival, error in linear.items()]
-        figures.append(Figure.shown(case, f"mean NRMSE {side}, no state force", "fem", without))
-        figures.append(Figure.shown(case, f"mean NRMSE {side}", "fem", ours))
-        told = f"mean NRMSE {side} over "
-        if sheet == "membrane":
-            noisy = "" if noise == 0.0 else "noisy_"
-            ratios = {f"that of {method_name(best)}": errors[best], "the best linear law's": min(linear.values())}
-            figures += [
-                Figure.at_most(case, told + other, "fem", ours / error, study.bounds[f"{noisy}{side}"])
-                for other, error in ratios.items()
-            ]
-        else:
-            figures.append(Figure.at_most(case, f"{told}that without", "fem", ours / without, study.bounds["plate"]))
-        one = next(each.calibration for each in made.generators if each.inside != beyond)
-        if isinstance(one, LawCalibration) and one.motion.force.acts == "operator" and sheet == "membrane":
-            error = abs(one.motion.speed / np.sqrt(stiffness) - 1.0)
-            figures.append(Figure.at_most(case, f"error of the speed, {side}", "fem", error, study.bounds["speed"]))
-    text = "; ".join(dict.fromkeys(generator.finding or "no law found" for generator in made.generators))
-    missing = sorted(set(DYNAMICS) - set(laws))
-    left_out = f" Not installed, and so left out: {', '.join(map(method_name, missing))}." if missing else ""
-    exact = [truth[time] for time in study.unseen]
-    view = held_out_view(made, exact, tools.folder, case, list(made.rivalry.fields))
-    return judged(figures, case, [f"{text[:1].upper()}{text[1:]}.{left_out}"], view=view)
+    for side in SIDES:
+        bound = study.bounds[side if noise == 0.0 else f"noisy_{side}"]
+        figures.append(Figure.shown(case, f"mean NRMSE {side}, no state force", "fem", made.by(plain, side)))
+        figures += made.compared(side, bound, bound)
+        motion = made.motion(side)
+        error = float("inf") if motion is None else abs(motion.speed / np.sqrt(stiffness) - 1.0)
+        figures.append(Figure.at_most(case, f"error of the speed, {side}", "fem", error, study.bounds["speed"]))
+    return made.findings(figures, tools.folder)
 
 
 def deflection(points: Array, time: float, stiffness: float, sheet: str) -> Array:
