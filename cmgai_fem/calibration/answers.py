@@ -31,7 +31,7 @@ ANCHORED, SHARPNESS = 0.1, 4
 GAIN, NEAR = 0.25, 0.25
 # Few states, or several coordinates, tell less than they seem to: factors of the deviation between and beyond them.
 FEW: Mapping[int, tuple[float, float]] = {3: (2.5, 1.5), 4: (1.5, 1.0)}
-SEVERAL = (1.3, 2.0)
+SEVERAL = (1.5, 2.0)
 # Factors where a label's states lie on one line, between and beyond them.
 ON_LINE = (1e-6, 0.5)
 # Members with smaller shares have no say.
