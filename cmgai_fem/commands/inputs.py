@@ -18,6 +18,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import read_cheap
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.pieces import PiecedStates, Pieces
+from cmgai_fem.files.slabs import Slabs, read_slabs
 from cmgai_fem.files.specimens import Specimens, read_specimens
 from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.files.units import unit_of
@@ -111,13 +112,17 @@ class Inputs:
 
     def read(self, fields: Sequence[str] = ()) -> FileStates:
         """The states that the files hold, with the field to generate or with the `fields` named."""
-        return self._bounded(read_states(self.paths, field=list(fields) or self.field, **self._reading))
+        return self.bounded(read_states(self.paths, field=list(fields) or self.field, **self._reading))
+
+    def find_slabs(self) -> Slabs | None:
+        """Where the values of each state are, if ranks can read their own rows of them; None if not."""
+        return read_slabs(self.paths, field=self.field, **self._reading)
 
     def read_pieces(self, pieces: Pieces, report: Callable[[str], None]) -> PiecedStates:
         """The states of a large body in pieces, those of this rank."""
         if self.where_known:
             raise InputError("--where-known takes all of a body at once, and this one is read in pieces: leave it out")
-        return self._bounded(pieces.read(report, field=self.field, **self._reading))
+        return self.bounded(pieces.read(report, field=self.field, **self._reading))
 
     def read_specimens(self) -> Specimens:
         """The specimens that the files hold, several at a state.
@@ -154,7 +159,8 @@ class Inputs:
             "paired": self.paired,
         }
 
-    def _bounded[Read: FileStates](self, states: Read) -> Read:
+    def bounded[Read: FileStates](self, states: Read) -> Read:
+        """The states with values a little beyond a bound brought to it; collective where ranks share them."""
         if self.holds:
             raise InputError("holds: leave it out; fields of specimens are moved onto constraints, with --distribution")
         bounds = self.bounds
