@@ -1,6 +1,7 @@
 """`cmgai-fem generate`: a field at unseen states of a user's own files, its error estimate and the rivals beside it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,10 @@ def _read(
     """What this rank works on; None where that is nothing."""
     if pieces is not None:
         return inputs.read_pieces(pieces, report)
-    return inputs.read() if comm is None else share(inputs.read, inputs.field, comm)
+    if comm is None:
+        return inputs.read()
+    found = share(inputs.read, inputs.find_slabs, inputs.field, comm)
+    return replace(found, states=inputs.bounded(found.states)) if isinstance(found, SharedStates) else found
 
 
 def generate_from_model(

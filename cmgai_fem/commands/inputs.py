@@ -18,6 +18,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import read_cheap
 from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.pieces import PiecedStates, Pieces
+from cmgai_fem.files.slabs import Slabs, read_slabs
 from cmgai_fem.files.specimens import Specimens, read_specimens
 from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.files.units import unit_of
@@ -116,14 +117,17 @@ class Inputs:
             fields: names; that of the field to generate by default.
             bounded: those that keep the bounds; the field to generate by default.
         """
-        states = read_states(self.paths, field=list(fields) or self.field, **self._reading)
-        return self._bounded(states, [self.field] if bounded is None else bounded)
+        return self.bounded(read_states(self.paths, field=list(fields) or self.field, **self._reading), bounded)
+
+    def find_slabs(self) -> Slabs | None:
+        """Where the values of each state are, if ranks can read their own rows of them; None if not."""
+        return read_slabs(self.paths, field=self.field, **self._reading)
 
     def read_pieces(self, pieces: Pieces, report: Callable[[str], None]) -> PiecedStates:
         """The states of a large body in pieces, those of this rank."""
         if self.where_known:
             raise InputError("--where-known takes all of a body at once, and this one is read in pieces: leave it out")
-        return self._bounded(pieces.read(report, field=self.field, **self._reading), [self.field])
+        return self.bounded(pieces.read(report, field=self.field, **self._reading))
 
     def read_specimens(self) -> Specimens:
         """The specimens that the files hold, several at a state.
@@ -160,10 +164,14 @@ class Inputs:
             "paired": self.paired,
         }
 
-    def _bounded[Read: FileStates](self, states: Read, names: Sequence[str]) -> Read:
+    def bounded[Read: FileStates](self, states: Read, names: Sequence[str] | None = None) -> Read:
+        """The states with values of fields, that to generate by default, a little beyond a bound brought to it.
+
+        Collective where ranks share the states.
+        """
         if self.holds:
             raise InputError("holds: leave it out; fields of specimens are moved onto constraints, with --distribution")
-        for name in names:
+        for name in [self.field] if names is None else names:
             states = _within(states, name, self.bounds) if name in states.fields else states
         return states
 

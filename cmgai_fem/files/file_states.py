@@ -143,7 +143,7 @@ def read_states(
     Raises:
         InputError: a file is not readable, a value or field is missing, or the geometries differ.
     """
-    axes = _coordinates(coordinate, unit)
+    axes = coordinates_of(coordinate, unit)
     read = gather(paths, field, axes, points)
     told = state_values(read.snapshots, read.own_values, read.coordinates, values, values_from, read.timed, paired)
     states = read.states(axes, told.values, field_unit, volumes)
@@ -177,7 +177,8 @@ def gather(
     return read
 
 
-def _coordinates(names: str | Sequence[str], units: str | Sequence[str]) -> Coordinates:
+def coordinates_of(names: str | Sequence[str], units: str | Sequence[str]) -> Coordinates:
+    """Coordinates by their names and units; see `read_states`."""
     each = [names] if isinstance(names, str) else list(names)
     if len(set(each)) < len(each):
         raise InputError(f"state coordinates must differ in name, not {', '.join(map(printable, each))}")
@@ -215,11 +216,7 @@ class Gathered:
             own = component_names(snapshot, name, self.location)
             wanted = self.components.setdefault(name, own)
             fields[name] = aligned(fields[name], own, wanted, f"{snapshot.name}: field {printable(name)!r}")
-        found = [snapshot.grid.field_data.get(coordinate) for coordinate in self.coordinates]
-        # The time of a file tells the value of one coordinate alone.
-        time = snapshot.time if len(self.coordinates) == 1 else None
-        values = [float(np.ravel(own)[0]) if own is not None and np.size(own) == 1 else time for own in found]
-        self.timed = self.timed or (time is not None and (found[0] is None or np.size(found[0]) != 1))
+        values = self.tell(snapshot.grid.field_data, snapshot.time)
         if self.snapshots and same_labels(self.snapshots[0].grid, snapshot.grid):
             self.varying |= _differing(self.snapshots[0].grid, snapshot.grid)
             if (moved := motion(self.snapshots[0].grid, snapshot.grid)) > SAME_NODE:
@@ -230,6 +227,14 @@ class Gathered:
         self.arrays.append(fields)
         self.own_values.append(values)
 
+    def tell(self, told: Mapping[str, Array], time: float | None) -> list[float | None]:
+        """Values of the coordinates by a file's own numbers, by name, or its time; None where these tell nothing."""
+        found = [told.get(coordinate) for coordinate in self.coordinates]
+        # The time of a file tells the value of one coordinate alone.
+        time = time if len(self.coordinates) == 1 else None
+        self.timed = self.timed or (time is not None and (found[0] is None or np.size(found[0]) != 1))
+        return [float(np.ravel(own)[0]) if own is not None and np.size(own) == 1 else time for own in found]
+
     def states(self, coordinates: Coordinates, values: Array, unit: str, volumes: str) -> FileStates:
         """The states at (K, m) values, with everything mapped to the finest mesh there is."""
         self._check_apart(coordinates, values)
@@ -237,7 +242,7 @@ class Gathered:
         finest = max(range(len(order)), key=lambda index: self.snapshots[index].grid.n_points)
         label = self.snapshots[finest]
         mapped = self._map_to(label)
-        fields = {name: Field(self._stacked(name, order), unit, self.components[name]) for name in self.names}
+        fields = {name: Field(self.stacked(name, order), unit, self.components[name]) for name in self.names}
         return FileStates(
             self._labels(label, volumes),
             coordinates,
@@ -251,7 +256,7 @@ class Gathered:
             self._notes(),
         )
 
-    def _stacked(self, name: str, order: IntArray) -> Array:
+    def stacked(self, name: str, order: IntArray) -> Array:
         """(K, L, n) a field's states, each of which is let go as it is taken."""
         first = self.arrays[order[0]][name]
         found = np.empty((len(order), *first.shape))

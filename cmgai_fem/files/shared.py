@@ -1,6 +1,7 @@
-"""A large body in one file: the first rank reads it, all ranks work on it, the first one writes.
+"""A large body in one file: all ranks work on it, the first one writes.
 
-Labels are dealt out in whole blocks, in the order of the body, so that every sum is that of one rank to the last digit.
+The first rank reads it and deals it out; of HDF5 every rank reads its own rows (`slabs`). Labels are dealt out in whole
+blocks, in the order of the body, so that every sum is that of one rank to the last digit.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmgai_fem.files.file_states import FileStates
+from cmgai_fem.files.slabs import Slabs
 from cmgai_fem.machine import agreed
 from cmgai_fem.states import portion
 from cmgai_fem.states.labels import Array, Labels
@@ -51,11 +53,14 @@ class SharedStates:
         yield found
 
 
-def share(read: Callable[[], FileStates], name: str, comm: "MPI.Comm") -> SharedStates | FileStates | None:
-    """A body that the first rank reads, dealt out; collective.
+def share(
+    read: Callable[[], FileStates], cut: Callable[[], Slabs | None], name: str, comm: "MPI.Comm"
+) -> SharedStates | FileStates | None:
+    """A body of one file a state, dealt out; collective.
 
     Args:
         read: reads the states with one field.
+        cut: finds where their values are, if each rank can read its own.
         name: of the field.
         comm: the ranks.
 
@@ -66,7 +71,19 @@ def share(read: Callable[[], FileStates], name: str, comm: "MPI.Comm") -> Shared
     Raises:
         InputError: on every rank, what is wrong with a file.
     """
-    whole = agreed(comm, lambda: read() if comm.rank == 0 else None)
+    slabs = agreed(comm, lambda: cut() if comm.rank == 0 else None)
+    if comm.bcast(slabs is not None):
+        shared = _share(None if slabs is None else slabs.states, slabs, name, comm)
+        finite = not isinstance(shared, SharedStates) or shared.states.field(name).finite
+        if all(comm.allgather(finite)):
+            return shared
+    return _share(agreed(comm, lambda: read() if comm.rank == 0 else None), None, name, comm)
+
+
+def _share(
+    whole: FileStates | None, slabs: Slabs | None, name: str, comm: "MPI.Comm"
+) -> SharedStates | FileStates | None:
+    """What the first rank has read, or found where to read, dealt out."""
     total = comm.bcast(None if whole is None else whole.labels.count)
     blocks = -(-total // portion.BLOCK)
     workers = min(comm.size, blocks)
@@ -77,10 +94,12 @@ def share(read: Callable[[], FileStates], name: str, comm: "MPI.Comm") -> Shared
         return None
     cuts = [int(each[0]) * portion.BLOCK for each in np.array_split(np.arange(blocks), workers)]
     starts = (*cuts, total)
-    return SharedStates(_dealt(whole, name, starts, working), whole, starts, working)
+    return SharedStates(_dealt(whole, slabs, name, starts, working), whole, starts, working)
 
 
-def _dealt(whole: FileStates | None, name: str, starts: tuple[int, ...], comm: "MPI.Comm") -> FileStates:
+def _dealt(
+    whole: FileStates | None, slabs: Slabs | None, name: str, starts: tuple[int, ...], comm: "MPI.Comm"
+) -> FileStates:
     """The states of the labels of this rank."""
     head = None
     if whole is not None:
@@ -89,20 +108,24 @@ def _dealt(whole: FileStates | None, name: str, starts: tuple[int, ...], comm: "
         head = (
             replace(whole, labels=bare, fields={}, template=None),
             replace(known, values=known.values[:, :0]),
+            slabs and replace(slabs, states=replace(whole, labels=bare, fields={}, template=None)),
         )
-    empty, known = comm.bcast(head)
+    empty, known, slabs = comm.bcast(head)
     first, count = starts[comm.rank], starts[comm.rank + 1] - starts[comm.rank]
     points = np.empty((count, empty.labels.points.shape[1]))
-    weights, values = np.empty(count), np.empty((len(empty), count, known.values.shape[2]))
-    parts = [points, weights, *values]
+    weights = np.empty(count)
+    values = np.empty((len(empty), 0 if slabs else count, known.values.shape[2]))
+    parts = [points, weights, *([] if slabs else values)]
     if whole is None:
         for part in parts:
             comm.Recv(part, 0)
     else:
-        arrays = [whole.labels.positions, whole.labels.weights, *whole.field(name).values]
+        arrays = [whole.labels.positions, whole.labels.weights, *([] if slabs else whole.field(name).values)]
         for part, array in zip(parts, arrays, strict=True):
             part[:] = array[:count]
             for rank in range(1, comm.size):
                 comm.Send(np.ascontiguousarray(array[starts[rank] : starts[rank + 1]], dtype=float), rank)
+    if slabs is not None:
+        values = slabs.values(slice(first, first + count))
     labels = Labels(points, weights, {}, dealt=Portion((count,), first, starts[-1], comm))
     return replace(empty, labels=labels, fields={name: Field(values, known.unit, known.components)})

@@ -51,7 +51,7 @@ def read_xdmf(path: Path) -> list[Snapshot]:
         if not _is(top, "Temporal"):
             # A mesh that series include is no state of its own.
             if top.find("Attribute") is not None or not file.series:
-                steps.setdefault(_time(path, top), []).append(top)
+                steps.setdefault(time_of(path, top), []).append(top)
             continue
         members = top.findall("Grid")
         for time, step in zip(_times(path, top, members), members, strict=True):
@@ -169,7 +169,7 @@ def _leaves(grid: Element) -> list[Element]:
     return [leaf for child in within for leaf in _leaves(child)] if within else [grid]
 
 
-def _time(path: Path, grid: Element) -> float | None:
+def time_of(path: Path, grid: Element) -> float | None:
     """The time of a grid, its own or that of all its parts."""
     own = [time for one in (grid, *grid.iter("Grid")) if (time := one.find("Time")) is not None]
     values = {_number(path, time.get("Value")) for time in own}
@@ -181,7 +181,8 @@ def _times(path: Path, series: Element, steps: Sequence[Element]) -> list[float 
     whole = series.find("Time")
     kind = "" if whole is None else (whole.get("TimeType") or whole.get("Type") or "Single").lower()
     if whole is None or kind == "single":
-        return [_time(path, step) if _time(path, step) is not None else float(row) for row, step in enumerate(steps)]
+        own = [time_of(path, step) for step in steps]
+        return [float(row) if time is None else time for row, time in enumerate(own)]
     numbers = _data(path, whole).ravel().astype(float)
     if kind == "hyperslab" and len(numbers) == 3:
         numbers = numbers[0] + numbers[1] * np.arange(int(numbers[2]))
