@@ -156,7 +156,7 @@ def generate(
     model
         The input is a model file that --save-model wrote.
     save_model
-        Keep the solved generator in this .safetensors file.
+        Keep the solved generator in this .safetensors file; of a body in pieces with one more a piece beside it.
     resume
         Keep files that an earlier, interrupted run of the same request finished.
     force

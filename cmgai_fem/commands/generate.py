@@ -108,7 +108,7 @@ def generate(
         check_page(page, inputs.sources, force=force)
     # The other ranks look at none of the files that the first one reads for them.
     reads = pieces is not None or comm is None or comm.rank == 0
-    request = fingerprint(inputs, method, networks.seed, rivals) if reads else ""
+    request = agreed(comm, lambda: fingerprint(inputs, method, networks.seed, rivals) if reads else "")
     files = dict(zip(targets, paths, strict=True))
     for value, path in zip(targets, paths, strict=True):
         if resume and finished(path, request, value):

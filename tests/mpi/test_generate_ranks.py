@@ -134,6 +134,13 @@ def test_what_is_wrong_with_a_shared_file_ends_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
+def test_a_missing_file_ends_all(tmp_path: Path) -> None:
+    done = run(2, [tmp_path / "s=1.vtu", tmp_path / "s=2.vtu"], 20, "1.5", tmp_path / "out.vtu")
+    assert done.returncode != 0
+    assert "s=1.vtu: no such file" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.medium
 def test_a_small_body_is_the_first_ranks_work(tmp_path: Path) -> None:
     paths = in_pieces(tmp_path, 3)
     for ranks in (1, 2):
