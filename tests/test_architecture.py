@@ -22,7 +22,7 @@ FLOORS = (
     ("solve",),
     ("calibration",),
     ("rivals", "distributions"),
-    ("generated", "generate", "generate_distribution", "curves", "files", "picture", "questions"),
+    ("generated", "generate", "generate_distribution", "curves", "files", "limited", "picture", "questions"),
     ("study",),
     ("commands",),
     ("cli",),
