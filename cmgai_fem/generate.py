@@ -228,10 +228,12 @@ def make_generator(
         made = {name: Superposition((solver(plain),), (1.0,)) for name, solver in solvers.items()}
         return Generator(problem, points, inside, None, made)
     calibration = calibrate(problem, points, search=search, local=local, data=data)
-    if search.state_force and cheap is None and set(solvers) == {"fem"}:
+    if search.state_force and cheap is None and set(solvers) in ({"fem"}, {"pinn"}):
         calibration = find_law(problem, points, calibration, laws or MotionLaws(problem), report)
     elif search.state_force and states.coordinates.is_time:
-        report(f"{where}: no law of motion is sought, which finite elements alone have ({', '.join(solvers)})")
+        report(
+            f"{where}: no law of motion is sought, which finite elements or networks solve alone ({', '.join(solvers)})"
+        )
     if search.moving and not isinstance(calibration, LawCalibration):
         maps = maps or LabelMaps(states.only(problem.field))
         calibration = let_labels_move(problem, points, calibration, search, maps, local, report)

@@ -255,12 +255,12 @@ class MotionLaws:
 
     def mended(self, judged: Judged, groups: Sequence[tuple[int, ...]]) -> Judged:
         """Diffusion by a mended operator, where left-out states tell that it is off."""
-        force = judged.motion.force.unfitted
-        if force.acts != "operator" or force.order > 1:
+        force = judged.motion.force
+        if force.acts != "operator" or judged.motion.diffusivity is None:
             return judged
-        other = self.judge(replace(force, lifts=0, mended=True), groups)
+        other = self.judge(replace(DIFFUSION, held=force.held, exchange=force.exchange, mended=True), groups)
         # Of two states less the error of the operator is told too little: one step tells it, by a clear margin.
-        if other is None or other.near > MENDED * judged.near or other.far > judged.far / MENDED**2:
+        if other is None or other.near > MENDED * judged.near or other.far > judged.far / MENDED**3:
             return judged
         return other
 

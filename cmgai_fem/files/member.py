@@ -112,6 +112,8 @@ def _kind(solution: Solution) -> str:
     if isinstance(motion, UnitMotion):
         return "units"
     if isinstance(solution.problem.force, StateForce):
+        if solution.method != "fem":
+            raise InputError("the networks of a law of motion are not kept in model files: use --method fem")
         return "law"
     if motion is None:
         return "modes" if solution.method == "fem" else "networks"

@@ -55,7 +55,7 @@ def bend(points: Array, triangles: IntArray, held: BoolArray, clamped: bool = Fa
     body.topology.create_connectivity(1, 2)
     body.topology.create_connectivity(0, 1)
     places = np.asarray(body.geometry.input_global_indices)
-    corners = places[body.geometry.dofmap]
+    corners = places[body.geometry.dofmaps[0]]
     nodes = np.zeros(len(points), dtype=np.int64)
     nodes[corners.ravel()] = space.dofmap.list[:, :3].ravel()
     rim = mesh.exterior_facet_indices(body.topology)

@@ -7,12 +7,16 @@ import pytest
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.laws_of_motion import LawCalibration
+from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
+from cmgai_fem.files.member import keep_member
 from cmgai_fem.files.model import load_model, save_model
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
+from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
+from cmgai_fem.transport.operator_modes import MeshOperator, PlateOperator
 
 KNOWN, ASKED = np.linspace(0.0, 2.0, 6), np.array([0.6, 1.4, 2.6])
 STILL = Search(moving=False)
@@ -75,6 +79,48 @@ def test_motions_without_a_shared_law_are_left_alone() -> None:
             for each in (found, plain)
         )
         assert ours <= 1.02 * theirs
+
+
+def swinging(labels: Labels, times: Array) -> Array:
+    """(T, L) deflections of a supported square plate after a blow."""
+    x, y = labels.points.T
+    found = np.zeros((len(times), labels.count))
+    for n in range(1, 4):
+        for m in range(1, 4):
+            swung = np.cos(0.12 * np.pi**2 * (n**2 + m**2) * times) * np.exp(-0.1 * times)
+            found += np.exp(-0.1 * (n**2 + m**2) + n) * np.outer(swung, np.sin(n * np.pi * x) * np.sin(m * np.pi * y))
+    return np.where(np.any((labels.points < 1e-9) | (labels.points > 1.0 - 1e-9), axis=1), 0.0, found)
+
+
+@pytest.mark.medium
+def test_waves_of_a_plate_are_found_and_continued() -> None:
+    labels = square_mesh(17)
+    found = made(labels, swinging(labels, KNOWN), Coordinate("time", "s"))
+    for s in ASKED:
+        finding = found.generator(s).finding
+        assert finding.startswith("bending waves found, root of stiffness over mass 0.12 length^2 per s"), finding
+        exact = swinging(labels, np.array([s]))[0]
+        assert np.abs(found.at(s)[:, 0] - exact).max() < 0.05 * np.ptp(exact)
+
+
+@pytest.mark.medium
+def test_the_square_of_the_laplacian_is_no_plate(monkeypatch: pytest.MonkeyPatch) -> None:
+    squared = property(lambda self: (lambda modes: (modes[0] ** 2, modes[1]))(MeshOperator.eigenmodes.func(self)))
+    monkeypatch.setattr(PlateOperator, "eigenmodes", squared)
+    labels = square_mesh(17)
+    found = made(labels, swinging(labels, KNOWN), Coordinate("time", "s"))
+    assert not any(generator.finding for generator in found.generators)
+
+
+@pytest.mark.medium
+def test_networks_solve_the_law_that_was_found() -> None:
+    field = Field(cooling(KNOWN)[:, :, None], "K", ("",))
+    states = States.of(rod(), Coordinate("time", "s"), KNOWN, {"u": field})
+    found = generate(states, [2.6], methods=["pinn"], search=STILL)
+    assert found.generators[0].finding.startswith("diffusion found")
+    np.testing.assert_allclose(found.at(2.6)[:, 0], cooling(np.array([2.6]))[0], atol=2e-3)
+    with pytest.raises(InputError, match="networks of a law of motion are not kept"):
+        keep_member(found.generators[0].solutions["pinn"].members[0], np.array([[2.6]]))
 
 
 def test_a_turn_of_moving_labels_goes_on() -> None:
