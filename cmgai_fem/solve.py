@@ -104,9 +104,9 @@ class Solver:
         return FemRegistration(body, values)
 
     def moving(self, carrier: MovingLabels) -> MovingLabels:
-        """Moving labels by the maps of this method; the independent network finds its own, of the same stiffness, where
-        the body is a box, and those of the finite elements are kept elsewhere."""
-        if self.method != CHECK or not carrier.body.is_box:
+        """Moving labels by the maps of this method; the independent network finds its own, of the same stiffness, and
+        keeps those of the finite elements on surfaces in space alone."""
+        if self.method != CHECK or carrier.body.is_surface:
             return carrier
         (field,) = carrier.states.fields.values()
         register = self.registration(carrier.body, field.values)

@@ -24,8 +24,6 @@ SIMPLEX_KINDS = ("line", "triangle", "tetra")
 BLOCKED = 0.12
 # Faces whose normals have a smaller cosine meet in a sharp edge: the same limit, for two equal faces.
 SHARP = 1.0 - 2.0 * BLOCKED
-# Nodes of the boundary this near to a wall, in lengths of the box, lie in it.
-WALL = 1e-6
 # Singular values of the places below this share of the largest: the body is flat.
 FLAT = 1e-9
 
@@ -77,16 +75,6 @@ class LabelBody:
     def is_surface(self) -> bool:
         """Whether the body is a surface in 3-D."""
         return self.mesh.cells.shape[1] == self.dimension
-
-    @cached_property
-    def is_box(self) -> bool:
-        """Whether the boundary are the walls of a box along the axes."""
-        if self.is_surface:
-            return False
-        low, high = self.points.min(axis=0), self.points.max(axis=0)
-        edge = self.points[np.unique(self.boundary.cells)]
-        near = np.minimum(edge - low, high - edge) / (high - low)
-        return bool(near.min(axis=1).max() < WALL)
 
     @cached_property
     def volume(self) -> float:

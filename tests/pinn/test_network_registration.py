@@ -1,7 +1,5 @@
 """Maps of labels by a coordinate network: its derivatives, its limits, and the maps of the finite elements."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,7 @@ from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import LabelMap
 from cmgai_fem.features.moving import MovingLabels
 from cmgai_fem.fem.registration import FemRegistration
-from cmgai_fem.pinn.coordinate_network import CoordinateNetwork
+from cmgai_fem.pinn.coordinate_network import Units
 from cmgai_fem.pinn.registration import NetworkRegistration
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh
@@ -54,38 +52,65 @@ def found(labels: Labels, values: Array) -> tuple[NetworkRegistration, LabelMap]
 
 
 @pytest.mark.parametrize("sides", [[2.0], [1.0, 3.0], [1.0, 2.0, 0.5]])
-def test_derivatives_are_those_of_the_map(sides: list[float]) -> None:
+def test_units_are_orthonormal_and_their_slopes_are_theirs(sides: list[float]) -> None:
     generator, size = np.random.default_rng(0), np.array(sides)
-    network = CoordinateNetwork.at_rest(-size, size, generator)
-    count = len(network.weights)
-    network = replace(network, weights=network.weights + 0.1 * generator.standard_normal(count))
-    points = size * (2.0 * generator.random((6, len(size))) - 1.0)
-    signals = network.signals(network.enter(points))
-    of_places, of_gradient = network.jacobian(signals)
-    step, move = 1e-6, generator.standard_normal(count)
-    more, less = (
-        replace(network, weights=network.weights + side * step * move).signals(signals.entering) for side in (1, -1)
+    points, shares = size * generator.random((800, len(size))), np.full(800, 1.0 / 800)
+    units = Units.drawn(points, shares, 3.0, generator)
+    values, slopes = units.at(points)
+    gram = (values.T * shares) @ values / 9.0 + sum((one.T * shares) @ one for one in slopes)
+    assert gram == pytest.approx(np.eye(len(gram)), abs=1e-4)
+    step, few = 1e-5, points[:9]
+    differences = [units.values(few + step * axis) - units.values(few - step * axis) for axis in np.eye(len(size))]
+    scale = float(np.abs(slopes[:, :9]).max())
+    assert slopes[:, :9] == pytest.approx(np.stack(differences) / (2.0 * step), abs=1e-5 * scale)
+    assert units.values(few) == pytest.approx(values[:9], abs=1e-9 * scale)
+
+
+def test_the_gradient_is_that_of_the_functional(labels: Labels, values: Array) -> None:
+    register, generator = NetworkRegistration(LabelBody.of(labels), values), np.random.default_rng(1)
+    level, cells = register._pair(0, 0.1), register._inside.cells
+    weights, move = (0.01 * generator.standard_normal((2, register._size)) for _ in range(2))
+    here = register._iterate(level, weights, cells, 0.0)
+    assert here is not None and np.abs(here.left).max() > 1e-4
+    gradient, curvature = register._linearise(level, here, 0.3)
+    step, totals = 1e-4, []
+    for side in (1, -1):
+        there = register._iterate(level, weights + side * step * move, cells, 0.0)
+        assert there is not None
+        totals.append(there.total(0.3))
+    assert gradient @ move.ravel() == pytest.approx((totals[0] - totals[1]) / (2.0 * step), rel=0.02)
+    assert np.linalg.eigvalsh(curvature)[0] > -1e-9 * np.trace(curvature)
+
+
+def ring_of_triangles() -> Labels:
+    """Triangles between two circles."""
+    angles, radii = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False), np.linspace(0.3, 1.0, 13)
+    points = (radii[:, None, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)).reshape(-1, 2)
+    inner = (np.arange(12)[:, None] * 60 + np.arange(60)).ravel()
+    beside = (np.arange(12)[:, None] * 60 + (np.arange(60) + 1) % 60).ravel()
+    cells = np.concatenate(
+        [np.column_stack([inner, inner + 60, beside]), np.column_stack([inner + 60, beside + 60, beside])]
     )
-    assert of_places @ move == pytest.approx((more.places - less.places) / (2.0 * step), abs=1e-8)
-    assert of_gradient @ move == pytest.approx((more.gradient - less.gradient) / (2.0 * step), abs=1e-8)
-    axes = step * np.eye(len(size))
-    sides = [[network.places(network.enter(points + side * axis)) for side in (1, -1)] for axis in axes]
-    differences = [(more - less) / (2.0 * step) for more, less in sides]
-    assert signals.gradient == pytest.approx(np.stack(differences, axis=2), abs=1e-8)
-    assert signals.places == pytest.approx(network.places(signals.entering), abs=1e-14)
-    force, stress = generator.standard_normal(signals.places.shape), generator.standard_normal(signals.gradient.shape)
-    pulled = np.einsum("pg,pgw->w", force, of_places) + np.einsum("pga,pgaw->w", stress, of_gradient)
-    assert network.pull_back(signals, force, stress) == pytest.approx(pulled, abs=1e-12)
+    return labels_on_mesh(points, {"triangle": cells})
 
 
-def test_whatever_the_weights_walls_stay_walls() -> None:
-    generator = np.random.default_rng(1)
-    network = CoordinateNetwork.at_rest(np.zeros(2), np.ones(2), generator)
-    network = replace(network, weights=generator.standard_normal(len(network.weights)))
-    along = np.linspace(0.0, 1.0, 9)
-    moved = network.places(network.enter(np.column_stack([np.ones(9), along])))
-    assert np.array_equal(moved[:, 0], np.ones(9))
-    assert np.array_equal(moved[[0, -1], 1], [0.0, 1.0]) and np.any(moved[1:-1, 1] != along[1:-1])
+def test_on_a_body_of_any_shape_it_slides_along_the_boundary() -> None:
+    ring = ring_of_triangles()
+    body = LabelBody.of(ring)
+    angles = np.arctan2(*ring.points.T[::-1])
+    # A crest over the whole width of the ring, which turns: what is best is to slide along both circles.
+    values = np.array(
+        [np.exp(-(((angles - at + np.pi) % (2.0 * np.pi) - np.pi) ** 2) / 0.3)[:, None] for at in (0, 0.3)]
+    )
+    network, elements = (kind(body, values)(0, 0.3) for kind in (NetworkRegistration, FemRegistration))
+    # The ring turns as a whole, against nothing; where it does not move the functional is 1.
+    assert network.total < 0.01 and network.least_jacobian > 0.5
+    edge = body.sliding
+    assert body.project(network.places)[edge] == pytest.approx(network.places[edge], abs=1e-12)
+    # Away from the crest the motion is not determined.
+    seen = edge[values[0, edge, 0] > 0.1]
+    slips = [np.linalg.norm((one.places - ring.points)[seen], axis=1) for one in (network, elements)]
+    assert slips[1].max() > 0.25 and slips[0] == pytest.approx(slips[1], abs=0.01)
 
 
 def test_the_map_is_that_of_the_finite_elements(labels: Labels, values: Array, found: tuple[object, LabelMap]) -> None:
@@ -121,11 +146,16 @@ def test_states_that_are_alike_do_not_move(labels: Labels, values: Array) -> Non
     assert np.array_equal(at_rest.places, labels.points) and at_rest.misfit == 0.0
 
 
-def test_a_body_that_is_no_box_is_refused(values: Array) -> None:
-    one = square(20)
-    turned = labels_on_mesh(one.points @ np.array([[0.8, -0.6], [0.6, 0.8]]), one.cells)
-    with pytest.raises(InputError, match="boxes along the axes alone"):
-        NetworkRegistration(LabelBody.of(turned), values)
+def test_a_body_turned_moves_alike(labels: Labels, values: Array, found: tuple[object, LabelMap]) -> None:
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    turned = NetworkRegistration(LabelBody.of(labels_on_mesh(labels.points @ turn, labels.cells)), values)(0, 0.3)
+    assert turned.places @ turn.T == pytest.approx(found[1].places, abs=0.02)
+
+
+def test_surfaces_in_space_are_refused(labels: Labels, values: Array) -> None:
+    bent = np.column_stack([labels.points, labels.points[:, 0] ** 2])
+    with pytest.raises(InputError, match="not those of a surface in space"):
+        NetworkRegistration(LabelBody.of(labels_on_mesh(bent, labels.cells)), values)
 
 
 def test_the_solver_registers_moving_labels_anew(labels: Labels, values: Array) -> None:
