@@ -180,7 +180,8 @@ class Generated:
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at a state is to be trusted, and why."""
         point, generator = self.states.coordinates.point(value), self.generator(value)
-        numbers = generator.solution.numbers(value) if isinstance(generator.solution, Blended) else None
+        solution = generator.solution.rest if isinstance(generator.solution, Guided) else generator.solution
+        numbers = solution.numbers(value) if isinstance(solution, Blended) else None
         return judge(self.states.values, point, generator.size(value), len(self.suspects), self.telling, numbers)
 
     def warnings(self) -> list[str]:
