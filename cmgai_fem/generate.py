@@ -20,7 +20,8 @@ from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.guided import guide
 from cmgai_fem.calibration.label_maps import LabelMaps
-from cmgai_fem.calibration.laws_of_motion import LawCalibration, MotionLaws, find_law
+from cmgai_fem.calibration.law_calibration import LawCalibration
+from cmgai_fem.calibration.laws_of_motion import MotionLaws, find_law
 from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moving import let_labels_move
 from cmgai_fem.calibration.suspects import find_remarks, find_suspects

@@ -13,7 +13,7 @@ from cmgai_fem.calibration.blend import Blended
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
 from cmgai_fem.calibration.guided import Guidance, Guided, GuidedCalibration
-from cmgai_fem.calibration.laws_of_motion import LawCalibration, Stated
+from cmgai_fem.calibration.law_calibration import LawCalibration, Stated
 from cmgai_fem.calibration.moved import Moved
 from cmgai_fem.calibration.moving import MovingCalibration
 from cmgai_fem.calibration.suspects import Suspect

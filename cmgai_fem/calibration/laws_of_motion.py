@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.answers import Asked
 from cmgai_fem.calibration.blend import data_of
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate
 from cmgai_fem.calibration.evidence import Data
-from cmgai_fem.calibration.left_out import Solve
+from cmgai_fem.calibration.law_calibration import LawCalibration, in_words
 from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import ConvergenceError, InputError
@@ -29,7 +28,6 @@ from cmgai_fem.progress import steps
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.transport.forces import StateForce
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
 from cmgai_fem.transport.state_motion import MeshOperators, StateMotion, state_motion
 
 # Left-out error, in that of label by label, up to which a law is taken between and beyond the known states; from which
@@ -63,69 +61,6 @@ MATRIX = StateForce(1, acts="matrix")
 DIFFUSION, DRIFTING = StateForce(1, 0, "operator"), StateForce(1, 1, "operator")
 OPERATOR = (DIFFUSION, DRIFTING, StateForce(2, 0, "operator"))
 SUPPORTED, CLAMPED = (StateForce(2, 0, "operator", held=True, bends=how) for how in ("supported", "clamped"))
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A field by a law of motion, and what it is thought to be wrong by.
-
-    Args:
-        solution: the transport under the state force.
-        factor: of the deviation that the law states.
-        data: the known values.
-    """
-
-    solution: Solution
-    factor: float
-    data: Data
-
-    @property
-    def members(self) -> tuple[Solution, ...]:
-        """The one transport."""
-        return (self.solution,)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time [s]."""
-        return self.solution.seconds
-
-    def at(self, value: ArrayLike) -> Array:
-        """The generated field (L, n) at the state `value`; (T, L, n) at several."""
-        return self.solution.at(value)
-
-    def error(self, value: ArrayLike) -> Array:
-        """(L, n) standard deviation of the generated field at a state, in the field's unit."""
-        point = self.solution.problem.check_reach(value)
-        assert isinstance(self.solution.path, StateMotion)
-        return self.factor * self.solution.path.deviation(float(self.solution.problem.time(point[0])))
-
-    def size(self, value: ArrayLike) -> float:
-        """Root mean square of `error` over the volume, relative to the known range."""
-        return self.data.relative_size(self.error(value))
-
-
-@dataclass(frozen=True)
-class LawCalibration(Calibration):
-    """A calibration that takes a law of motion alone.
-
-    Args:
-        motion: the law and the known states.
-        factor: see `Stated`.
-        finding: what was found, in words; empty where the states do not plainly obey it.
-    """
-
-    motion: StateMotion = field(compare=False)
-    factor: float = 1.0
-    finding: str = ""
-
-    @property
-    def local(self) -> bool:
-        """Whether weights vary over the body: there are none."""
-        return False
-
-    def solve(self, problem: Problem, solve: Solve) -> Stated:  # type: ignore[override]
-        """The motion under the law."""
-        return Stated(solve(replace(problem, force=self.motion.force)), self.factor, data_of(problem))
 
 
 @dataclass(frozen=True)
@@ -372,29 +307,6 @@ def find_law(
     return LawCalibration(
         (candidate,), (1.0,), best.near, table, rows, left, calibration.blend, best.motion, best.factor, finding
     )
-
-
-def in_words(motion: StateMotion) -> str:
-    """What a law says of the states: its kind and its numbers, in the units of the states."""
-    force, unit = motion.force, motion.problem.states.coordinates.each[0].unit
-    per = f" per {unit}" if unit else ""
-    if force.acts == "operator":
-        edge = f", its boundary {force.bends or 'held'}" if force.held else ""
-        edge = f", exchange with what is around h = {motion.exchange:.3g} per length" if force.exchange else edge
-        if (diffusivity := motion.diffusivity) is not None:
-            return f"diffusion found, D = {diffusivity:.3g} length^2{per}{edge}"
-        if force.bends:
-            return f"bending waves found, root of stiffness over mass {motion.speed:.3g} length^2{per}{edge}"
-        return f"waves found, speed {motion.speed:.3g} length{per}{edge}"
-    rates = motion.rates
-    parts = []
-    for one in sorted(set(np.round(rates[rates.imag >= 0.0], 9)), key=lambda one: (-one.imag, one.real)):
-        if one.imag > 1e-6 * np.abs(rates).max():
-            fall = f", decay {-one.real:.3g}{per}" if abs(one.real) > 0.01 * one.imag else ""
-            parts.append(f"period {2.0 * np.pi / one.imag:.3g} {unit}".rstrip() + fall)
-        else:
-            parts.append(f"{'decay' if one.real <= 0.0 else 'growth'} {abs(one.real):.3g}{per}")
-    return f"a law of motion found, the same for all labels: {'; '.join(parts)}"
 
 
 def _groups(count: int, rows: Sequence[int], inside: bool) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:

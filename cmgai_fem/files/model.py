@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
 from cmgai_fem.calibration.guided import Guided
-from cmgai_fem.calibration.laws_of_motion import Stated
+from cmgai_fem.calibration.law_calibration import Stated
 from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moved import Mixing, Moved
 from cmgai_fem.calibration.rule import RuleOfChoice

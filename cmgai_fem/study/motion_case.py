@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cmgai_fem.calibration.candidates import Search
-from cmgai_fem.calibration.laws_of_motion import LawCalibration
+from cmgai_fem.calibration.law_calibration import LawCalibration
 from cmgai_fem.generate import generate
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error

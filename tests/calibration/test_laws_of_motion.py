@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cmgai_fem.calibration.candidates import Search
-from cmgai_fem.calibration.laws_of_motion import LawCalibration
+from cmgai_fem.calibration.law_calibration import LawCalibration
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.member import keep_member

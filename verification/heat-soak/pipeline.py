@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field as Key
 
-from cmgai_fem.calibration.laws_of_motion import LawCalibration
+from cmgai_fem.calibration.law_calibration import LawCalibration
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.progress import steps
