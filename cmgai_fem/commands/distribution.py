@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.commands.answers import as_points, mark, output_paths
 from cmgai_fem.commands.complete import DEVIATIONS
-from cmgai_fem.commands.generate import as_points, mark, output_paths
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import digest, provenance
 from cmgai_fem.distributions.cloud_laws import CMGAI, RIVALS

@@ -11,16 +11,9 @@ import numpy as np
 from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.calibration.label_maps import LabelMaps
 from cmgai_fem.calibration.trials import inside_hull
+from cmgai_fem.commands.answers import as_points, fields_of, motion_of, output_paths, write_answer
 from cmgai_fem.commands.complete import complete
-from cmgai_fem.commands.generate import (
-    as_points,
-    describe_choice,
-    describe_states,
-    fields_of,
-    motion_of,
-    output_paths,
-    write_answer,
-)
+from cmgai_fem.commands.generate import describe_choice, describe_states
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.state_value import estimate_value
 from cmgai_fem.errors import InputError

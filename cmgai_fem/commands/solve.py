@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cmgai_fem.commands.generate import output_paths
+from cmgai_fem.commands.answers import output_paths
 from cmgai_fem.commands.terminal import say, show_text_table
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.files.writers import write_grid

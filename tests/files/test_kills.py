@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 sys.path[:0] = [sys.argv[1]]
 from bodies import block, stress_at, write_state
-from cmgai_fem.commands.generate import write_answer
+from cmgai_fem.commands.answers import write_answer
 from cmgai_fem.commands.provenance import finished
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import load_model, save_model
