@@ -14,7 +14,6 @@ from timing import REPEATS, Row, figure
 
 from cmgai_fem.features.body import LabelBody
 from cmgai_fem.features.label_map import SmoothedPair
-from cmgai_fem.pinn.coordinate_network import CoordinateNetwork
 from cmgai_fem.pinn.registration import NetworkMap, NetworkRegistration
 
 STIFFNESS = 0.3
@@ -46,24 +45,21 @@ def functional(body: LabelBody, places: np.ndarray) -> float:
 
 
 class Watched(NetworkRegistration):
-    """Our registration, keeping the clock and the network at the start of every step."""
+    """Our registration, keeping the clock and the places of the nodes at the start of every step."""
 
     def __init__(self, body: LabelBody, values: np.ndarray) -> None:
         self._start_time, self._steps = time.process_time(), []
         super().__init__(body, values)
 
     def _linearise(self, pair: SmoothedPair, here: NetworkMap, stiffness: float) -> tuple[np.ndarray, np.ndarray]:
-        self._steps.append((time.process_time() - self._start_time, here.network))
+        self._steps.append((time.process_time() - self._start_time, here.nodes))
         return super()._linearise(pair, here, stiffness)
 
     def trained(self) -> list[tuple[float, np.ndarray]]:
         """(seconds, places of the nodes) at every step of the training of the first pair, and at its end."""
         found = self(0, STIFFNESS)
         spent = time.process_time() - self._start_time
-        return [*((at, self._placed(network)) for at, network in self._steps), (spent, found.places)]
-
-    def _placed(self, network: CoordinateNetwork) -> np.ndarray:
-        return network.places(self._nodes)
+        return [*self._steps, (spent, found.places)]
 
 
 def train_ours(body: LabelBody) -> list[tuple[float, float]]:
