@@ -62,7 +62,7 @@ GRAINS: dict[str, CloudLaw] = {
 
 
 @dataclass(frozen=True)
-class Superposition:
+class WeighedGrains:
     """CM-GAI: the Wasserstein mean of the laws that the grains make.
 
     Args:
@@ -72,7 +72,7 @@ class Superposition:
     weights: Mapping[str, float]
 
     @classmethod
-    def weighed(cls, errors: Mapping[str, float]) -> "Superposition":
+    def weighed(cls, errors: Mapping[str, float]) -> "WeighedGrains":
         """By a power of the inverse left-out distances; none where they are infinite.
 
         Source: Bates and Granger, Oper. Res. Q. 20 (1969), who take the second power; the power is ours.
@@ -112,7 +112,7 @@ def superposed(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Arra
         side = [float(point[0]) for point in group]
         rows = trials_for(clouds.known, side).tolist()
         errors = {name: left_out_distance(law, clouds, rows, seed) for name, law in GRAINS.items()}
-        made |= dict(zip(side, Superposition.weighed(errors)(clouds, side, seed), strict=True))
+        made |= dict(zip(side, WeighedGrains.weighed(errors)(clouds, side, seed), strict=True))
     return [made[float(at)] for at in targets]
 
 

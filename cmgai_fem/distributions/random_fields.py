@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from cmgai_fem.distributions.cloud_laws import CMGAI, GRAINS, RIVALS, CloudLaw, Superposition, attempt
+from cmgai_fem.distributions.cloud_laws import CMGAI, GRAINS, RIVALS, CloudLaw, WeighedGrains, attempt
 from cmgai_fem.distributions.clouds import some
 from cmgai_fem.distributions.field_constraints import FieldConstraint, hold
 from cmgai_fem.distributions.field_law import FieldLaw
@@ -110,7 +110,7 @@ class JudgedLaws:
 
     chosen: str
     errors: Mapping[str, float]
-    superposition: Superposition
+    superposition: WeighedGrains
     floor: float
     scatter: float
     coverage: float
@@ -142,7 +142,7 @@ def judge_laws(random: RandomFields, left_out: Sequence[float], seed: int, metho
         name: [trial.distance(random, atoms[name]) for trial, atoms in zip(trials, made, strict=True)] for name in PARTS
     }
     for row, atoms in enumerate(made):
-        weighed = Superposition.weighed({name: _others(each[name], row) for name in GRAINS})
+        weighed = WeighedGrains.weighed({name: _others(each[name], row) for name in GRAINS})
         atoms[CMGAI] = weighed.mean({name: cloud for name in GRAINS if (cloud := atoms[name]) is not None})
     each[CMGAI] = [trial.distance(random, atoms[CMGAI]) for trial, atoms in zip(trials, made, strict=True)]
     errors = {name: _root_mean_square(found) for name, found in each.items()}
@@ -152,7 +152,7 @@ def judge_laws(random: RandomFields, left_out: Sequence[float], seed: int, metho
         for numbers in zip(*[(trial.floor, trial.scatter) for trial in trials], strict=True)
     )
     covered = [trial.coverage(random, atoms[chosen]) for trial, atoms in zip(trials, made, strict=True)]
-    superposition = Superposition.weighed({name: errors[name] for name in GRAINS})
+    superposition = WeighedGrains.weighed({name: errors[name] for name in GRAINS})
     return JudgedLaws(
         chosen, errors, superposition, floor, scatter, float(np.mean(covered)), tuple(map(float, left_out))
     )

@@ -7,7 +7,7 @@ from cmgai_fem.distributions.cloud_laws import (
     ATOMS,
     GRAINS,
     RIVALS,
-    Superposition,
+    WeighedGrains,
     attempt,
     left_out_distance,
     row_by_row,
@@ -37,16 +37,16 @@ def test_laws_of_a_cloud_that_drifts() -> None:
 
 
 def test_grains_weigh_by_how_near_they_come_and_those_that_cannot_be_made_not_at_all() -> None:
-    found = Superposition.weighed({"row by row": 1.0, "1 bundle": 2.0, "2 bundles": np.inf})
+    found = WeighedGrains.weighed({"row by row": 1.0, "1 bundle": 2.0, "2 bundles": np.inf})
     assert found.weights == pytest.approx({"row by row": 16 / 17, "1 bundle": 1 / 17, "2 bundles": 0.0})
-    assert Superposition.weighed({"row by row": 0.0, "1 bundle": 1.0}).weights["row by row"] == 1.0
+    assert WeighedGrains.weighed({"row by row": 0.0, "1 bundle": 1.0}).weights["row by row"] == 1.0
 
 
 def test_the_mean_of_laws_lies_on_the_way_between_them() -> None:
     """Of two normal laws of one shape, in any order of their atoms, it is the law half way."""
     rng = np.random.default_rng(4)
     cloud = rng.normal(size=(200, 3))
-    mean = Superposition({"row by row": 0.75, "1 bundle": 0.25, "2 bundles": 0.0}).mean({
+    mean = WeighedGrains({"row by row": 0.75, "1 bundle": 0.25, "2 bundles": 0.0}).mean({
         "1 bundle": rng.permutation(cloud) + 8.0, "row by row": cloud, "2 bundles": cloud - 99.0,
     })  # fmt: skip
     np.testing.assert_allclose(mean, cloud + 2.0, atol=1e-12)
