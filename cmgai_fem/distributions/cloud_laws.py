@@ -30,7 +30,7 @@ from cmgai_fem.states.labels import Array
 CloudLaw = Callable[[Clouds, Sequence[float], int], list[Array]]
 """From clouds (K of (N_k, d)), states (T,) and a seed to the atoms (M, d) of each state's law."""
 # Atoms that stand for a law.
-ATOMS = 1000
+ATOMS = 500
 # Of left-out distances: W2 of random fields is alike from 2 to 8, tails are nearer with a sharper choice.
 POWER = 4
 CMGAI = "CM-GAI"

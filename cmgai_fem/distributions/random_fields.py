@@ -167,7 +167,8 @@ def _others(found: Sequence[float], row: int) -> float:
     """What the other trials say of a grain; nothing where there is one, and no grain is better than another."""
     if not np.isfinite(found[row]):
         return np.inf
-    return _root_mean_square(np.delete(found, row).tolist()) if len(found) > 1 else 1.0
+    others = [*found[:row], *found[row + 1 :]]
+    return _root_mean_square(others) if others else 1.0
 
 
 def make_laws(random: RandomFields, targets: Sequence[float], law: CloudLaw, seed: int) -> list[FieldLaw]:

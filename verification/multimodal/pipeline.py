@@ -199,6 +199,7 @@ def introduction(plan: Plan) -> list[str]:
         "units of W2, and read again with the gauge's error where the law is that of readings. PBFM, PIDM, interpolant "
         "and projection during sampling are published rivals; their papers stand in the study's README.",
         "The last part asks for the law of fields at pulls where no specimen was loaded: a Monte Carlo of reference "
-        "solves is the truth, and two methods without networks stand beside: CM-GAI, which couples the clouds of the "
-        "known states by optimal transport and carries them as one motion, and a normal law a state, interpolated.",
+        "solves is the truth, and methods without networks stand beside: CM-GAI, which couples the clouds of the known "
+        "states by optimal transport, row by row and in bundles, and carries them as one motion; its parts; and a "
+        "normal law a state, interpolated.",
     ]

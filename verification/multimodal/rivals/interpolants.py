@@ -87,13 +87,13 @@ class Neighbours:
         for member, asked in enumerate(x):
             places, back = torch.unique(asked, dim=0, return_inverse=True)
             distance = torch.cdist(places, self.x[member])
-            distance = torch.where(distance > 0.0, distance, torch.inf)
+            distance[distance <= 0.0] = torch.inf
             count = min(max(NEIGHBOURS, round(SHARE * distance.shape[1])), distance.shape[1])
             last = distance.kthvalue(count, dim=1, keepdim=True).values
-            order = (distance <= last * (1.0 + 1e-6)).to(asked.dtype).sort(dim=1, descending=True, stable=True)
-            among = order.values.sum(dim=1)[back]
-            pick = (torch.rand(len(asked), generator=draws, dtype=asked.dtype).to(asked.device) * among).long()
-            rows.append(order.indices[back, pick])
+            reached = (distance <= last * (1.0 + 1e-6)).cumsum(dim=1, dtype=torch.int32)[back]
+            drawn = torch.rand(len(asked), generator=draws, dtype=asked.dtype).to(asked.device)
+            pick = (drawn * reached[:, -1]).int()
+            rows.append(torch.searchsorted(reached, pick[:, None] + 1).squeeze(1))
         at = torch.stack(rows)
         members = torch.arange(len(x), device=x.device)[:, None]
         return self.x[members, at], self.u[members, at]
