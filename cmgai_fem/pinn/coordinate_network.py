@@ -18,7 +18,7 @@ import numpy as np
 from cmgai_fem.states.labels import Array
 
 # Hidden units, and how steep they are at most, in changes of their sign over the length of the body.
-UNITS, STEEPNESS = 150, 8.0
+UNITS, STEEPNESS = 300, 8.0
 # Mixed units of less than this part of the largest are rounding.
 KEPT = 1e-9
 

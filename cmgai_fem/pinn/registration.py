@@ -36,8 +36,8 @@ DAMPING, LEAST_DAMPING = 1e-3, 1e-6
 LEAST_GAIN, RISE, ATTEMPTS = 1e-4, 10.0, 8
 # Mean squared distance from the boundary, in lengths of the body, against the elastic energy.
 HELD = 1e5
-# Rows of the curvature for each weight; those of more points tell nothing new.
-ROWS = 3.0
+# Rows of the curvature for each weight, beside the damping; those of more points tell nothing new.
+ROWS = 1.0
 # Points of the functional for each weight: with fewer a map is smooth at the points and folds between them.
 POINTS = 4.0
 # Nodes smoothed together.
