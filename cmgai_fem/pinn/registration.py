@@ -29,7 +29,7 @@ from cmgai_fem.states.location import Location
 from cmgai_fem.transport.laws import Law
 
 # Levels end when the functional falls by less than a part of itself, or after so many steps: coarse ones, the last.
-FALL, MOST_STEPS = (1e-2, 1e-3), (6, 30)
+FALL, MOST_STEPS = (1e-2, 5e-4), (6, 30)
 # Damping of a step at the start of a level, relative to the law's own stiffness.
 DAMPING, LEAST_DAMPING = 1e-3, 1e-6
 # A step is taken if it lowers the functional by this part of what was foretold; another is damped by ever more.
@@ -142,14 +142,17 @@ class NetworkRegistration:
     def _descend(self, pair: SmoothedPair, here: NetworkMap, stiffness: float, last: bool) -> tuple[NetworkMap, int]:
         """Levenberg-Marquardt steps at one level, damped by how well the last one was foretold."""
         damping, total = DAMPING, here.total(stiffness)
+        # Smoothed states ask for smooth maps: the units that all hidden ones have most of, which come last.
+        trained = slice(0 if last else self._size // 2, None)
         for step in range(1, MOST_STEPS[last] + 1):
-            gradient, curvature = self._linearise(pair, here, stiffness)
+            gradient, curvature = self._linearise(pair, here, stiffness, trained)
             # The units are orthonormal in values and slopes.
             unit, rise = stiffness * np.eye(len(curvature)), RISE
             for _ in range(ATTEMPTS):
                 factor = linalg.cho_factor(curvature + damping * unit, check_finite=False)
                 direction = -linalg.cho_solve(factor, gradient, check_finite=False)
-                weights = here.weights + direction.reshape(here.weights.shape)
+                weights = here.weights.copy()
+                weights[:, trained] += direction.reshape(len(weights), -1)
                 moved = self._iterate(pair, weights, here.cells, CLOSING * min(here.jacobian, OPEN))
                 foretold = -float(direction @ (gradient + 0.5 * curvature @ direction))
                 fall = -np.inf if moved is None else total - moved.total(stiffness)
@@ -188,14 +191,15 @@ class NetworkRegistration:
     def _held(self) -> float:
         return HELD / (len(self.body.sliding) * self.body.length**2)
 
-    def _linearise(self, pair: SmoothedPair, here: NetworkMap, stiffness: float) -> tuple[Array, Array]:
-        """(P,) gradient of the functional in the weights, and (P, P) curvature of Gauss and Newton."""
+    def _linearise(self, pair: SmoothedPair, here: NetworkMap, stiffness: float, trained: slice) -> tuple[Array, Array]:
+        """(P,) gradient of the functional in the trained weights, and (P, P) curvature of Gauss and Newton."""
         g, nodes = self.body.dimension, self.body.sliding
+        units, slopes, ends = self._units[:, trained], self._turned[:, :, trained], self._nodes[nodes, trained]
         stress = first_piola_kirchhoff(self._law, torch.as_tensor(here.gradient - np.eye(g))).numpy()
         image = np.einsum("n,nc,ncd->nd", 2.0 * self._shares / pair.change, here.residual, here.slopes)
         elastic = stiffness * self._shares[:, None, None] * stress
-        gradient = image.T @ self._units + sum(elastic[:, :, a].T @ self._turned[a] for a in range(g))
-        gradient += stiffness * self._held * here.left.T @ self._nodes[nodes]
+        gradient = image.T @ units + sum(elastic[:, :, a].T @ slopes[a] for a in range(g))
+        gradient += stiffness * self._held * here.left.T @ ends
         # Every so many points, with what those between weigh.
         components = here.slopes.shape[1]
         stride = max(1, int((components + g * g) * len(self._shares) / (ROWS * gradient.size)))
@@ -203,13 +207,13 @@ class NetworkRegistration:
         shares = self._shares[picked] / self._shares[picked].sum()
         data = np.sqrt(2.0 * shares / pair.change)[:, None, None] * here.slopes[picked]
         root = np.sqrt(stiffness * shares)[:, None, None] * self._root(here.gradient[picked])
-        turned = np.swapaxes(self._turned[:, picked], 0, 1)
+        turned = np.swapaxes(slopes[:, picked], 0, 1)
         frames = np.sqrt(stiffness * self._held) * self.body.frames(nodes, here.nodes[nodes])
         rows = np.concatenate(
             [
-                np.einsum("pko,pm->pkom", data, self._units[picked]).reshape(-1, gradient.size),
+                np.einsum("pko,pm->pkom", data, units[picked]).reshape(-1, gradient.size),
                 (root.reshape(len(picked), -1, g) @ turned).reshape(-1, gradient.size),
-                np.einsum("pko,pm->pkom", frames, self._nodes[nodes]).reshape(-1, gradient.size),
+                np.einsum("pko,pm->pkom", frames, ends).reshape(-1, gradient.size),
             ]
         )
         return gradient.ravel(), rows.T @ rows

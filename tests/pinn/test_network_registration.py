@@ -72,7 +72,7 @@ def test_the_gradient_is_that_of_the_functional(labels: Labels, values: Array) -
     weights, move = (0.01 * generator.standard_normal((2, register._size)) for _ in range(2))
     here = register._iterate(level, weights, cells, 0.0)
     assert here is not None and np.abs(here.left).max() > 1e-4
-    gradient, curvature = register._linearise(level, here, 0.3)
+    gradient, curvature = register._linearise(level, here, 0.3, slice(None))
     step, totals = 1e-4, []
     for side in (1, -1):
         there = register._iterate(level, weights + side * step * move, cells, 0.0)

@@ -51,9 +51,11 @@ class Watched(NetworkRegistration):
         self._start_time, self._steps = time.process_time(), []
         super().__init__(body, values)
 
-    def _linearise(self, pair: SmoothedPair, here: NetworkMap, stiffness: float) -> tuple[np.ndarray, np.ndarray]:
+    def _linearise(
+        self, pair: SmoothedPair, here: NetworkMap, stiffness: float, trained: slice
+    ) -> tuple[np.ndarray, np.ndarray]:
         self._steps.append((time.process_time() - self._start_time, here.nodes))
-        return super()._linearise(pair, here, stiffness)
+        return super()._linearise(pair, here, stiffness, trained)
 
     def trained(self) -> list[tuple[float, np.ndarray]]:
         """(seconds, places of the nodes) at every step of the training of the first pair, and at its end."""
