@@ -172,6 +172,8 @@ def _with_models(
         left_out: for each of them the curves (L,) of the states that are left out.
         trials: these.
     """
+    if not trials:
+        return generator
     curves, least = generator.curves, float(generator.mixed.alone.min())
     tried = [(way, way.left_out(trials)) for way in constitutive_ways(curves)]
     better = [(way, made) for way, made in tried if mix(curves, [made], trials).alone[0] <= FAR_BETTER * least]
