@@ -21,8 +21,9 @@ from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.guided import guide
 from cmgai_fem.calibration.label_maps import LabelMaps
 from cmgai_fem.calibration.law_calibration import LawCalibration
-from cmgai_fem.calibration.laws_of_motion import MotionLaws, find_law
+from cmgai_fem.calibration.laws_of_motion import find_law
 from cmgai_fem.calibration.mirrored import telling_states
+from cmgai_fem.calibration.motion_laws import MotionLaws
 from cmgai_fem.calibration.moving import let_labels_move
 from cmgai_fem.calibration.suspects import find_remarks, find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
@@ -135,7 +136,8 @@ def generate(
             f"{labels.location} data on {', '.join(labels.cells) or 'nameless cells'}: leave the stiffness out"
         )
     solvers = {method: networks.solver(method) for method in methods}
-    maps, laws, data = LabelMaps(problem.states), MotionLaws(problem), data_of(problem)
+    maps, data = LabelMaps(problem.states), data_of(problem)
+    laws = MotionLaws(problem, maps)
     search = for_size(labels, search, report)
     models = None if cheap is None else cheap_states(cheap, problem.states, name, points, reading)
     generators = tuple(

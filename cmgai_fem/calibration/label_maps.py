@@ -69,6 +69,14 @@ class LabelMaps:
         fewer = Field(field.values[:, nodes], field.unit, field.components)
         return LabelMaps(States(labels, self.states.coordinates, self.states.values, {name: fewer}))
 
+    @cached_property
+    def coarse_errors(self) -> Array:
+        """(K, N, C) what the known states are on the coarse mesh minus what they are."""
+        assert self.coarse is not None
+        mesh, known = self.coarse.body.mesh, self.coarse._values
+        there = mesh.locate(self.body.points)
+        return np.array([mesh.value(state, there) for state in known]) - self._values
+
     def from_rest(self, stiffness: float) -> MovingLabels:
         """The states on the labels of a first attempt at a stiffness."""
         if stiffness not in self._from_rest:

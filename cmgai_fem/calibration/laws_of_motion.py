@@ -8,238 +8,31 @@ beats it by far the data obey the law, and that is said: diffusion, waves, decay
 Source: ours; margins and list are measured on motions and fields of known truth, with a law and without.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cmgai_fem.calibration.answers import Asked
-from cmgai_fem.calibration.blend import data_of
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate
-from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.law_calibration import LawCalibration, in_words
-from cmgai_fem.calibration.rule import RuleOfChoice
+from cmgai_fem.calibration.motion_laws import Judged, MotionLaws
 from cmgai_fem.calibration.trials import inside_hull
-from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.features.body import simplices_of
-from cmgai_fem.progress import steps
-from cmgai_fem.states.labels import Array, Labels
-from cmgai_fem.transport.forces import StateForce
+from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.state_motion import MeshOperators, StateMotion, state_motion
 
 # Left-out error, in that of label by label, up to which a law is taken between and beyond the known states; from which
 # on it is said to be found; from which on no law without an operator is sought; and from which on no exchange is.
 TAKEN, FOUND, PLAIN, EXACT = (0.8, 0.5), 0.3, 0.1, 0.01
 # Of laws whose left-out errors differ by less, the simplest.
 TIE = 1.25
-# Left-out error over one step, in that by the operator as it is, up to which it is mended.
-MENDED = 0.5
-# Of the variance of the noise, what a left-out error may have of its own.
-NOISE = 1.5
 # Noise, in the left-out error of label by label, up to which a law is said to be found, and no exchange is sought.
 QUIET, CALM = 0.5, 0.3
-# Of a squared left-out error, what is the law's own error at least, and not noise.
-OWN = 0.1
 # Left-out error, relative to the known range, below which nothing is sought; and the fewest states.
 SMOOTH, FEWEST = 1e-5, 4
-# Labels up to which the modes of the label mesh are sought.
-MOST_LABELS = 60_000
-# The same of plates, whose triangles are cubic.
-MOST_BENT = 20_000
-# Exchange with what is around, in the inverse of the body's longest side: where the search starts, its halvings, and
-# how many exchanges about the best a parabola is laid through.
-EXCHANGES, HALVINGS, ABOUT = (0.25, 0.8, 2.5, 8.0, 25.0), 4, 5
-# Least left-out error in the largest of these exchanges, from which on none of them is told from the others.
-TOLD = 0.7
-# Bounds of the factor from the deviation that a law states to what it gets wrong of left-out states.
-FACTORS = 0.3, 30.0
-ALIKE = (StateForce(1, 1), StateForce(2), StateForce(2, 1), StateForce(3))
-MATRIX = StateForce(1, acts="matrix")
-DIFFUSION, DRIFTING = StateForce(1, 0, "operator"), StateForce(1, 1, "operator")
-OPERATOR = (DIFFUSION, DRIFTING, StateForce(2, 0, "operator"))
-SUPPORTED, CLAMPED = (StateForce(2, 0, "operator", held=True, bends=how) for how in ("supported", "clamped"))
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A law, and what it gets wrong of states that are left out.
-
-    Args:
-        motion: the law that all known states tell.
-        near: left-out error over one step, relative to the known range.
-        far: of the last two states left out together; beyond the known states.
-        factor: see `Stated`.
-    """
-
-    motion: StateMotion
-    near: float
-    far: float
-    factor: float
-
-    @property
-    def score(self) -> float:
-        """What laws are compared by."""
-        return float(np.hypot(self.near, self.far))
-
-    @property
-    def numbers(self) -> int:
-        """How much the law may choose."""
-        force = self.motion.force
-        return 3 * force.order + force.lifts + bool(force.exchange) + (force.acts == "matrix")
-
-    def clear_of(self, limit: float) -> bool:
-        """Whether its error over one step, but for the noise of the left-out state itself, is below a limit."""
-        return self.near**2 < limit**2 + NOISE * self.motion.noise**2
-
-
-@dataclass
-class MotionLaws:
-    """The laws of one field's known states: each is sought once, whichever side of the states asks.
-
-    Args:
-        problem: the statement.
-    """
-
-    problem: Problem
-    _motions: dict[StateForce, StateMotion | None] = field(default_factory=dict)
-    _errors: dict[tuple[StateForce, tuple[int, ...]], list[tuple[float, float]]] = field(default_factory=dict)
-
-    @cached_property
-    def operators(self) -> MeshOperators:
-        """Of the label mesh."""
-        return MeshOperators(self.problem.states.labels)
-
-    @cached_property
-    def data(self) -> Data:
-        """The known values."""
-        return data_of(self.problem)
-
-    def kinds(self, beyond: bool) -> Iterator[StateForce]:
-        """Laws that the states can be held against, those with an operator first."""
-        known, labels = self.problem.known.values, self.problem.states.labels
-        most = len(known) - 2 - beyond
-        if known.shape[2] == 1 and labels.count <= MOST_LABELS and _meshed(labels):
-            held = bool(self.operators.still(known[:, :, 0]).any())
-            for force in (force for force in OPERATOR if force.order + force.lifts <= most):
-                yield force
-                if held:
-                    yield replace(force, held=True)
-            if labels.count <= MOST_BENT and most > 1 and self.operators.plane:
-                yield from (SUPPORTED, CLAMPED) if held else (replace(SUPPORTED, held=False),)
-        if known.shape[2] in (2, 3):
-            yield MATRIX
-        yield from (force for force in ALIKE if force.order + force.lifts <= most)
-
-    def judge(
-        self, force: StateForce, groups: Sequence[tuple[int, ...]], near: StateMotion | None = None
-    ) -> Judged | None:
-        """What a law gets wrong of groups of left-out states; None where it is none for them.
-
-        Args:
-            force: the law, not found yet.
-            groups: rows that are left out together.
-            near: a law from which the search goes on.
-        """
-        if force not in self._motions:
-            self._motions[force] = self._sought(self.problem, force, near)
-        motion = self._motions[force]
-        if motion is None:
-            return None
-        for group in groups:
-            if (force, group) not in self._errors:
-                self._errors[force, group] = self._left_out(motion, group)
-        steps = np.array([self._errors[force, group][0] for group in groups if len(group) == 1])
-        far = np.array([one for group in groups if len(group) > 1 for one in self._errors[force, group]])
-        squares = np.sum(steps**2, axis=0)
-        own = max(float(squares[0]) - len(steps) * motion.noise**2, OWN * float(squares[0]))
-        factor = float(np.clip(np.sqrt(own / max(float(squares[1]), np.finfo(float).tiny)), *FACTORS))
-        distant = float(np.sqrt(np.mean(far[:, 0] ** 2))) if len(far) else 0.0
-        found = Judged(motion, float(np.sqrt(squares[0] / len(steps))), distant, factor)
-        return found if np.isfinite(found.score) else None
-
-    def judged(self, forces: Sequence[StateForce], groups: Sequence[tuple[int, ...]]) -> list[Judged]:
-        """Those of the laws that are laws for the states."""
-        found = (self.judge(force, groups) for force in steps(forces, "laws of motion"))
-        return [judged for judged in found if judged is not None]
-
-    def exchanging(self, groups: Sequence[tuple[int, ...]]) -> list[Judged]:
-        """Diffusion with exchange on the boundary, its strength by left-out states; then with constant forces."""
-        tried = dict[float, Judged]()
-
-        def attempt(exchange: float) -> None:
-            start = tried[min(tried, key=lambda other: abs(np.log(other / exchange)))].motion if tried else None
-            if (judged := self.judge(replace(DIFFUSION, exchange=exchange), groups, start)) is not None:
-                tried[exchange] = judged
-
-        for exchange in EXCHANGES:
-            attempt(exchange)
-        scores = [judged.score for judged in tried.values()]
-        if not scores or min(scores) > TOLD * max(scores):
-            return list(tried.values())
-        step = EXCHANGES[1] / EXCHANGES[0]
-        for _ in range(HALVINGS):
-            best, step = min(tried, key=lambda exchange: tried[exchange].score), float(np.sqrt(step))
-            attempt(best / step)
-            attempt(best * step)
-        attempt(_lowest({exchange: judged.score for exchange, judged in tried.items()}))
-        last = next(reversed(tried))
-        return [tried[last], *self.judged([replace(DRIFTING, exchange=last)], groups)]
-
-    def mended(self, judged: Judged, groups: Sequence[tuple[int, ...]]) -> Judged:
-        """Diffusion by a mended operator, where left-out states tell that it is off."""
-        force = judged.motion.force
-        if force.acts != "operator" or judged.motion.diffusivity is None:
-            return judged
-        other = self.judge(replace(DIFFUSION, held=force.held, exchange=force.exchange, mended=True), groups)
-        # Of two states less the error of the operator is told too little: one step tells it, by a clear margin.
-        if other is None or other.near > MENDED * judged.near or other.far > judged.far / MENDED**3:
-            return judged
-        return other
-
-    def label_by_label(self, groups: Sequence[tuple[int, ...]]) -> float:
-        """What the rule of choice gets wrong of groups of left-out states; infinite where it has none."""
-        squares = []
-        for group in map(list, groups):
-            try:
-                rule = RuleOfChoice.of(data_of(self._without(group)))
-            except InputError:
-                return np.inf
-            errors = Asked.at(rule, self.problem.states.values[group] - self.problem.origin).values
-            errors -= self.data.values[group]
-            squares += [self.data.relative_size(error) ** 2 for error in errors]
-        return float(np.sqrt(np.mean(squares))) if squares else np.inf
-
-    def _sought(self, problem: Problem, force: StateForce, near: StateMotion | None) -> StateMotion | None:
-        unit = float(np.ptp(self.problem.states.scalars))
-        law = None if near is None else near.force.law
-        try:
-            found = state_motion(replace(problem, force=replace(force, unit=unit)), self.operators, law)
-        except (InputError, ConvergenceError, np.linalg.LinAlgError):
-            return None
-        return found if found.told else None
-
-    def _left_out(self, motion: StateMotion, group: tuple[int, ...]) -> list[tuple[float, float]]:
-        """Error and stated deviation of each left-out state, relative to the known range."""
-        states = self.problem.states
-        trial = self._without(list(group)).with_reach(*states.values[list(group)])
-        found = self._sought(trial, motion.force.unfitted, motion)
-        if found is None:
-            return [(np.inf, 1.0)] * len(group)
-        errors = []
-        for row in group:
-            s = float(trial.time(states.scalars[row]))
-            made = trial.scaling.decode(found(s))
-            made = trial.admissible.project(states.values[row], made, trial.states.values, trial.known.values)
-            error = made - self.problem.known.values[row]
-            errors.append((self.data.relative_size(error), self.data.relative_size(found.deviation(s))))
-        return errors
-
-    def _without(self, group: Sequence[int]) -> Problem:
-        rest = np.delete(np.arange(len(self.problem.states)), group)
-        return replace(self.problem, states=self.problem.states.rows(rest))
+# Left-out error on the coarse mesh, in that up to which a law is taken, from which on none is sought on the body's own.
+COARSELY = 1.1
+# What the coarse mesh gets wrong of the known states themselves, in the same, up to which it tells this.
+HELD = 0.25
 
 
 def find_law(
@@ -270,31 +63,20 @@ def find_law(
     by_label = calibration.error if inside else laws.label_by_label(steps)
     if by_label < SMOOTH:
         return calibration
-    kinds = list(laws.kinds(not inside))
-    found = laws.judged([force for force in kinds if force.acts == "operator" and not force.bends], groups)
-    # The damping of waves may stand for an exchange, and badly: where diffusion itself does not hold, one is sought.
-    exact = (one for one in found if one.clear_of(EXACT * by_label) and one.motion.noise < CALM * by_label)
-    if not any(judged.motion.force.order == 1 for judged in exact):
-        found += laws.exchanging(groups)
-    for force in (force for force in kinds if force.acts != "operator" or force.bends):
-        if not any(judged.clear_of(PLAIN * by_label) for judged in found):
-            found += laws.judged([force], groups)
-    # Among waves of any speed some halve the error at few states by chance: those of the right operator do far better.
-    found = [judged for judged in found if not judged.motion.swing or judged.near < FOUND * by_label]
-    if not found:
-        return calibration
-    least = min(judged.score for judged in found)
-    best = min(
-        (judged for judged in found if judged.score <= TIE * least), key=lambda judged: (judged.numbers, judged.score)
-    )
-    best = laws.mended(best, groups)
     where = f"{problem.field}, {'between' if inside else 'beyond'} the known states"
     most = TAKEN[not inside]
+    if laws.coarse is not None and laws.coarse_misfit < HELD * most * by_label:
+        limit = COARSELY * most * by_label
+        best = _nearest(laws.coarse, groups, limit, inside)
+        if best is None or best.near >= limit:
+            _report_none(report, where, best, by_label, " on a coarse mesh")
+            return calibration
+    best = _best(laws, groups, by_label, inside)
+    if best is None:
+        return calibration
+    best = laws.mended(best, groups)
     if best.near >= most * by_label or best.far >= most * laws.label_by_label(ends):
-        report(
-            f"{where}: no law of motion (left-out error {100 * best.near:.3g} % by the best, {best.motion.force}; "
-            f"{100 * by_label:.3g} % label by label)"
-        )
+        _report_none(report, where, best, by_label)
         return calibration
     candidate = Candidate(force=best.motion.force.unfitted)
     # A law whose noise is the change itself explains nothing.
@@ -309,25 +91,47 @@ def find_law(
     )
 
 
+def _best(laws: MotionLaws, groups: Sequence[tuple[int, ...]], by_label: float, inside: bool) -> Judged | None:
+    """The simplest of the laws of about least left-out error; None where the states are states of none."""
+    kinds = list(laws.kinds(not inside))
+    found = laws.judged([force for force in kinds if force.acts == "operator" and not force.bends], groups)
+    # The damping of waves may stand for an exchange, and badly: where diffusion itself does not hold, one is sought.
+    exact = (one for one in found if one.clear_of(EXACT * by_label) and one.motion.noise < CALM * by_label)
+    if not any(judged.motion.force.order == 1 for judged in exact):
+        found += laws.exchanging(groups)
+    for force in (force for force in kinds if force.acts != "operator" or force.bends):
+        if not any(judged.clear_of(PLAIN * by_label) for judged in found):
+            found += laws.judged([force], groups)
+    # Among waves of any speed some halve the error at few states by chance: those of the right operator do far better.
+    found = [judged for judged in found if not judged.motion.swing or judged.near < FOUND * by_label]
+    least = min((judged.score for judged in found), default=np.inf)
+    near = (judged for judged in found if judged.score <= TIE * least)
+    return min(near, key=lambda judged: (judged.numbers, judged.score), default=None)
+
+
+def _nearest(laws: MotionLaws, groups: Sequence[tuple[int, ...]], limit: float, inside: bool) -> Judged | None:
+    """The first law of a left-out error over one step below a limit; the best where there is none."""
+    found: list[Judged] = []
+    for force in laws.kinds(not inside):
+        found += laws.judged([force], groups)
+        if any(judged.near < limit for judged in found):
+            break
+    else:
+        found += laws.exchanging(groups)
+    return min(found, key=lambda judged: judged.near, default=None)
+
+
+def _report_none(
+    report: Callable[[str], None], where: str, best: Judged | None, by_label: float, mesh: str = ""
+) -> None:
+    if best is not None:
+        report(
+            f"{where}: no law of motion (left-out error {100 * best.near:.3g} % by the best{mesh}, "
+            f"{best.motion.force}; {100 * by_label:.3g} % label by label)"
+        )
+
+
 def _groups(count: int, rows: Sequence[int], inside: bool) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
     """Rows that are left out by themselves, and, beyond the known states, two ends at once."""
     ends: list[tuple[int, ...]] = [(1, 0) if row == 0 else (count - 2, count - 1) for row in rows if not inside]
     return [(row,) for row in rows], ends
-
-
-def _lowest(scores: Mapping[float, float]) -> float:
-    """The exchange of least left-out error, which noise scatters: by a parabola in its logarithm."""
-    best = min(scores, key=lambda exchange: scores[exchange])
-    near = np.array(sorted(scores, key=lambda exchange: abs(np.log(exchange / best)))[:ABOUT])
-    places = np.log(near / best)
-    bend, slope, _ = np.polyfit(places, [scores[exchange] ** 2 for exchange in near], 2)
-    vertex = -0.5 * slope / bend if bend > 0.0 else 0.0
-    return float(best * np.exp(np.clip(vertex, places.min(), places.max())))
-
-
-def _meshed(labels: Labels) -> bool:
-    try:
-        simplices_of(labels)
-    except InputError:
-        return False
-    return True

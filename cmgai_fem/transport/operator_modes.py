@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from cmgai_fem.features.body import simplices_of
 from cmgai_fem.motions.modal_law import Amplitudes
@@ -94,8 +94,13 @@ class MeshOperator:
         if self.held.any():
             free = ~self.held
             pull = -self.stiffness[free][:, self.held] @ field[self.held]
-            field[free] = splu(self.stiffness[free][:, free].tocsc()).solve(pull)
+            field[free] = self._at_rest.solve(pull)
         return field
+
+    @cached_property
+    def _at_rest(self) -> SuperLU:
+        free = ~self.held
+        return splu(self.stiffness[free][:, free].tocsc())
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,11 @@
 """Whether a law of motion is found where there is one, said in words, and left alone where there is none."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from petsc4py import PETSc
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.law_calibration import LawCalibration
@@ -16,6 +18,7 @@ from cmgai_fem.generated import Generated
 from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.states.labels import Array, Labels, labels_on_mesh, labels_on_points
 from cmgai_fem.states.states import Coordinate, Field, States
+from cmgai_fem.transport.eigenmodes import lowest_eigenmodes
 from cmgai_fem.transport.operator_modes import MeshOperator, PlateOperator
 
 KNOWN, ASKED = np.linspace(0.0, 2.0, 6), np.array([0.6, 1.4, 2.6])
@@ -90,6 +93,40 @@ def swinging(labels: Labels, times: Array) -> Array:
             swung = np.cos(0.12 * np.pi**2 * (n**2 + m**2) * times) * np.exp(-0.1 * times)
             found += np.exp(-0.1 * (n**2 + m**2) + n) * np.outer(swung, np.sin(n * np.pi * x) * np.sin(m * np.pi * y))
     return np.where(np.any((labels.points < 1e-9) | (labels.points > 1.0 - 1e-9), axis=1), 0.0, found)
+
+
+@pytest.mark.parametrize("lawful", [False, True])
+def test_of_a_large_body_that_no_law_moves_the_coarse_mesh_tells(lawful: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", {2: 300, 3: 300})
+    monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", {2: 1_000, 3: 1_000})
+    monkeypatch.setattr("cmgai_fem.features.coarsening.CHANGE", 0.3)
+    labels = square_mesh(41)
+    x, y = labels.points.T
+    if lawful:
+        slow, fast = (np.exp(-0.05 * (np.pi * mode) ** 2 * KNOWN)[:, None] for mode in (1, 2))
+        values = 20.0 + 5.0 * slow * np.cos(np.pi * x) + 2.0 * fast * np.cos(2.0 * np.pi * y)
+    else:
+        along = x - 0.3 - 0.2 * KNOWN[:, None]
+        values = np.exp(-((along / 0.15) ** 2) - ((y - 0.5) / 0.15) ** 2)
+    asked = set[int]()
+
+    def watched(stiffness: PETSc.Mat, *given: Any) -> tuple[Array, Array]:
+        asked.add(stiffness.getSize()[0])
+        return lowest_eigenmodes(stiffness, *given)
+
+    monkeypatch.setattr("cmgai_fem.transport.operator_modes.lowest_eigenmodes", watched)
+    lines: list[str] = []
+    field = Field(values[:, :, None], "K", ("",))
+    found = generate(
+        States.of(labels, Coordinate("time", "s"), KNOWN, {"u": field}), [0.6], search=STILL, report=lines.append
+    )
+    calibration = found.generators[0].calibration
+    assert isinstance(calibration, LawCalibration) == lawful
+    assert min(asked) < 1_000
+    assert (max(asked) == 41 * 41) == lawful
+    assert any("on a coarse mesh" in line for line in lines) != lawful
+    if isinstance(calibration, LawCalibration):
+        assert calibration.motion.diffusivity == pytest.approx(0.05, rel=0.01)
 
 
 @pytest.mark.medium
