@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from petsc4py import PETSc
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.law_calibration import LawCalibration
@@ -100,17 +99,17 @@ def test_of_a_large_body_that_no_law_moves_the_coarse_mesh_tells(lawful: bool, m
     monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", {2: 300, 3: 300})
     monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", {2: 1_000, 3: 1_000})
     monkeypatch.setattr("cmgai_fem.features.coarsening.CHANGE", 0.3)
-    labels = square_mesh(41)
+    labels = square_mesh(33)
     x, y = labels.points.T
     if lawful:
         slow, fast = (np.exp(-0.05 * (np.pi * mode) ** 2 * KNOWN)[:, None] for mode in (1, 2))
         values = 20.0 + 5.0 * slow * np.cos(np.pi * x) + 2.0 * fast * np.cos(2.0 * np.pi * y)
     else:
-        along = x - 0.3 - 0.2 * KNOWN[:, None]
+        along = x - 0.15 - 0.35 * KNOWN[:, None]
         values = np.exp(-((along / 0.15) ** 2) - ((y - 0.5) / 0.15) ** 2)
     asked = set[int]()
 
-    def watched(stiffness: PETSc.Mat, *given: Any) -> tuple[Array, Array]:
+    def watched(stiffness: Any, *given: Any) -> tuple[Array, Array]:
         asked.add(stiffness.getSize()[0])
         return lowest_eigenmodes(stiffness, *given)
 
@@ -122,8 +121,8 @@ def test_of_a_large_body_that_no_law_moves_the_coarse_mesh_tells(lawful: bool, m
     )
     calibration = found.generators[0].calibration
     assert isinstance(calibration, LawCalibration) == lawful
-    assert min(asked) < 1_000
-    assert (max(asked) == 41 * 41) == lawful
+    assert lawful or min(asked) < 500
+    assert (max(asked) == 33 * 33) == lawful
     assert any("on a coarse mesh" in line for line in lines) != lawful
     if isinstance(calibration, LawCalibration):
         assert calibration.motion.diffusivity == pytest.approx(0.05, rel=0.01)
