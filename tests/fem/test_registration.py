@@ -112,6 +112,22 @@ def test_on_a_line_labels_keep_their_order() -> None:
     assert found.misfit < 1e-2
 
 
+def test_factors_blocks_of_nodes_and_multigrid_find_one_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    from test_body import box
+
+    body = LabelBody.of(box((7, 7, 7)))
+    values = np.stack([pulse(body.points, centre) for centre in ((0.4, 0.5, 0.45), (0.5, 0.55, 0.5))])
+    found = [FemRegistration(body, values, tolerance=1e-12)(0, 0.3)]
+    for blocked in (10**6, 0):
+        monkeypatch.setattr("cmgai_fem.fem.slip.FACTORED", (0, 0, 0))
+        monkeypatch.setattr("cmgai_fem.fem.slip.BLOCKED", (blocked, blocked, blocked))
+        found.append(FemRegistration(body, values, tolerance=1e-12)(0, 0.3))
+    assert found[0].misfit < 0.5
+    for other in found[1:]:
+        assert other.steps == found[0].steps
+        np.testing.assert_allclose(other.places, found[0].places, atol=1e-8)
+
+
 def test_in_a_box_and_on_a_sphere_labels_follow_the_pulse() -> None:
     from test_body import box, sphere
 
