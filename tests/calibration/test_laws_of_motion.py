@@ -100,7 +100,6 @@ def test_of_a_large_body_that_no_law_moves_the_coarse_mesh_tells(lawful: bool, m
     monkeypatch.setattr("cmgai_fem.features.coarsening.COUNT", {2: 300, 3: 300})
     monkeypatch.setattr("cmgai_fem.calibration.label_maps.LARGE", {2: 1_000, 3: 1_000})
     monkeypatch.setattr("cmgai_fem.features.coarsening.CHANGE", 0.3)
-    monkeypatch.setattr("cmgai_fem.transport.operator_modes.MOST", 30)
     labels = square_mesh(33)
     x, y = labels.points.T
     if lawful:
