@@ -20,9 +20,9 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import factor_with_mumps
 
 # Degrees of freedom in one, two and three dimensions up to which a factorisation is the faster, and from there on up to
-# which conjugate gradients with the blocks of the nodes are: multigrid takes a tenth of the steps and ten times as long
-# to set up, at every step anew.
-FACTORED, BLOCKED = (20_000, 20_000, 3_000), (20_000, 20_000, 500_000)
+# which conjugate gradients with the blocks of the nodes are: multigrid takes a tenth of the iterations, or less of a soft
+# body, and is set up anew at every step.
+FACTORED, BLOCKED = (20_000, 20_000, 3_000), (20_000, 20_000, 100_000)
 MOST_ITERATIONS = 10_000
 _numbers = count()
 
