@@ -20,8 +20,8 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.eigenmodes import factor_with_mumps
 
 # Degrees of freedom in one, two and three dimensions up to which a factorisation is the faster, and from there on up to
-# which conjugate gradients with the blocks of the nodes are: multigrid takes a tenth of the iterations, or less of a soft
-# body, and is set up anew at every step.
+# which conjugate gradients with the blocks of the nodes are: multigrid takes a tenth of the iterations, but is set up
+# anew at every step.
 FACTORED, BLOCKED = (20_000, 20_000, 3_000), (20_000, 20_000, 100_000)
 MOST_ITERATIONS = 10_000
 _numbers = count()

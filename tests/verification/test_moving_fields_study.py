@@ -15,7 +15,7 @@ cases, heated = study_module(FOLDER, "cases"), study_module(FOLDER, "heated")
 
 @pytest.mark.parametrize("name", cases.CASES)
 def test_fields_change_and_are_finite(name: str) -> None:
-    labels = cases.square(0.1) if name in cases.ON_A_SQUARE else cases.torus(0.1)
+    labels = cases.body_of(name)(0.1)
     first, last = (cases.CASES[name](labels.points, s) for s in (0.5, 1.0))
     assert np.all(np.isfinite(first))
     assert np.abs(last - first).max() > 0.5

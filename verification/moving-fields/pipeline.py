@@ -29,7 +29,7 @@ from cmgai_fem.study.view import held_out_view
 from cmgai_fem.transport.laws import LAWS, make_law
 from cmgai_fem.transport.problem import Problem
 
-from .cases import CASES, HEATED, ON_A_SQUARE, MovingField, square, torus
+from .cases import CASES, HEATED, MovingField, body_of, square
 from .heated import heated
 
 TAKES = frozenset({"quick", "ablate"})
@@ -69,16 +69,16 @@ class Study(StudyFile):
 
 def run(study: Study, tools: Tools) -> Findings:
     """Run the cases one after the other."""
-    meshes: dict[bool, Labels] = {}
+    meshes: dict[str, Labels] = {}
     parts = []
     for name in steps(study.cases, "cases"):
         if name in HEATED:
             parts.append(compare(study, name, *heated(name, study.cell), tools))
             continue
-        flat = name in ON_A_SQUARE
-        if flat not in meshes:
-            meshes[flat] = (square if flat else torus)(study.cell)
-        parts.append(compare(study, name, meshes[flat], CASES[name], tools))
+        body = body_of(name)
+        if body.__name__ not in meshes:
+            meshes[body.__name__] = body(study.cell)
+        parts.append(compare(study, name, meshes[body.__name__], CASES[name], tools))
     if "law" in tools.ablate:
         parts.append(ablation(study, square(study.cell), tools))
     return joined(parts, tools.say)
