@@ -36,9 +36,9 @@ def test_a_symmetric_sweep_does_not_make_the_estimate_vanish(known, target, trut
 def test_what_is_generated_is_what_the_rule_promises(seed):
     """The rule has its weights from forms, generation from solved transports: neither may lose digits the other has."""
     random = np.random.default_rng(seed)
-    places = np.cumsum(random.uniform(0.3, 1.7, int(random.integers(4, 21))))
-    rate, phase = random.uniform(0.2, 1.5), random.uniform(0.0, 6.0, 3)
-    values = np.sin(rate * places[:, None] + phase)
+    places = np.cumsum(random.uniform(0.7, 1.3, int(random.integers(9, 21))))
+    scale = random.uniform(0.5, 1.5, 3)
+    values = (np.sin(0.4 * places[:, None] + 6.0 * scale), scale * places[:, None] ** 0.3)[seed % 2]
     width = np.ptp(places)
     for targets in (
         places[0] + width * np.array([0.01, 0.37, 0.62]),
