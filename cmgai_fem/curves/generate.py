@@ -231,27 +231,12 @@ def generate_curves(
         for state in group:
             curve = generator.at(state, solver)
             if readings is not None:
-                curve = _completed(generator, curve, readings, report)
+                found = complete_curve(generator, curve, readings)
+                for line in found.lines(len(readings.strain), "points", "at these strains", "%", "curve"):
+                    report(line)
+                curve = found.made
             made[state] = judged(layout, trials, state, curve)
     return {state: made[state] for state in targets}
-
-
-def _completed(
-    generator: CurveGenerator, curve: GeneratedCurve, readings: CurveReadings, report: Report
-) -> GeneratedCurve:
-    """The curve with what points of it tell, and lines that say what they gave."""
-    found = complete_curve(generator, curve, readings)
-    report(
-        f"largest misfit of {len(readings.strain)} points: {found.before:.3g} tolerances as generated, "
-        f"{found.after:.3g} as corrected"
-    )
-    if found.tested is not None:
-        without, corrected = (100.0 * error for error in found.tested)
-        report(
-            f"points at these strains change the error of left-out states from {without:.3g} to {corrected:.3g} %: "
-            f"{'taken' if found.taken else 'not taken, the curve is left as generated'}"
-        )
-    return found.curve
 
 
 def judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:
