@@ -1,6 +1,6 @@
 """`cmgai-fem generate`: a field at unseen states of a user's own files, its error estimate and the rivals beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from cmgai_fem.generate import Networks, silent
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.machine import agreed, world
+from cmgai_fem.progress import Report
 from cmgai_fem.rivals import SLOW, rivals_for
 from cmgai_fem.study.advice import advise_on
 from cmgai_fem.study.field_file import state_text
@@ -44,8 +45,6 @@ from cmgai_fem.study.standalone import check_page
 
 if TYPE_CHECKING:
     from mpi4py import MPI
-
-Report = Callable[[str], None]
 
 
 def generate(

@@ -1,6 +1,6 @@
 """`cmgai-fem find` and `cmgai-fem suggest`: questions about fields that are generated for them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -21,12 +21,12 @@ from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated
 from cmgai_fem.limited import Limited, limit_formula, limited
 from cmgai_fem.measures import Measure
+from cmgai_fem.progress import Report
 from cmgai_fem.questions import Along, Crossing, Suggestion, curve, find, suggest
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.writing import write_json, write_table
 
-Report = Callable[[str], None]
 # States of a curve, and those that may be suggested.
 CURVE, LOOKED = 61, 60
 

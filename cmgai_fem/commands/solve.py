@@ -12,8 +12,8 @@ from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.mechanics.reference import solve_reference
 from cmgai_fem.states.states import States
-from cmgai_fem.study.field_file import model_of_file
 from cmgai_fem.study.findings import TextTable
+from cmgai_fem.study.model_file import model_of_file
 from cmgai_fem.study.paraview import unstructured_grid
 
 

@@ -10,8 +10,9 @@ import pyvista
 
 from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import SAME_NODE, FileStates, read_states
+from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.mapping import map_field
+from cmgai_fem.files.same_mesh import SAME_NODE
 from cmgai_fem.files.snapshot import Snapshot, find_location
 from cmgai_fem.files.sources import Source
 from cmgai_fem.files.trust import printable

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 # meshio numbers the linear wedge as Gmsh does, VTK with the other orientation.
 WEDGE = [0, 2, 1, 3, 5, 4]
+# VTK's node order in terms of that of files that number the upright edges before the top ones.
+UPRIGHT_FIRST = {
+    "hexahedron20": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15],
+    "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
+}
 
 
 def load_meshio() -> ModuleType:

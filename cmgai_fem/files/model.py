@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyvista
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
@@ -29,14 +28,14 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.kept import damaged, read_kept, write_kept
 from cmgai_fem.files.member import keep_member, read_member
-from cmgai_fem.files.model_pieces import read_pieces, write_pieces
+from cmgai_fem.files.model_pieces import mesh_arrays, mesh_of, read_pieces, states_facts, write_pieces
 from cmgai_fem.files.pieces import PiecedStates
-from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid, find_location, labels_of
+from cmgai_fem.files.snapshot import Snapshot, as_unstructured, find_location, labels_of
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_folder
 from cmgai_fem.machine import agreed
 from cmgai_fem.states.labels import Array
-from cmgai_fem.states.states import Coordinate, Coordinates, Field
+from cmgai_fem.states.states import Field
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Superposition
@@ -201,13 +200,7 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         agreed(comm, lambda: write_kept(path, FORMAT, facts, arrays) if comm is None or comm.rank == 0 else "")
         return
     assert states.template is not None
-    mesh = as_unstructured(states.template.grid)
-    arrays |= {
-        "states/known": problem.known.values,
-        "mesh/points": np.asarray(mesh.points),
-        "mesh/cells": np.asarray(mesh.cells),
-        "mesh/types": np.asarray(mesh.celltypes),
-    }
+    arrays |= {"states/known": problem.known.values} | mesh_arrays(as_unstructured(states.template.grid))
     write_kept(path, FORMAT, facts | {"location": find_location(states.template, problem.field)}, arrays)
 
 
@@ -285,18 +278,15 @@ def _mix(problem: Problem, told: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 def _states(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:
     """The known states on their mesh."""
-    grid = pyvista.UnstructuredGrid(arrays["mesh/cells"], arrays["mesh/types"], arrays["mesh/points"])
-    check_grid(path, grid)
+    grid = mesh_of(path, arrays)
     known, name, location = arrays["states/known"], str(facts["field"]), str(facts["location"])
     data = grid.point_data if location == "point" else grid.cell_data
     data[name] = known[0] if known.shape[2] > 1 else known[0, :, 0]
     snapshot, values = Snapshot(path, grid), arrays["states/values"]
     return FileStates(
         labels_of(snapshot, location),
-        Coordinates(tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])),
-        values,
-        {name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))},
-        snapshot,
-        tuple(float(part) for part in values[0]),
-        tuple(Path(str(file)) for file in facts["files"]),
+        values=values,
+        fields={name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))},
+        template=snapshot,
+        **states_facts(facts, values),
     )

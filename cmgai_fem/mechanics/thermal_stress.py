@@ -16,8 +16,9 @@ from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.mechanics.materials import Material, austenitic_steel
 from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
-from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
+from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, check_values
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
 

@@ -18,8 +18,9 @@ from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
 from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.plastic_load import ITERATIVE
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
-from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
+from cmgai_fem.mechanics.reference import Admissibility, Projection, check_values
 from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import SYMMETRIC_TENSOR, Field, States
 

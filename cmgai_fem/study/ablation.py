@@ -15,14 +15,14 @@ from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.generate import Networks, Report
+from cmgai_fem.generate import Networks
 from cmgai_fem.generated import Answer
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
-from cmgai_fem.progress import steps
+from cmgai_fem.progress import Report, steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States

@@ -18,9 +18,9 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import States
+from cmgai_fem.study.charts import INK
 from cmgai_fem.study.paraview import unstructured_grid
 
-INK = "#1f2933"
 FIELD_COLOURS = "viridis"
 ERROR_COLOURS = "RdBu_r"
 PIXELS = (1000, 750)
