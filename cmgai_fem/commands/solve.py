@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cmgai_fem.commands.answers import output_paths
-from cmgai_fem.commands.terminal import say, show_text_table
+from cmgai_fem.commands.terminal import show, show_text_table
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.mechanics.reference import solve_reference
@@ -39,7 +39,7 @@ def solve(
     # Not a temporary directory that always goes: where the solver dies, the message names its log.
     folder = Path(tempfile.mkdtemp(prefix="cmgai-fem-solve-"))
     try:
-        states, facts = solve_reference(model, coordinate, values, ranks, folder, say)
+        states, facts = solve_reference(model, coordinate, values, ranks, folder, show)
     except (InputError, ConvergenceError):
         shutil.rmtree(folder)
         raise
@@ -47,7 +47,7 @@ def solve(
     for index, path in enumerate(paths):
         facts_here = {"file": file.name, "kind": model.kind, "value": values[index]}
         write_grid(path, _grid(states, index), facts_here, values[index])
-        say(f"wrote {path}")
+        show(f"wrote {path}")
     return _show_probes(facts.get("probes", []))
 
 

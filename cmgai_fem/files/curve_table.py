@@ -67,13 +67,12 @@ class Point:
     stress: float
 
 
-def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: int = LEAST_STATES) -> CurveTests:
+def read_curves(path: Path, *, least_points: int = LEAST_POINTS) -> CurveTests:
     """Read a table of tests.
 
     Args:
         path: the CSV file; lines that begin with # are comments.
         least_points: fewest points of a state.
-        least_states: fewest states.
 
     Raises:
         InputError: names the file, and the row and column where there is one.
@@ -87,10 +86,10 @@ def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: i
         raise InputError(f"{path}: there are no rows below the header")
     points, before = _loaded(path, points, columns)
     states, more = _states(path, points, columns, names, least_points)
-    if len(states) < least_states:
+    if len(states) < LEAST_STATES:
         raise InputError(
             f"{path}: column {' and '.join(columns[name].heading for name in names)}: {len(states)} states are too few "
-            f"to generate others from, give at least {least_states}"
+            f"to generate others from, give at least {LEAST_STATES}"
         )
     plastic = "plastic_strain" in columns
     coordinates = Coordinates(tuple(Coordinate(name, QUANTITIES[name][1]) for name in names))

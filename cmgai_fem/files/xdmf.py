@@ -48,7 +48,7 @@ def read_xdmf(path: Path) -> list[Snapshot]:
     file = _File(path, root)
     steps: dict[float | None, list[Element]] = {}
     for top in file.tops():
-        if not _is(top, "Temporal"):
+        if not _is_series(top):
             # A mesh that series include is no state of its own.
             if top.find("Attribute") is not None or not file.series:
                 steps.setdefault(time_of(path, top), []).append(top)
@@ -96,7 +96,7 @@ class _File:
     def __init__(self, path: Path, root: Element) -> None:
         self.path = path
         self.domain = root.find("Domain") if root.find("Domain") is not None else root
-        self.series = [grid for grid in root.iter("Grid") if _is(grid, "Temporal")]
+        self.series = [grid for grid in root.iter("Grid") if _is_series(grid)]
         self.meshes = [grid for grid in root.iter("Grid") if _has_mesh(grid)]
         if not self.meshes:
             raise InputError(f"{printable(str(path))}: holds no mesh")
@@ -155,8 +155,8 @@ def _same(one: pyvista.UnstructuredGrid, other: pyvista.UnstructuredGrid) -> boo
     return np.array_equal(one.points, other.points) and np.array_equal(one.cells, other.cells)
 
 
-def _is(grid: Element, kind: str) -> bool:
-    return grid.get("GridType", "").lower() == "collection" and grid.get("CollectionType", "").lower() == kind.lower()
+def _is_series(grid: Element) -> bool:
+    return grid.get("GridType", "").lower() == "collection" and grid.get("CollectionType", "").lower() == "temporal"
 
 
 def _has_mesh(grid: Element) -> bool:

@@ -28,7 +28,7 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
-from cmgai_fem.transport.forces import StateForce, make_force
+from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Potential, StateForce
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Solution
@@ -38,7 +38,7 @@ DAMPINGS = (1.0, 4.0)
 SWINGS = (0.05, 0.2, 0.5)
 # Change of the motion at which the Krylov space of a law is large enough here: a law that matters changes far more.
 TOLERANCE = 1e-4
-FORCES = ("potential", "autonomous", "free")
+FORCES: dict[str, ForceModel] = {force.name: force for force in (Potential(), Autonomous(), Free())}
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _left_out(problem: Problem, calibration: Calibration, candidate: Candidate, 
 
 def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> Solution:
     carried = variant.candidate.apply(transformed(problem, [variant.candidate])[variant.candidate.mass_axes])
-    return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
+    return pinn(replace(carried, force=FORCES[variant.force])) if variant.force else fem(carried)
 
 
 def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Answer) -> AblationRow:

@@ -24,6 +24,8 @@ from cmgai_fem.study.paraview import unstructured_grid
 FIELD_COLOURS = "viridis"
 ERROR_COLOURS = "RdBu_r"
 PIXELS = (1000, 750)
+# White pixels that are left about what is drawn.
+MARGIN = 6
 # Where the uppermost values stand so many times as high as these per cent of all, a scale up to them leaves all else in
 # one colour: it ends below the peak.
 MOST, PEAK = 99.5, 3.0
@@ -198,13 +200,13 @@ def _render(
     return _crop(image)
 
 
-def _crop(image: NDArray[np.uint8], margin: int = 6) -> NDArray[np.uint8]:
+def _crop(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     drawn = np.any(image[..., :3] < 250, axis=2)
     if not drawn.any():
         return image[..., :3]
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-    return image[top : rows[-1] + margin + 1, left : columns[-1] + margin + 1, :3]
+    top, left = max(rows[0] - MARGIN, 0), max(columns[0] - MARGIN, 0)
+    return image[top : rows[-1] + MARGIN + 1, left : columns[-1] + MARGIN + 1, :3]
 
 
 def scale_limits(panels: list[Panel]) -> tuple[float, float, str]:
