@@ -156,24 +156,10 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     if not isinstance(states, FileStates) or (states.template is None and not pieced):
         raise InputError("a model needs states of read_states, which takes files, grids and arrays")
     solution = generator.solutions[method] if method else generator.solution
-    arrays: dict[str, np.ndarray] = {"states/values": states.values}
-    blend: dict[str, Any] | None = None
-    moving: dict[str, Any] | None = None
-    if isinstance(solution, Moved):
-        mix = solution.mix
-        moving = {"order": mix.order, "kind": list(mix.kind)}
-        arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
     if isinstance(solution, Guided):
         raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
-    if isinstance(solution, Stated):
-        arrays["shares"] = np.ones(1)
-        blend = {"factor": solution.factor}
-    elif not isinstance(solution, Superposition):
-        made = (solution.plain if isinstance(solution, Moved) else solution).blend
-        arrays["shares"] = np.array(made.stacked, dtype=float)
-        blend = {"rows": list(made.rows), "taken": made.taken, "scale": made.scale}
-    else:
-        arrays["shares"] = np.array(solution.shares, dtype=float)
+    mixture, arrays = _mixture(solution)
+    arrays["states/values"] = states.values
     members = []
     for index, member in enumerate(solution.members):
         told, own = keep_member(member, generator.points)
@@ -190,8 +176,7 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "bounds": vars(bounds),
         "files": [file.name for file in states.files],
         "made": generator.describe(),
-        "blend": blend,
-        "moving": moving,
+        **mixture,
         "members": members,
     }
     if isinstance(states, PiecedStates):
@@ -202,6 +187,22 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     assert states.template is not None
     arrays |= {"states/known": problem.known.values} | mesh_arrays(as_unstructured(states.template.grid))
     write_kept(path, FORMAT, facts | {"location": find_location(states.template, problem.field)}, arrays)
+
+
+def _mixture(solution: Superposition | Blended | Moved | Stated) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """How the members are mixed, as facts and arrays."""
+    if isinstance(solution, Superposition):
+        return {"blend": None, "moving": None}, {"shares": np.array(solution.shares, dtype=float)}
+    if isinstance(solution, Stated):
+        return {"blend": {"factor": solution.factor}, "moving": None}, {"shares": np.ones(1)}
+    blend = (solution.plain if isinstance(solution, Moved) else solution).blend
+    told = {"rows": list(blend.rows), "taken": blend.taken, "scale": blend.scale}
+    arrays: dict[str, np.ndarray] = {"shares": np.array(blend.stacked, dtype=float)}
+    if not isinstance(solution, Moved):
+        return {"blend": told, "moving": None}, arrays
+    mix = solution.mix
+    arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
+    return {"blend": told, "moving": {"order": mix.order, "kind": list(mix.kind)}}, arrays
 
 
 def load_model(path: Path, comm: "MPI.Comm | None" = None) -> Model:
