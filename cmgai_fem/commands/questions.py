@@ -12,6 +12,7 @@ from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import fingerprint, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import CLOSE, close_along
+from cmgai_fem.files.components import data_at
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.snapshot import as_unstructured, find_location
@@ -179,7 +180,7 @@ def _limited(
     """The measured quantity under its limit, whose fields have the bounds and the cheap models."""
     assert states.template is not None
     grid = as_unstructured(states.template.grid)
-    data = grid.point_data if find_location(states.template, inputs.field) == "point" else grid.cell_data
+    data = data_at(grid, find_location(states.template, inputs.field))
     known = [name for name in data if name.isidentifier()]
     formula = limit_formula(limit, states, known)
     names = sorted(formula.names & set(known))

@@ -9,6 +9,7 @@ from typing import Any
 from cmgai_fem.commands.answers import output_paths
 from cmgai_fem.commands.terminal import show, show_text_table
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.files.components import data_at, put_field
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.mechanics.reference import solve_reference
 from cmgai_fem.states.states import States
@@ -53,10 +54,8 @@ def solve(
 
 def _grid(states: States, index: int) -> Any:
     grid = unstructured_grid(states.labels)
-    data = grid.point_data if states.labels.location == "point" else grid.cell_data
     for name, field in states.fields.items():
-        values = field.values[index]
-        data[name] = values if values.shape[1] > 1 else values[:, 0]
+        put_field(data_at(grid, states.labels.location), name, field.values[index])
     return grid
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.components import set_names
+from cmgai_fem.files.components import put_field
 from cmgai_fem.files.meshio_grids import UPRIGHT_FIRST, make_grid
 from cmgai_fem.files.snapshot import Snapshot
 from cmgai_fem.files.trust import printable
@@ -105,9 +105,7 @@ def read_frd(path: Path) -> list[Snapshot]:
     for step in states or [_Step(float("nan"))]:
         grid = make_grid(points, kinds, ordered)
         for name, (components, values) in step.fields.items():
-            grid.point_data[name] = values if values.shape[1] > 1 else values[:, 0]
-            if len(set(components)) == values.shape[1] > 1:
-                set_names(grid.point_data[name], components)
+            put_field(grid.point_data, name, values, components if len(set(components)) == len(components) else ())
         snapshots.append(Snapshot(path, grid, step.time if np.isfinite(step.time) else None, numbers))
     return snapshots
 

@@ -16,7 +16,7 @@ from cmgai_fem.files.same_mesh import SAME_NODE
 from cmgai_fem.files.snapshot import Snapshot, find_location
 from cmgai_fem.files.sources import Source
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.labels import VTK_CELLS, Array, Labels
+from cmgai_fem.states.labels import VTK_CELLS, Array, Labels, in_space
 from cmgai_fem.states.states import Coordinates, States
 
 type Cheap = States | Source | Sequence[States] | Sequence[Source] | Sequence[Sequence[Source]]
@@ -180,8 +180,7 @@ def _snapshot(name: str, states: States) -> Snapshot:
     if isinstance(states, FileStates) and states.template is not None:
         return replace(states.template, path=Path(f"{name}: {states.template.path.name}"))
     labels = states.labels
-    points = np.zeros((len(labels.points), 3))
-    points[:, : labels.points.shape[1]] = labels.points
+    points = in_space(labels.points)
     if not labels.cells:
         grid = pyvista.UnstructuredGrid()
         grid.points = points

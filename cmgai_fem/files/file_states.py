@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.components import aligned
+from cmgai_fem.files.components import aligned, data_at, put_field
 from cmgai_fem.files.file_values import state_values, value_text
 from cmgai_fem.files.mapping import MappingReport, map_field
 from cmgai_fem.files.parts import some_of
@@ -83,18 +83,14 @@ class FileStates(States):
             raise InputError("these states did not come from files: they have no mesh to show fields on")
         grid = self.template.grid.copy(deep=False)
         location = find_location(self.template, next(iter(self.fields)))
-        data = grid.point_data if location == "point" else grid.cell_data
         for name in self.varying:
             for place in (grid.point_data, grid.cell_data):
                 if name in place and name not in self.fields:
                     place[f"{name}_at_{value_text(self.template_value)}"] = place.pop(name)
         for name, array in fields.items():
             values = np.asarray(array, dtype=float).reshape(len(array), -1)
-            data[name] = values if values.shape[1] > 1 else values[:, 0]
             known = self.fields.get(name)
-            if known is not None and len(known.components) > 1:
-                for index, component in enumerate(known.components):
-                    data[name].VTKObject.SetComponentName(index, component)
+            put_field(data_at(grid, location), name, values, () if known is None else known.components)
         return grid
 
 

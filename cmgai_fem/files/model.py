@@ -25,6 +25,7 @@ from cmgai_fem.calibration.suspects import find_suspects
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.calibration.trust import Trust, judge
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import data_at, put_field
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.kept import damaged, read_kept, write_kept
 from cmgai_fem.files.member import keep_member, read_member
@@ -281,8 +282,7 @@ def _states(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     """The known states on their mesh."""
     grid = mesh_of(path, arrays)
     known, name, location = arrays["states/known"], str(facts["field"]), str(facts["location"])
-    data = grid.point_data if location == "point" else grid.cell_data
-    data[name] = known[0] if known.shape[2] > 1 else known[0, :, 0]
+    put_field(data_at(grid, location), name, known[0])
     snapshot, values = Snapshot(path, grid), arrays["states/values"]
     return FileStates(
         labels_of(snapshot, location),

@@ -13,6 +13,7 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import data_at
 from cmgai_fem.files.kept import damaged, read_kept, write_kept
 from cmgai_fem.files.pieces import PiecedStates
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured, check_grid, find_location
@@ -46,7 +47,7 @@ class KeptPieces(PiecedStates):
             _, arrays = read_kept(self.kept[row], FORMAT)
             grid = mesh_of(self.kept[row], arrays)
         name, known = next(iter(self.fields)), arrays["states/known"][0]
-        (grid.point_data if self.location == "point" else grid.cell_data)[name] = known
+        data_at(grid, self.location)[name] = known
         return replace(self, template=Snapshot(self.kept[row], grid)).grid(**fields)
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import data_at
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import States
@@ -153,8 +154,7 @@ def _render_panel(labels: Labels, panel: Panel, colours: str, limits: tuple[floa
     grid = unstructured_grid(labels)
     if panel.displacement is not None:
         grid.points[:, : panel.displacement.shape[1]] += panel.displacement
-    data = grid.point_data if labels.location == "point" else grid.cell_data
-    data["shown"] = panel.values
+    data_at(grid, labels.location)["shown"] = panel.values
     bare = not labels.cells
     flat = bool(np.ptp(grid.points[:, 2]) == 0.0)
     # Without a display VTK warns of the X server before it takes EGL or OSMesa; errors still show.
