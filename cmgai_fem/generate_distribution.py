@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cmgai_fem.calibration.correction import LeftOutTest
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.calibration.trust import Trust, judge_law
-from cmgai_fem.correction import LeftOutTest
 from cmgai_fem.distributions.cloud_laws import CMGAI
 from cmgai_fem.distributions.conditioned import FieldReadings, conditioned, left_out_errors
 from cmgai_fem.distributions.field_constraints import FieldConstraint, check_kept

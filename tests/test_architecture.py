@@ -15,7 +15,7 @@ ROOT = PACKAGE.parent
 # From the bottom up; what stands in one line may import each other's files, but no circle of files.
 FLOORS = (
     ("errors", "machine", "dolfinx_environment", "progress", "writing"),
-    ("states", "metrics", "quadrature", "measures", "correction"),
+    ("states", "metrics", "quadrature", "measures"),
     ("motions",),
     ("transport", "features", "mechanics"),
     ("fem", "pinn"),

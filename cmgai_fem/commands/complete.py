@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 from scipy.spatial.distance import cdist
 
-from cmgai_fem.correction import DEVIATIONS, Correction, LeftOutTest
+from cmgai_fem.calibration.correction import DEVIATIONS, Correction, LeftOutTest
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
 from cmgai_fem.generated import Generator

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.correction import DEVIATIONS
 from cmgai_fem.commands.answers import as_points, mark, output_paths
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import digest, provenance
-from cmgai_fem.correction import DEVIATIONS
 from cmgai_fem.distributions.cloud_laws import CMGAI, RIVALS
 from cmgai_fem.distributions.conditioned import FieldReadings
 from cmgai_fem.distributions.random_fields import BAND, JudgedLaws

@@ -229,3 +229,17 @@ def _within[Read: FileStates](states: Read, name: str, bounds: Admissible) -> Re
 
 def _count_beyond(values: Array, limit: float, sign: float, block: slice) -> int:
     return int(np.count_nonzero(sign * (values[:, block] - limit) > 0.0))
+
+
+def matching(folder: Path, pattern: str, what: str = "cheap model") -> tuple[Path, ...]:
+    """Files of one thing: those whose path from a folder matches, in the order of their names.
+
+    Raises:
+        InputError: there is none.
+    """
+    whole = folder / pattern
+    root = Path(whole.anchor)
+    found = tuple(sorted(root.glob(str(whole.relative_to(root))))) if pattern else ()
+    if not found:
+        raise InputError(f"{what} {printable(pattern)}: no such file")
+    return found

@@ -6,25 +6,11 @@ from pathlib import Path
 from pydantic import Field as Default
 from pydantic import ValidationError, model_validator
 
-from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.inputs import Inputs, matching
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.study.field_file import CalibrationTable, CoordinateTable, Point
 from cmgai_fem.study.file import Table, first_problem
-
-
-def matching(folder: Path, pattern: str, what: str = "cheap model") -> tuple[Path, ...]:
-    """Files of one thing: those whose path from a folder matches, in the order of their names.
-
-    Raises:
-        InputError: there is none.
-    """
-    whole = folder / pattern
-    root = Path(whole.anchor)
-    found = tuple(sorted(root.glob(str(whole.relative_to(root))))) if pattern else ()
-    if not found:
-        raise InputError(f"{what} {printable(pattern)}: no such file")
-    return found
 
 
 class StateTable(Table):

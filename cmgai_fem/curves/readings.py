@@ -16,7 +16,7 @@ import numpy as np
 from scipy import linalg
 from sklearn.isotonic import IsotonicRegression
 
-from cmgai_fem.correction import DEVIATIONS, Correction, LeftOutTest
+from cmgai_fem.calibration.correction import DEVIATIONS, Correction, LeftOutTest
 from cmgai_fem.curves.calibrate import curve_error
 from cmgai_fem.curves.generated import CurveGenerator, GeneratedCurve
 from cmgai_fem.errors import InputError

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from cmgai_fem.correction import LeftOutTest
+from cmgai_fem.calibration.correction import LeftOutTest
 from cmgai_fem.distributions.cloud_laws import CloudLaw
 from cmgai_fem.distributions.field_law import FieldLaw
 from cmgai_fem.distributions.random_fields import RandomFields, make_laws
