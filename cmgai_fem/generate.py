@@ -27,7 +27,7 @@ from cmgai_fem.calibration.moving import let_labels_move
 from cmgai_fem.calibration.suspects import find_remarks, find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
-from cmgai_fem.generated import Answer, Generated, Generator
+from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
 from cmgai_fem.progress import Report
@@ -41,7 +41,7 @@ from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
+from cmgai_fem.transport.solution import Answer, Superposition
 
 if TYPE_CHECKING:
     from cmgai_fem.files.cheap_states import Cheap

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
-from cmgai_fem.calibration.guided import Guided
 from cmgai_fem.calibration.law_calibration import Stated
 from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moved import Mixing, Moved
@@ -39,7 +38,7 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Field
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
+from cmgai_fem.transport.solution import Answer, Superposition
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -62,7 +61,7 @@ class Model:
 
     problem: Problem
     inside: bool
-    solution: Superposition | Blended | Moved | Stated
+    solution: Answer
     facts: Mapping[str, Any]
 
     @property
@@ -81,21 +80,16 @@ class Model:
 
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error at the state `value`; None where the known states leave none out."""
-        point = self._point(value)
-        return self.solution.error(point) if isinstance(self.solution, Blended | Moved | Stated) else None
+        return self.solution.error(self._point(value))
 
     def answer(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
         """(l, n) generated field of some labels at the state `value`, and `error`: both in one go."""
-        if isinstance(self.solution, Blended):
-            return self.solution.answer(self._point(value)).over(labels)
-        spread = self.error(value)
-        return self.at(value)[labels], None if spread is None else spread[labels]
+        return self.solution.on(self._point(value), labels)
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
-        size = self.solution.size(point) if isinstance(self.solution, Blended | Moved | Stated) else None
-        numbers = self.solution.numbers(point) if isinstance(self.solution, Blended) else None
+        size, numbers = self.solution.size(point), self.solution.numbers(point)
         return judge(self.states.values, point, size, *self._counted, numbers)
 
     @cached_property
@@ -157,8 +151,6 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     if not isinstance(states, FileStates) or (states.template is None and not pieced):
         raise InputError("a model needs states of read_states, which takes files, grids and arrays")
     solution = generator.solutions[method] if method else generator.solution
-    if isinstance(solution, Guided):
-        raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
     mixture, arrays = _mixture(solution)
     arrays["states/values"] = states.values
     members = []
@@ -190,12 +182,18 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     write_kept(path, FORMAT, facts | {"location": find_location(states.template, problem.field)}, arrays)
 
 
-def _mixture(solution: Superposition | Blended | Moved | Stated) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """How the members are mixed, as facts and arrays."""
+def _mixture(solution: Answer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """How the members are mixed, as facts and arrays.
+
+    Raises:
+        InputError: a mixture that is not kept.
+    """
     if isinstance(solution, Superposition):
         return {"blend": None, "moving": None}, {"shares": np.array(solution.shares, dtype=float)}
     if isinstance(solution, Stated):
         return {"blend": {"factor": solution.factor}, "moving": None}, {"shares": np.ones(1)}
+    if not isinstance(solution, Blended | Moved):
+        raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
     blend = (solution.plain if isinstance(solution, Moved) else solution).blend
     told = {"rows": list(blend.rows), "taken": blend.taken, "scale": blend.scale}
     arrays: dict[str, np.ndarray] = {"shares": np.array(blend.stacked, dtype=float)}
@@ -249,7 +247,7 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
     ruled = 0 if told is None or "factor" in told else len(told["rows"])
     if len(shares) + ruled != len(members) or (shares.ndim > 1 and shares.shape[1:] != (states.labels.count,)):
         raise InputError(f"{shares.shape} weights for {len(members)} members")
-    solution: Superposition | Blended | Moved | Stated = Superposition(tuple(members), tuple(shares))
+    solution: Answer = Superposition(tuple(members), tuple(shares))
     if told is not None and "factor" in told:
         solution = Stated(members[0], float(told["factor"]), data_of(problem))
     elif told is not None:

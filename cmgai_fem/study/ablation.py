@@ -16,7 +16,6 @@ from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, t
 from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.generate import Networks
-from cmgai_fem.generated import Answer
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
@@ -31,7 +30,7 @@ from cmgai_fem.study.generation import Generation
 from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Potential, StateForce
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Answer, Solution
 
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
