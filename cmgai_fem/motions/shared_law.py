@@ -321,7 +321,7 @@ def _solved(whole: Array, right: Array) -> Array:
         warnings.simplefilter("error", linalg.LinAlgWarning)
         try:
             return np.asarray(linalg.solve(whole, right, assume_a="sym"))
-        except linalg.LinAlgWarning:
+        except (linalg.LinAlgWarning, linalg.LinAlgError):
             return np.asarray(linalg.lstsq(whole, right)[0])
 
 
