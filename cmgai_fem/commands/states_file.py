@@ -48,14 +48,8 @@ class StatesFile(Table):
         coordinates: names of several.
         units: their units.
         states: snapshots and their values.
-        lower: least admissible value of the field.
-        upper: largest.
+        lower, upper, ordered, mass_axes, calibration, volumes, where_known, holds: as `Inputs` has them.
         monotone: the field never decreases along the state coordinate; of several, the names of those along which.
-        ordered: the field never decreases from one component to the next.
-        mass_axes: orders of axes in which to try carrying the field as mass.
-        calibration: what may be chosen, as a study has it.
-        volumes: field of the files that holds the volume of each label; none: those of the cells.
-        where_known: leave out labels at which the field is no number in some state.
         cheap: files of cheap models, a name or pattern each.
     """
 
