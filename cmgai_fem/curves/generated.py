@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from cmgai_fem.curves.calibrate import WayShares, curve_error
+from cmgai_fem.curves.calibrate import Trial, WayShares, curve_error
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
-from cmgai_fem.curves.ways import Way
+from cmgai_fem.curves.ways import TriedWay
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
@@ -57,14 +57,14 @@ class CurveGenerator:
     """
 
     curves: MeanCurves
-    ways: tuple[Way, ...]
+    ways: tuple[TriedWay, ...]
     mixed: WayShares
     hardening: bool
     compared: bool = False
     left_out: tuple[tuple[Array, Array], ...] = ()
 
     @classmethod
-    def alone(cls, curves: MeanCurves, way: Way, error: float, hardening: bool) -> "CurveGenerator":
+    def alone(cls, curves: MeanCurves, way: TriedWay, error: float, hardening: bool) -> "CurveGenerator":
         """One way, of known left-out error."""
         return cls(curves, (way,), WayShares(np.ones(1), np.array([error]), error), hardening)
 
@@ -90,6 +90,15 @@ class CurveGenerator:
         growth = sum(share * found.growth for share, found in counting)
         left_out = float(np.hypot(self.mixed.error * growth, apart))
         return finish(curves, stress, carried, left_out, self.hardening, max(found.parting for found in each))
+
+    def superposed(self, trials: Sequence[Trial]) -> list[tuple[Array, Array]]:
+        """The curve (L,) of each state that is left out, and what all ways together generate of it by their shares."""
+        counting = [(way, share) for way, share in zip(self.ways, self.mixed.shares, strict=True) if share > 0.0]
+        each = [[share * made for made in way.left_out(trials)] for way, share in counting]
+        return [
+            (self.curves.stress[trial.row], np.sum(made, axis=0))
+            for trial, made in zip(trials, zip(*each, strict=True), strict=True)
+        ]
 
     def describe(self) -> dict[str, Any]:
         """Calibrations as plain data, by where they were made."""
@@ -125,16 +134,23 @@ def finish(
         parting: see `GeneratedCurve`.
     """
     made = np.isfinite(stress)
-    strain, weights, mean = curves.strain[made], curves.weights[made], stress[made]
-    if hardening:
-        # The nearest rising curve, in the mean square over the strain.
-        mean = IsotonicRegression().fit_transform(strain, mean, sample_weight=weights)
+    strain, mean = curves.strain[made], (rising(curves, stress) if hardening else stress)[made]
     spread = float(np.ptp(mean) if curves.plastic else np.max(mean))
     error = np.hypot(carried[made] * mean, left_out * spread)
     scatter = curves.scatter * mean
     if not curves.plastic:
         strain, mean, error, scatter = (np.concatenate([[0.0], values]) for values in (strain, mean, error, scatter))
     return GeneratedCurve(strain, mean, error, scatter, left_out <= TRUSTED, parting)
+
+
+def rising(curves: MeanCurves, stress: Array) -> Array:
+    """(L,) the nearest rising curve in the mean square over the strain; NaN where nothing is known."""
+    made = np.isfinite(stress)
+    found = np.full(len(stress), np.nan)
+    found[made] = IsotonicRegression().fit_transform(
+        curves.strain[made], stress[made], sample_weight=curves.weights[made]
+    )
+    return found
 
 
 def _apart(one: Array, other: Array, curves: MeanCurves) -> float:

@@ -26,6 +26,7 @@ from cmgai_fem.progress import steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
+from cmgai_fem.study.ablation_rows import AblationRow
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
 from cmgai_fem.transport.forces import StateForce, make_force
@@ -39,35 +40,6 @@ SWINGS = (0.05, 0.2, 0.5)
 # Change of the motion at which the Krylov space of a law is large enough here: a law that matters changes far more.
 TOLERANCE = 1e-4
 FORCES = ("potential", "autonomous", "free")
-
-
-@dataclass(frozen=True)
-class AblationRow:
-    """One choice of one part of the theory, and what it reaches.
-
-    Args:
-        field: name of the field.
-        split: "interpolation" or "extrapolation".
-        part: "order", "law", "force", or "calibrated" for the whole of what calibration chose.
-        choice: what the part is.
-        chosen: whether calibration chose it.
-        left_out: error at the known states that were left out, relative to the known range; None where there is none.
-        mean: mean NRMSE over the held-out states; None where the transport could not be solved.
-        worst: largest NRMSE over them.
-        seconds: wall time.
-        note: why it could not be solved.
-    """
-
-    field: str
-    split: str
-    part: str
-    choice: str
-    chosen: bool
-    left_out: float | None = None
-    mean: float | None = None
-    worst: float | None = None
-    seconds: float | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True)

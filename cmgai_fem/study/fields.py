@@ -29,6 +29,7 @@ from cmgai_fem.writing import write_table
 
 Study = FieldStudy
 TAKES = frozenset({"ranks", "device", "seed", "quick", "ablate"})
+PARTS = ("order", "law", "force")
 
 
 def run(study: FieldStudy, tools: Tools) -> Findings:

@@ -134,7 +134,7 @@ def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
     [
         (["--lower", "0"], "--lower: leave it out; "),
         (["--field", "stress"], "--field: leave it out; "),
-        (["--resume"], "--resume: leave it out; "),
+        (["--rivals"], "--rivals: leave it out; "),
     ],
 )
 def test_an_option_that_a_table_of_tests_does_not_take_is_refused(tmp_path: Path, capsys, option, message) -> None:
