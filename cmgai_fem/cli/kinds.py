@@ -69,7 +69,7 @@ def of_specimens(request: Request, samples: int, exceeds: list[str], others: Opt
 
     kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper", "holds")
     others |= request.of_runs | {name: value for name, value in request.of_states.items() if name not in kept}
-    others |= {"method": request.unlike_fem, "device": request.device, "hardening": request.hardening}
+    others |= {"method": request.unlike_fem, "device": request.device, "hardening": request.hardening is not None}
     refuse(others, "specimens are carried as clouds of fields, by what clouds left out tell")
     asked = given_inputs(request.inputs, request.known)
     return generate_from_specimens(
@@ -86,7 +86,7 @@ def of_a_model(request: Request) -> Sequence[Path]:
     from cmgai_fem.files.curve_model import is_curve_model
 
     others = request.of_states | request.of_runs | {"seed": request.seed, "device": request.device}
-    others |= {"coordinate": request.coordinate or None, "hardening": request.hardening}
+    others |= {"coordinate": request.coordinate or None, "hardening": request.hardening is not None}
     others |= {"method": request.unlike_fem, "sensors": request.sensors, "page": request.page}
     refuse(others, "a model is solved already")
     file = single_file(request.inputs, "--model")
@@ -122,7 +122,11 @@ def of_clouds(request: Request, json: bool) -> Sequence[Path]:
     from cmgai_fem.commands.options import point, refuse
 
     request.check_networks()
-    given: Options = {"method": request.unlike_fem, "sensors": request.sensors, "hardening": request.hardening}
+    given: Options = {
+        "method": request.unlike_fem,
+        "sensors": request.sensors,
+        "hardening": request.hardening is not None,
+    }
     given |= {"page": request.page}
     others = {name: value for name, value in request.of_states.items() if name not in ("values", "values-from")}
     because = "clouds of samples have no labels, mesh or field, and are told by their files"
@@ -148,7 +152,7 @@ def of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume
 
     request.check_networks()
     refuse({"ablate": request.of_runs["ablate"]}, "of fields the study tells it: cmgai-fem verify STUDY --ablate")
-    refuse({"hardening": request.hardening}, "only stress-strain curves harden, from a table (.csv)")
+    refuse({"hardening": request.hardening is not None}, "only stress-strain curves harden, from a table (.csv)")
     asked = given_inputs(request.inputs, request.known)
     points = asked_points(request.at, asked.units)
     networks = Networks(request.seed or 0, request.device or "cpu")

@@ -102,6 +102,8 @@ def generate_from_table(
     trainings = out.with_name(f"{out.stem}.training")
     if solver.method == "pinn":
         solver = replace(solver, options=solver.options | {"checkpoint": trainings})
+        if trainings.is_dir():
+            report(f"{printable(trainings.name)}: the trainings of an interrupted run go on where they were")
     generated: dict[State, JudgedCurve] = {}
     ablated = []
     with _naming(table):
