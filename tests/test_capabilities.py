@@ -61,7 +61,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "model file": (
         "calibration/test_laws_of_motion.py::test_a_model_file_keeps_the_law",
         "commands/test_several_coordinates.py::test_a_model_file_gives_the_same_field",
-        "--save-model m.safetensors",
+        "files/test_curve_models.py::test_a_kept_model_gives_the_same_curves_to_the_last_bit",
         "--save-model m.safetensors",
     ),
     "a page": (
@@ -73,7 +73,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "goes on after a kill": (
         "commands/test_generate.py::test_resume_keeps_what_is_finished",
         "pinn/test_pinn_state_space.py::test_interrupted_trainings_go_on_motion_by_motion",
-        "--resume",
+        "curves/test_curve_table.py::test_a_killed_training_goes_on_to_the_same_digits",
         "distributions/test_training.py::test_a_killed_training_goes_on_to_the_same_digits",
     ),
     "own study by path, --set, --quick": (
@@ -85,7 +85,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "--ablate": (
         "study/test_ablation.py::test_every_part_is_changed_and_the_choice_is_marked",
         "study/test_ablation.py::test_with_several_coordinates_order_and_kind_of_motion_are_changed",
-        "verify stress-strain --ablate order",
+        "study/test_curve_ablation.py::test_every_part_of_a_line_is_changed",
         "verify multimodal --ablate order",
     ),
     "a law with stiffness": (

@@ -1,8 +1,10 @@
 """Model files of curves: the same curves to the last bit, and one line for what a model does not answer."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,3 +171,17 @@ def test_a_damaged_model_is_one_line(kept, tmp_path, capsys, monkeypatch, damage
     (line,) = capsys.readouterr().err.splitlines()
     assert str(bad) in line and ("version 99" if damage == "version" else "damaged model") in line
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_every_key_is_on_the_page(kept) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    section = page[page.index("### Model of curves") : page.index("## Provenance")]
+    facts, arrays = read_kept(kept, curve_model.FORMAT)
+    named = set(re.findall(r"\w+", section))
+    assert set(facts) | keys(facts["ways"]) | {part for name in arrays for part in name.split("/")} <= named
+
+
+def keys(data: Any) -> set[str]:
+    """Keys of plain data, at any depth."""
+    parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return (set(data) if isinstance(data, dict) else set()).union(*map(keys, parts))
