@@ -86,7 +86,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
         "study/test_ablation.py::test_every_part_is_changed_and_the_choice_is_marked",
         "study/test_ablation.py::test_with_several_coordinates_order_and_kind_of_motion_are_changed",
         "study/test_curve_ablation.py::test_every_part_of_a_line_is_changed",
-        "verify multimodal --ablate order",
+        "commands/test_distribution.py::test_what_each_part_is_worth_is_told",
     ),
     "a law with stiffness": (
         "fem/test_nonlinear.py::test_linear_laws_agree_with_the_krylov_transport",

@@ -18,7 +18,7 @@ app = App(
 app.register_install_completion_command(help="Complete commands, options and files in your shell from now on.")
 # Parts of the method that an ablation changes; each study, and each kind of input, has some of them.
 Part = Literal[
-    "order", "law", "force", "feature", "noise", "superposition", "fits", "constraint", "modes", "coupling"
+    "order", "law", "force", "feature", "noise", "superposition", "fits", "constraint", "modes"
 ]  # fmt: skip
 Repeated = Parameter(negative="", consume_multiple=False)
 # A state may be negative: "-20" and "-20:3" are no options.

@@ -153,7 +153,8 @@ def generate(
         Write a page (.html) about what was generated: what to use, how far to trust it, all states to turn and slide.
     ablate
         Change this part of the method, everything else chosen anew, and print the left-out error; may be repeated.
-        Curves: order, feature, force, noise, superposition, fits, constraint.
+        Curves: order, feature, force, noise, superposition, fits, constraint; --distribution: order, superposition,
+        modes, constraint.
     model
         The input is a model file that --save-model wrote.
     save_model
@@ -182,7 +183,7 @@ def generate(
     from cmgai_fem.commands.options import refuse
 
     if distribution:
-        made = of_specimens(request, samples or 0, exceeds or [], {"clouds": clouds, "model": model})
+        made = of_specimens(request, samples or 0, exceeds or [], {"clouds": clouds, "model": model}, ablate or [])
     else:
         refuse({"samples": samples, "exceeds": exceeds, "holds": holds}, "it belongs to --distribution")
         if model:

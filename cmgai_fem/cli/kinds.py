@@ -62,19 +62,23 @@ class Request:
             refuse({"seed": self.seed, "device": self.device}, "finite elements have no networks; --method pinn has")
 
 
-def of_specimens(request: Request, samples: int, exceeds: list[str], others: Options) -> Sequence[Path]:
+def of_specimens(
+    request: Request, samples: int, exceeds: list[str], others: Options, ablate: Sequence[str]
+) -> Sequence[Path]:
     """The law of a random field from specimens."""
     from cmgai_fem.commands.distribution import generate_from_specimens
     from cmgai_fem.commands.options import asked_points, given_inputs, refuse
 
     kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper", "holds")
-    others |= request.of_runs | {name: value for name, value in request.of_states.items() if name not in kept}
+    every = request.of_states | request.of_runs
+    others |= {name: value for name, value in every.items() if name not in (*kept, "ablate")}
     others |= {"method": request.unlike_fem, "device": request.device, "hardening": request.hardening is not None}
     refuse(others, "specimens are carried as clouds of fields, by what clouds left out tell")
     asked = given_inputs(request.inputs, request.known)
     return generate_from_specimens(
         asked, asked_points(request.at, asked.units), request.out, samples=samples, exceeds=exceeds,
-        seed=request.seed or 0, sensors=request.sensors, page=request.page, force=request.force, report=request.report,
+        seed=request.seed or 0, sensors=request.sensors, page=request.page, ablate=ablate, force=request.force,
+        report=request.report,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cmgai_fem.commands.curve_files import SI, finished, request_of, write_curves, write_provenance
+from cmgai_fem.commands.options import check_parts
 from cmgai_fem.curves.generate import JudgedCurve, curves_of, fit_models, lay_out
 from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.curves.motion import EXACT, State
@@ -79,11 +80,7 @@ def generate_from_table(
     """
     given = (table, *([] if sensors is None else [sensors]))
     _check_outputs(given, out, page, save_model, solver, force=force)
-    for part in ablate:
-        if part not in PARTS:
-            raise InputError(
-                f"--ablate {printable(part)}: no part of the method of curves; there are: {', '.join(PARTS)}"
-            )
+    check_parts(ablate, PARTS, "curves")
     request = request_of(given, coordinates, at, hardening, solver.method, sorted(solver.options.items()), ablate)
     if resume and finished(out, request) and all(one is None or one.is_file() for one in (page, save_model)):
         report(f"{printable(out.name)}: finished before, kept")

@@ -1,6 +1,7 @@
 """`cmgai-fem generate --distribution`: the law of a field at unseen states, from a user's own specimens."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from cmgai_fem.commands.answers import as_points, mark, output_paths
 from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.options import check_parts
 from cmgai_fem.commands.provenance import digest, provenance
 from cmgai_fem.distributions.cloud_laws import CMGAI, RIVALS
 from cmgai_fem.distributions.conditioned import FieldReadings
@@ -21,6 +23,8 @@ from cmgai_fem.files.writers import write_grid
 from cmgai_fem.generate_distribution import GeneratedDistribution, generate_distribution
 from cmgai_fem.measures import quantity_of
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.ablation_rows import ablation_lines
+from cmgai_fem.study.law_ablation import MEASURE, PARTS, ablate_laws
 from cmgai_fem.study.law_report import write_law_report
 from cmgai_fem.study.standalone import check_page
 
@@ -40,6 +44,7 @@ def generate_from_specimens(
     seed: int = 0,
     sensors: Path | None = None,
     page: Path | None = None,
+    ablate: Sequence[str] = (),
     force: bool = False,
     report: Report = print,
 ) -> list[Path]:
@@ -55,6 +60,7 @@ def generate_from_specimens(
         seed: of draws and networks.
         sensors: table of what was measured of one specimen, whose law is wanted then.
         page: HTML file to write about the laws.
+        ablate: parts of the method to change one at a time; see `study.law_ablation`.
         force: results may replace files that this program did not write.
         report: takes lines of progress, and a table of left-out distances.
 
@@ -72,6 +78,7 @@ def generate_from_specimens(
         check_page(page, given, force=force)
     if sensors is not None and len(targets) > 1:
         raise InputError(f"--sensors: they belong to one specimen at one state, {len(targets)} are asked for")
+    check_parts(ablate, PARTS, "laws of specimens")
     read = None if sensors is None else read_sensors(sensors, inputs.field)
     limits = [_limit(text) for text in exceeds]
     if samples < 0 or seed < 0:
@@ -91,9 +98,13 @@ def generate_from_specimens(
     if readings is not None:
         made = made.given(readings)
         report(_measured(made, len(readings.values)))
+    ablated = ablate_laws(made, ablate, report)
+    for line in ablation_lines(ablated, MEASURE):
+        report(line)
     for (value,), path in zip(targets, paths, strict=True):
         fields, anywhere = fields_of(made, value, samples, limits)
         facts = made.facts(value) | ({"exceeded_anywhere": anywhere} if anywhere else {})
+        facts |= {"ablation": [asdict(row) for row in ablated]} if ablated else {}
         for name, probability in anywhere.items():
             report(f"{specimens.coordinate.label(value)}: {name} somewhere: probability {probability:.3g}")
         for held in made.law(value).held:
@@ -104,7 +115,7 @@ def generate_from_specimens(
         _write(specimens, value, fields, path, facts)
         report(f"{specimens.coordinate.label(value)}: {printable(str(path))} ({made.trust(value)})")
     if page is not None:
-        write_law_report(made, page)
+        write_law_report(made, page, ablated)
         report(f"a page about them: {printable(str(page))}")
     return paths
 

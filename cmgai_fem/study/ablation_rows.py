@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from cmgai_fem.study.findings import Section, TextTable
 from cmgai_fem.study.page import percent, words
 
+NRMSE = "NRMSE in %"
+
 
 @dataclass(frozen=True)
 class AblationRow:
@@ -36,15 +38,15 @@ class AblationRow:
     note: str = ""
 
 
-def ablation_section(rows: Sequence[AblationRow], text: str) -> Section:
+def ablation_section(rows: Sequence[AblationRow], text: str, measure: str = NRMSE) -> Section:
     """The section of a page; it has no tables where nothing was ablated."""
-    return Section("Ablation", [text], tables=ablation_tables(rows))
+    return Section("Ablation", [text], tables=ablation_tables(rows, measure))
 
 
-def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
+def ablation_lines(rows: Sequence[AblationRow], measure: str = NRMSE) -> list[str]:
     """The tables as lines of a terminal or a log."""
     lines = []
-    for table in ablation_tables(rows):
+    for table in ablation_tables(rows, measure):
         cells = [table.columns, *table.rows]
         widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
         words = table.text_columns
@@ -56,7 +58,7 @@ def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
     return lines
 
 
-def ablation_tables(rows: Sequence[AblationRow], measure: str = "NRMSE in %") -> list[TextTable]:
+def ablation_tables(rows: Sequence[AblationRow], measure: str = NRMSE) -> list[TextTable]:
     """Per field and split: its rows; without held-out states they end at the left-out error.
 
     Args:
