@@ -62,7 +62,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
         "calibration/test_laws_of_motion.py::test_a_model_file_keeps_the_law",
         "commands/test_several_coordinates.py::test_a_model_file_gives_the_same_field",
         "files/test_curve_models.py::test_a_kept_model_gives_the_same_curves_to_the_last_bit",
-        "--save-model m.safetensors",
+        "files/test_law_models.py::test_a_kept_model_gives_the_same_laws_to_the_last_bit",
     ),
     "a page": (
         "study/test_report.py::test_stress_of_a_block_is_shown_as_it_was_generated",

@@ -182,8 +182,13 @@ def generate(
     )  # fmt: skip
     from cmgai_fem.commands.options import refuse
 
-    if distribution:
-        made = of_specimens(request, samples or 0, exceeds or [], {"clouds": clouds, "model": model}, ablate or [])
+    if distribution and model:
+        refuse({"clouds": clouds}, "a model is solved already")
+        made = of_a_model(request, samples or 0, exceeds or [])
+    elif distribution:
+        made = of_specimens(
+            request, samples or 0, exceeds or [], {"clouds": clouds}, ablate=ablate or [], save_model=save_model
+        )
     else:
         refuse({"samples": samples, "exceeds": exceeds, "holds": holds}, "it belongs to --distribution")
         if model:

@@ -63,7 +63,13 @@ class Request:
 
 
 def of_specimens(
-    request: Request, samples: int, exceeds: list[str], others: Options, ablate: Sequence[str]
+    request: Request,
+    samples: int,
+    exceeds: list[str],
+    others: Options,
+    *,
+    ablate: Sequence[str],
+    save_model: Path | None,
 ) -> Sequence[Path]:
     """The law of a random field from specimens."""
     from cmgai_fem.commands.distribution import generate_from_specimens
@@ -71,31 +77,38 @@ def of_specimens(
 
     kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper", "holds")
     every = request.of_states | request.of_runs
-    others |= {name: value for name, value in every.items() if name not in (*kept, "ablate")}
+    others |= {name: value for name, value in every.items() if name not in (*kept, "ablate", "save-model")}
     others |= {"method": request.unlike_fem, "device": request.device, "hardening": request.hardening is not None}
     refuse(others, "specimens are carried as clouds of fields, by what clouds left out tell")
     asked = given_inputs(request.inputs, request.known)
     return generate_from_specimens(
         asked, asked_points(request.at, asked.units), request.out, samples=samples, exceeds=exceeds,
-        seed=request.seed or 0, sensors=request.sensors, page=request.page, ablate=ablate, force=request.force,
-        report=request.report,
+        seed=request.seed or 0, sensors=request.sensors, page=request.page, ablate=ablate, save_model=save_model,
+        force=request.force, report=request.report,
     )  # fmt: skip
 
 
-def of_a_model(request: Request) -> Sequence[Path]:
-    """Fields of a generator that was kept."""
+def of_a_model(request: Request, samples: int = 0, exceeds: Sequence[str] = ()) -> Sequence[Path]:
+    """Fields, curves or laws of a generator that was kept."""
     from cmgai_fem.commands.curves import generate_from_curve_model
+    from cmgai_fem.commands.distribution import generate_from_law_model
     from cmgai_fem.commands.generate import generate_from_model
     from cmgai_fem.commands.options import refuse, single_file
     from cmgai_fem.files.curve_model import is_curve_model
+    from cmgai_fem.files.law_model import is_law_model
 
     others = request.of_states | request.of_runs | {"seed": request.seed, "device": request.device}
     others |= {"coordinate": request.coordinate or None, "hardening": request.hardening is not None}
     others |= {"method": request.unlike_fem, "sensors": request.sensors, "page": request.page}
     refuse(others, "a model is solved already")
     file = single_file(request.inputs, "--model")
-    if is_curve_model(file):
+    if is_curve_model(file) and not (samples or exceeds):
         return [generate_from_curve_model(file, request.at, request.out, force=request.force, report=request.report)]
+    if is_law_model(file):
+        return generate_from_law_model(
+            file, request.at, request.out, samples=samples, exceeds=exceeds, force=request.force, report=request.report
+        )
+    refuse({"samples": samples or None, "exceeds": exceeds or None}, "the model keeps no laws of specimens")
     return generate_from_model(file, request.at, request.out, force=request.force, report=request.report)
 
 

@@ -235,7 +235,7 @@ def test_arrays_and_what_python_refuses() -> None:
         (("--sensors", "pull_70_0.vtu", "--at", "92.5", "--at", "100", "--out", "m_{value}.vtu"), "one specimen"),
         (("--rivals",), "--rivals: leave it out"),
         (("--resume",), "--resume: leave it out"),
-        (("--save-model", "m.safetensors"), "--save-model: leave it out"),
+        (("--save-model", "m.vtu"), "m.vtu: a model file must end in .safetensors"),
         (("--clouds",), "--clouds: leave it out"),
         (
             ("--coordinate", "force", "--unit", "N", "--at", "92.5:1"),
