@@ -55,7 +55,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "cheap model": (
         "commands/test_cheap.py::test_sensors_and_a_cheap_model_together",
         "calibration/test_guided.py::test_over_two_coordinates_and_another_mesh",
-        "--cheap c.vtu",
+        "curves/test_cheap_curves.py::test_from_the_command_line",
         "--cheap c.vtu",
     ),
     "model file": (

@@ -148,7 +148,8 @@ def generate(
         specimen, whose fields come out then.
     cheap
         Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
-        for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
+        for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models. Of curves: a table like that of the
+        tests, of a constitutive law or an earlier batch.
     page
         Write a page (.html) about what was generated: what to use, how far to trust it, all states to turn and slide.
     ablate
@@ -196,7 +197,7 @@ def generate(
         elif clouds:
             made = of_clouds(request, json)
         elif inputs[0].suffix.lower() == ".csv":
-            made = of_a_table(request, save_model=save_model, resume=resume, ablate=ablate or [])
+            made = of_a_table(request, cheap=cheap or [], save_model=save_model, resume=resume, ablate=ablate or [])
         else:
             made = of_fields(request, rivals=rivals, save_model=save_model, resume=resume)
     if json:

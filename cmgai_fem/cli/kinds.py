@@ -112,9 +112,12 @@ def of_a_model(request: Request, samples: int = 0, exceeds: Sequence[str] = ()) 
     return generate_from_model(file, request.at, request.out, force=request.force, report=request.report)
 
 
-def of_a_table(request: Request, *, save_model: Path | None, resume: bool, ablate: Sequence[str]) -> Sequence[Path]:
+def of_a_table(
+    request: Request, *, cheap: Sequence[str], save_model: Path | None, resume: bool, ablate: Sequence[str]
+) -> Sequence[Path]:
     """A stress-strain curve from a table of tests."""
     from cmgai_fem.commands.curves import generate_from_table
+    from cmgai_fem.commands.inputs import matching
     from cmgai_fem.commands.options import refuse, single_file
     from cmgai_fem.solve import Solver
 
@@ -122,12 +125,14 @@ def of_a_table(request: Request, *, save_model: Path | None, resume: bool, ablat
     table = single_file(request.inputs, "a table of curves")
     because = f"{table} is a table of stress-strain tests, which holds all that this would say"
     runs = {name: value for name, value in request.of_runs.items() if name not in ("save-model", "resume", "ablate")}
-    refuse(request.of_states | runs | {"device": request.device}, because)
+    states = {name: value for name, value in request.of_states.items() if name != "cheap"}
+    refuse(states | runs | {"device": request.device}, because)
     solver = Solver(request.method, {"seed": request.seed or 0} if request.unlike_fem else {})
     return [
         generate_from_table(
             table, request.coordinate, request.at, request.out, request.report, request.hardening, solver,
             sensors=request.sensors, page=request.page, ablate=ablate, save_model=save_model, resume=resume,
+            cheap=[path for pattern in cheap for path in matching(Path(), pattern)],
             force=request.force,
         )
     ]  # fmt: skip

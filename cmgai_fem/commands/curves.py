@@ -11,8 +11,9 @@ import numpy as np
 
 from cmgai_fem.commands.curve_files import SI, finished, request_of, write_curves, write_provenance
 from cmgai_fem.commands.options import check_parts
+from cmgai_fem.curves.cheap import CheapCurves
 from cmgai_fem.curves.generate import JudgedCurve, curves_of, fit_models, lay_out
-from cmgai_fem.curves.mean import mean_curves
+from cmgai_fem.curves.mean import MeanCurves, mean_curves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.table import CurveTests
 from cmgai_fem.errors import InputError
@@ -44,6 +45,7 @@ def generate_from_table(
     solver: Solver = EXACT,
     *,
     sensors: Path | None = None,
+    cheap: Sequence[Path] = (),
     page: Path | None = None,
     ablate: Sequence[str] = (),
     save_model: Path | None = None,
@@ -66,6 +68,7 @@ def generate_from_table(
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved.
         sensors: CSV file of points that were measured of the curve, where one is asked for.
+        cheap: CSV files of cheap models (a law, an earlier batch) at the known states and at those asked for.
         page: HTML file to write about the curves.
         ablate: parts of the method to change one at a time; see `study.curve_ablation`.
         save_model: .safetensors file to keep what generates the curves in.
@@ -78,9 +81,11 @@ def generate_from_table(
     Raises:
         InputError: the table or a value cannot be used.
     """
-    given = (table, *([] if sensors is None else [sensors]))
+    given = (table, *([] if sensors is None else [sensors]), *cheap)
     _check_outputs(given, out, page, save_model, solver, force=force)
     check_parts(ablate, PARTS, "curves")
+    if ablate and cheap:
+        raise InputError("--ablate: leave it out; it tells what parts are worth without a cheap model")
     request = request_of(given, coordinates, at, hardening, solver.method, sorted(solver.options.items()), ablate)
     if resume and finished(out, request) and all(one is None or one.is_file() for one in (page, save_model)):
         report(f"{printable(out.name)}: finished before, kept")
@@ -102,15 +107,17 @@ def generate_from_table(
         if trainings.is_dir():
             report(f"{printable(trainings.name)}: the trainings of an interrupted run go on where they were")
     generated: dict[State, JudgedCurve] = {}
-    ablated = []
+    ablated, guidance = [], list[dict[str, Any]]()
     with _naming(table):
         mean = mean_curves(known)
         for note in mean.notes:
             say(f"{table.name}: {note}")
         layout = lay_out(mean, say)
+        cheap_curves = [_read_cheap(one, known, layout.curves, targets, say) for one in cheap]
         if save_model is not None and len(layout.alike(targets)) > 1:
             raise InputError("--save-model keeps one generator: ask for states between the known ones, or on one side")
-        for model in fit_models(layout, targets, say, hardening, solver):
+        for model in fit_models(layout, targets, say, hardening, solver, cheap_curves):
+            guidance += [one.describe() for one in model.guidance]
             generated |= curves_of(model, say, solver, readings)
             where = "; ".join(mean.coordinates.label(state) for state in model.targets)
             ablated += ablate_curves(
@@ -125,7 +132,8 @@ def generate_from_table(
         "table": table.name, "method": solver.method, "seed": solver.options.get("seed", 0), "said": list(lines),
         "request": request,
     }  # fmt: skip
-    write_provenance(out, known, generated, facts | ({"ablation": [asdict(row) for row in rows]} if rows else {}))
+    facts |= ({"ablation": [asdict(row) for row in rows]} if rows else {}) | ({"cheap": guidance} if cheap else {})
+    write_provenance(out, known, generated, facts)
     if save_model is not None:
         save_curve_model(save_model, model, known, table.name)
         report(f"model: {printable(str(save_model))}")
@@ -181,7 +189,7 @@ def _check_outputs(
     if solver.method != "fem":
         raise InputError("--save-model: leave it out; curves by networks are not kept, those of finite elements are")
     if len(given) > 1:
-        raise InputError("--save-model: leave it out; what sensors say holds for one curve alone")
+        raise InputError("--save-model: leave it out; what sensors or a cheap model say holds for single curves")
     check_model_path(save_model)
     check_replaceable(save_model, given, force=force)
 
@@ -193,6 +201,17 @@ def _read(table: Path, coordinates: Sequence[str], say: Report) -> CurveTests:
         say(f"{table.name}: {note}")
     with _naming(table):
         return select(tests, coordinates or varied(tests))
+
+
+def _read_cheap(
+    path: Path, known: CurveTests, curves: MeanCurves, targets: Sequence[State], say: Report
+) -> CheapCurves:
+    """A cheap model on the strains of the tests."""
+    name = printable(str(path))
+    tests = _read(path, [coordinate.name for coordinate in known.coordinates], say)
+    with _naming(path):
+        cheap = mean_curves(tests)
+    return CheapCurves.of(name, cheap, curves, targets)
 
 
 def _forget(trainings: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from cmgai_fem.curves.calibrate import Trial
+from cmgai_fem.curves.cheap import CheapCurves, CurveGuidance, guide
 from cmgai_fem.curves.generated import CurveGenerator, GeneratedCurve
 from cmgai_fem.curves.layout import StateLayout
 from cmgai_fem.curves.mean import MeanCurves
@@ -50,12 +51,14 @@ class CurveModel:
         generator: calibrated to them.
         trials: the states that were left out.
         targets: states that it was calibrated for.
+        guidance: what cheap models gave.
     """
 
     layout: StateLayout
     generator: CurveGenerator
     trials: tuple[Trial, ...]
     targets: tuple[State, ...]
+    guidance: tuple[CurveGuidance, ...] = ()
 
     @classmethod
     def fit(cls, layout: StateLayout, targets: Sequence[State], hardening: bool) -> Self:
@@ -79,6 +82,7 @@ def generate_curves(
     hardening: bool | None = None,
     solver: Solver = EXACT,
     readings: CurveReadings | None = None,
+    cheap: Sequence[tuple[str, MeanCurves]] = (),
 ) -> dict[State, JudgedCurve]:
     """Curves at states of one coordinate or two.
 
@@ -89,13 +93,16 @@ def generate_curves(
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved; networks along a line or on a grid alone.
         readings: points that were measured of the curve, where one is asked for.
+        cheap: names and mean curves of cheap models, at the known states and at the targets.
 
     Raises:
-        InputError: too few states, states on one line, networks where states are scattered, or points that cannot be
-            used.
+        InputError: too few states, states on one line, networks where states are scattered, or points or cheap models
+            that cannot be used.
     """
     made: dict[State, JudgedCurve] = {}
-    for model in fit_models(lay_out(curves, report), targets, report, hardening, solver):
+    layout = lay_out(curves, report)
+    models = [CheapCurves.of(name, model, layout.curves, targets) for name, model in cheap]
+    for model in fit_models(layout, targets, report, hardening, solver, models):
         made |= curves_of(model, report, solver, readings)
     return {state: made[state] for state in targets}
 
@@ -112,7 +119,12 @@ def lay_out(curves: MeanCurves, report: Report) -> StateLayout:
 
 
 def fit_models(
-    layout: StateLayout, targets: Sequence[State], report: Report, hardening: bool | None, solver: Solver = EXACT
+    layout: StateLayout,
+    targets: Sequence[State],
+    report: Report,
+    hardening: bool | None,
+    solver: Solver = EXACT,
+    cheap: Sequence[CheapCurves] = (),
 ) -> Iterator[CurveModel]:
     """A model for each group of targets that lie alike, and lines that say what was chosen; see `generate_curves`."""
     if layout.path and solver.method != "fem":
@@ -125,6 +137,11 @@ def fit_models(
         model = CurveModel.fit(layout, group, hardens)
         for line in model.generator.lines():
             report(line)
+        if cheap:
+            generator, told = guide(layout, model.generator, group, model.trials, cheap)
+            model = replace(model, generator=generator, guidance=tuple(told))
+            for line in (*map(str, told), *(generator.lines() if generator.cheap else ())):
+                report(line)
         yield model
 
 

@@ -1,13 +1,14 @@
 """Generated curves: calibrated ways superposed, made admissible, with the band that scatter and left-out error give."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from cmgai_fem.curves.calibrate import Trial, WayShares, curve_error
+from cmgai_fem.curves.cheap import CheapCurves
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.ways import TriedWay
@@ -54,6 +55,7 @@ class CurveGenerator:
         compared: how far ways of like left-out error part is added to the error. States are left out of a grid or a
             line as far as the targets lie; of others as they happen to lie.
         left_out: curve (L,) of each left-out state, and what all ways together generate of it.
+        cheap: the model that has been divided out of `curves`, and is multiplied with what is carried.
     """
 
     curves: MeanCurves
@@ -62,6 +64,7 @@ class CurveGenerator:
     hardening: bool
     compared: bool = False
     left_out: tuple[tuple[Array, Array], ...] = ()
+    cheap: CheapCurves | None = None
 
     @classmethod
     def alone(cls, curves: MeanCurves, way: TriedWay, error: float, hardening: bool) -> "CurveGenerator":
@@ -76,6 +79,9 @@ class CurveGenerator:
         """
         shares, curves = self.mixed.shares, self.curves
         each = [way.carry(state, solver) for way in self.ways]
+        if self.cheap is not None:
+            ratio = self.cheap.ratio(state)
+            each = [replace(found, stress=found.stress * ratio) for found in each]
         counting = [(share, found) for share, found in zip(shares, each, strict=True) if share > 0.0]
         stress = sum((share * found.stress for share, found in counting), np.zeros(len(curves.strain)))
         # All carry the scatter of the same tests: their errors go together.
@@ -95,10 +101,11 @@ class CurveGenerator:
         """The curve (L,) of each state that is left out, and what all ways together generate of it by their shares."""
         counting = [(way, share) for way, share in zip(self.ways, self.mixed.shares, strict=True) if share > 0.0]
         each = [[share * made for made in way.left_out(trials)] for way, share in counting]
-        return [
-            (self.curves.stress[trial.row], np.sum(made, axis=0))
-            for trial, made in zip(trials, zip(*each, strict=True), strict=True)
-        ]
+        found = []
+        for trial, made in zip(trials, zip(*each, strict=True), strict=True):
+            ratio = 1.0 if self.cheap is None else self.cheap.ratio(self.curves.values[trial.row])
+            found.append((self.curves.stress[trial.row] * ratio, np.sum(made, axis=0) * ratio))
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Calibrations as plain data, by where they were made."""

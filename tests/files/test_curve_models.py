@@ -137,7 +137,7 @@ def test_a_state_on_the_way_to_what_was_asked_is_answered(kept, tmp_path) -> Non
             "--save-model keeps one generator: ask for states between the known",
         ),
         (("--at", "570", "--method", "pinn"), "--save-model: leave it out; curves by networks are not kept"),
-        (("--at", "570", "--sensors", "s.csv"), "--save-model: leave it out; what sensors say holds for one curve"),
+        (("--at", "570", "--sensors", "s.csv"), "--save-model: leave it out; what sensors or a cheap model"),
     ],
 )
 def test_what_is_not_kept_is_refused(tmp_path, capsys, options, said) -> None:
