@@ -40,12 +40,14 @@ class CheapCurves:
         name: of its table.
         values: (S, m) states.
         stress: (S, L) stress [Pa].
+        noise: (S, L, n) factor of the covariance of each curve's error, relative to the stress; see `MeanCurves`.
         level: (L,) what it is divided by, so that the rest is of the size of the tests [Pa].
     """
 
     name: str
     values: Array
     stress: Array
+    noise: Array
     level: Array
 
     @classmethod
@@ -68,8 +70,10 @@ class CheapCurves:
             )
         wanted = np.vstack([curves.values, np.array(targets, dtype=float)])
         rows = [cls._row(name, cheap, tuple(state)) for state in wanted]
-        stress = np.array([cls._on(name, cheap, row, curves) for row in rows])
-        return cls(name, wanted, stress, np.exp(np.log(stress[: len(curves.values)]).mean(axis=0)))
+        stress, noise = (
+            np.array(found) for found in zip(*(cls._on(name, cheap, row, curves) for row in rows), strict=True)
+        )
+        return cls(name, wanted, stress, noise, np.exp(np.log(stress[: len(curves.values)]).mean(axis=0)))
 
     @staticmethod
     def _row(name: str, cheap: MeanCurves, state: State) -> int:
@@ -82,8 +86,10 @@ class CheapCurves:
         return int(np.argmax(near))
 
     @staticmethod
-    def _on(name: str, cheap: MeanCurves, row: int, curves: MeanCurves) -> Array:
+    def _on(name: str, cheap: MeanCurves, row: int, curves: MeanCurves) -> tuple[Array, Array]:
+        """A curve on the strains of the tests, and the factor of its error."""
         known = cheap.known[row]
+        noise = [np.interp(curves.strain, cheap.strain[known], one) for one in cheap.noise[row, known].T]
         strain, stress = cheap.strain[known], cheap.stress[row, known]
         if strain[-1] < curves.strain[-1] * (1.0 - SAME):
             label = cheap.coordinates.label(tuple(cheap.values[row]))
@@ -93,18 +99,27 @@ class CheapCurves:
             )
         if not cheap.plastic:
             strain, stress = np.append(0.0, strain), np.append(0.0, stress)
-        return np.interp(curves.strain, strain, stress)
+        return np.interp(curves.strain, strain, stress), np.array(noise).T
 
     def ratio(self, state: Sequence[float]) -> Array:
         """(L,) stress at a state over the level."""
+        return self.stress[self._at(state)] / self.level
+
+    def error(self, state: Sequence[float]) -> Array:
+        """(L,) standard error of the model's own curve at a state, relative to it."""
+        return np.linalg.norm(self.noise[self._at(state)], axis=1)
+
+    def rest(self, curves: MeanCurves) -> MeanCurves:
+        """What the model leaves of the known curves, as uncertain as both are; the scatter of a test stays."""
+        rows = [self._at(state) for state in curves.values]
+        noise = np.concatenate([curves.noise, self.noise[rows]], axis=2)
+        return replace(curves, stress=curves.stress * self.level / self.stress[rows], noise=noise)
+
+    def _at(self, state: Sequence[float]) -> int:
         near = np.all(np.isclose(self.values, state, rtol=SAME, atol=0.0), axis=1)
         if not near.any():
             raise InputError(f"cheap model {self.name}: no curve at {tuple(state)}")
-        return self.stress[int(np.argmax(near))] / self.level
-
-    def rest(self, curves: MeanCurves) -> MeanCurves:
-        """What the model leaves of the known curves; their scatter is relative, and stays."""
-        return replace(curves, stress=curves.stress / np.array([self.ratio(state) for state in curves.values]))
+        return int(np.argmax(near))
 
 
 @dataclass(frozen=True)

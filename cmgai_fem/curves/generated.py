@@ -86,6 +86,8 @@ class CurveGenerator:
         stress = sum((share * found.stress for share, found in counting), np.zeros(len(curves.strain)))
         # All carry the scatter of the same tests: their errors go together.
         carried = sum((share * found.error for share, found in counting), np.zeros(len(curves.strain)))
+        if self.cheap is not None:
+            carried = np.hypot(carried, self.cheap.error(state))
         if not np.any(np.isfinite(stress)):
             where = curves.coordinates.label(state)
             raise InputError(f"{where}: no strain is known at enough states to generate a curve")

@@ -106,6 +106,18 @@ def test_held_out_curves_of_the_tests_are_in_no_ones_hands() -> None:
     np.testing.assert_array_equal(halved.at((850.0,)).stress, whole.at((850.0,)).stress)
 
 
+def test_the_scatter_of_both_is_carried() -> None:
+    noisy = made(table(alloy, KNOWN, 0.02), table(blue_brittle, EVERY, 0.02))
+    clean = made(table(alloy, KNOWN, 0.02), table(blue_brittle, EVERY))
+    assert noisy.guidance[0].used and clean.guidance[0].used
+    state = TARGETS[0]
+    own = noisy.generator.cheap.error(state)
+    # Three tests of 2 %, as far as the spline over the strain does not average them.
+    assert 0.004 < own.mean() < 0.02 and not clean.generator.cheap.error(state).any()
+    curve = noisy.at(state)
+    assert np.all(curve.error >= own * curve.stress)
+
+
 def test_over_a_grid() -> None:
     rates = (0.1, 1.0, 10.0, 100.0)
 
