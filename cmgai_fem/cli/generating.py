@@ -153,9 +153,9 @@ def generate(
     page
         Write a page (.html) about what was generated: what to use, how far to trust it, all states to turn and slide.
     ablate
-        Change this part of the method, everything else chosen anew, and print the left-out error; may be repeated.
-        Curves: order, feature, force, noise, superposition, fits, constraint; --distribution: order, superposition,
-        modes, constraint.
+        Change this part of the method and print the left-out error without it; may be repeated. Fields: order, law,
+        over several coordinates force; curves: order, feature, force, noise, superposition, fits, constraint;
+        specimens: order, superposition, modes, constraint.
     model
         The input is a model file that --save-model wrote.
     save_model
@@ -199,7 +199,7 @@ def generate(
         elif inputs[0].suffix.lower() == ".csv":
             made = of_a_table(request, cheap=cheap or [], save_model=save_model, resume=resume, ablate=ablate or [])
         else:
-            made = of_fields(request, rivals=rivals, save_model=save_model, resume=resume)
+            made = of_fields(request, rivals=rivals, ablate=ablate or [], save_model=save_model, resume=resume)
     if json:
         show_provenance(made)
     return 0

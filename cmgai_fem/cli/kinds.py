@@ -165,7 +165,9 @@ def of_clouds(request: Request, json: bool) -> Sequence[Path]:
     return []
 
 
-def of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume: bool) -> Sequence[Path]:
+def of_fields(
+    request: Request, *, rivals: bool, ablate: Sequence[str], save_model: Path | None, resume: bool
+) -> Sequence[Path]:
     """Fields from snapshots, or the one state that sensors look at."""
     from cmgai_fem.commands.generate import generate as generate_fields
     from cmgai_fem.commands.options import asked_points, given_inputs, refuse
@@ -173,7 +175,6 @@ def of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume
     from cmgai_fem.generate import Networks
 
     request.check_networks()
-    refuse({"ablate": request.of_runs["ablate"]}, "of fields the study tells it: cmgai-fem verify STUDY --ablate")
     refuse({"hardening": request.hardening is not None}, "only stress-strain curves harden, from a table (.csv)")
     asked = given_inputs(request.inputs, request.known)
     points = asked_points(request.at, asked.units)
@@ -188,5 +189,5 @@ def of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume
         ]  # fmt: skip
     return generate_fields(
         asked, points, request.out, method=request.method, networks=networks, rivals=rivals, page=request.page,
-        save_model=save_model, resume=resume, force=request.force, report=request.report,
+        ablate=ablate, save_model=save_model, resume=resume, force=request.force, report=request.report,
     )  # fmt: skip
