@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cmgai_fem.commands.curve_files import SI, finished, request_of, write_curves, write_provenance
 from cmgai_fem.commands.options import check_parts
 from cmgai_fem.curves.cheap import CheapCurves
-from cmgai_fem.curves.generate import JudgedCurve, curves_of, fit_models, lay_out
+from cmgai_fem.curves.generate import CurveModel, JudgedCurve, curves_of, fit_models, lay_out
 from cmgai_fem.curves.mean import MeanCurves, mean_curves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.table import CurveTests
@@ -25,7 +24,7 @@ from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.units import Unit, unit_of, value_in
 from cmgai_fem.solve import Solver
-from cmgai_fem.study.ablation_rows import ablation_lines, ablation_section
+from cmgai_fem.study.ablation_rows import AblationRow, ablation_lines, ablation_section
 from cmgai_fem.study.curve_ablation import PARTS, TEXT, ablate_curves
 from cmgai_fem.study.curve_report import write_curve_report
 from cmgai_fem.study.standalone import check_page
@@ -106,36 +105,32 @@ def generate_from_table(
         solver = replace(solver, options=solver.options | {"checkpoint": trainings})
         if trainings.is_dir():
             report(f"{printable(trainings.name)}: the trainings of an interrupted run go on where they were")
-    generated: dict[State, JudgedCurve] = {}
-    ablated, guidance = [], list[dict[str, Any]]()
     with _naming(table):
         mean = mean_curves(known)
         for note in mean.notes:
             say(f"{table.name}: {note}")
         layout = lay_out(mean, say)
-        cheap_curves = [_read_cheap(one, known, layout.curves, targets, say) for one in cheap]
-        if save_model is not None and len(layout.alike(targets)) > 1:
-            raise InputError("--save-model keeps one generator: ask for states between the known ones, or on one side")
+    if save_model is not None and len(layout.alike(targets)) > 1:
+        raise InputError("--save-model keeps one generator: ask for states between the known ones, or on one side")
+    cheap_curves = [_read_cheap(one, known, layout.curves, targets, say) for one in cheap]
+    made, models, rows = dict[State, JudgedCurve](), list[CurveModel](), list[AblationRow]()
+    with _naming(table):
         for model in fit_models(layout, targets, say, hardening, solver, cheap_curves):
-            guidance += [one.describe() for one in model.guidance]
-            generated |= curves_of(model, say, solver, readings)
-            where = "; ".join(mean.coordinates.label(state) for state in model.targets)
-            ablated += ablate_curves(
-                layout, model.targets, model.generator.hardening, ablate, ("stress", where), report
-            )
-    rows = [one.row for one in ablated]
-    generated = {state: generated[state] for state in targets}
-    for line in (*(made.remark for made in generated.values() if made.remark), *ablation_lines(rows)):
+            models.append(model)
+            made |= curves_of(model, say, solver, readings)
+            name = ("stress", "; ".join(mean.coordinates.label(state) for state in model.targets))
+            ablated = ablate_curves(layout, model.targets, model.generator.hardening, ablate, name, report)
+            rows += [one.row for one in ablated]
+    generated = {state: made[state] for state in targets}
+    for line in (*(one.remark for one in generated.values() if one.remark), *ablation_lines(rows)):
         say(line)
     write_curves(out, known, generated)
-    facts: dict[str, Any] = {
-        "table": table.name, "method": solver.method, "seed": solver.options.get("seed", 0), "said": list(lines),
-        "request": request,
-    }  # fmt: skip
-    facts |= ({"ablation": [asdict(row) for row in rows]} if rows else {}) | ({"cheap": guidance} if cheap else {})
+    facts = {"table": table.name, "method": solver.method, "seed": solver.options.get("seed", 0), "said": list(lines)}
+    facts |= {"request": request} | ({"ablation": [asdict(row) for row in rows]} if rows else {})
+    facts |= {"cheap": [one.describe() for model in models for one in model.guidance]} if cheap else {}
     write_provenance(out, known, generated, facts)
     if save_model is not None:
-        save_curve_model(save_model, model, known, table.name)
+        save_curve_model(save_model, models[0], known, table.name)
         report(f"model: {printable(str(save_model))}")
     if page is not None:
         stress = unit_of(known.units.get("stress", SI["stress"]))
