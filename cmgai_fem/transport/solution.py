@@ -254,7 +254,9 @@ class Superposed:
 
     @property
     def _each(self) -> list[tuple[Array, Solution]]:
-        return [(np.asarray(share), one) for share, one in zip(self.shares, self.members, strict=True)]
+        # A transport without a share is not asked: the state may have no value in its pseudo-time.
+        each = [(np.asarray(share), one) for share, one in zip(self.shares, self.members, strict=True)]
+        return [(share, one) for share, one in each if share.ndim or share != 0.0]
 
 
 @dataclass(frozen=True)

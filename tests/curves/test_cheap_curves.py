@@ -184,7 +184,7 @@ def test_from_the_command_line(tmp_path, capsys) -> None:
         (("--cheap", "c.csv", "--ablate", "order"), "--ablate: leave it out; it tells what parts are worth without a"),
         (
             ("--cheap", "short.csv"),
-            "cmgai-fem: short.csv: the curve at temperature = 300 K ends at strain 0.18, before those of",
+            "cmgai-fem: short.csv: the curve at temperature = 300 K ends at strain 0.18, before",
         ),
         (("--cheap", "total.csv"), "cmgai-fem: total.csv: strains are total ones, those of the tests plastic"),
         (("--cheap", "t.csv"), "t.csv: has no curve at temperature = 900 K"),
