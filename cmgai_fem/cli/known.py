@@ -33,7 +33,8 @@ class KnownOptions:
     """Do not try labels that move over the body."""
     cheap: Annotated[list[str] | None, Repeated] = None
     """Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked for,
-    as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models."""
+    as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models. Of curves: a table like that of the tests, of
+    a constitutive law or an earlier batch."""
 
     @property
     def options(self) -> Options:

@@ -103,6 +103,15 @@ def refuse(options: Mapping[str, object], because: str) -> None:
             raise InputError(f"--{name}: leave it out; {because}")
 
 
+def check_parts(ablate: Sequence[str], parts: Sequence[str], what: str) -> None:
+    """Refuse a part of the method that is none of those that `--ablate` changes of some input."""
+    for part in ablate:
+        if part not in parts:
+            raise InputError(
+                f"--ablate {printable(part)}: no part of the method of {what}; there are: {', '.join(parts)}"
+            )
+
+
 def single_file(paths: Sequence[Path], what: str) -> Path:
     """The only one of `paths`; `what` says in the message what was wanted."""
     if len(paths) != 1:

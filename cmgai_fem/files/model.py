@@ -221,7 +221,7 @@ def load_model(path: Path, comm: "MPI.Comm | None" = None) -> Model:
 
 def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], comm: "MPI.Comm | None") -> Model:
     values = arrays["states/values"]
-    states = read_pieces(path, facts, values, comm) if "pieces" in facts else _states(path, facts, arrays)
+    states = read_pieces(path, facts, values, comm) if "pieces" in facts else states_of(path, facts, arrays)
     with np.errstate(over="ignore"):
         if not np.isfinite(np.abs(states.field(str(facts["field"])).values).sum()):
             raise InputError("the known states have no finite range")
@@ -276,7 +276,7 @@ def _mix(problem: Problem, told: Mapping[str, Any], arrays: Mapping[str, np.ndar
     return Mixing(plain, int(told["order"]), (str(name), float(exponent)), variance, squared)
 
 
-def _states(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:
+def states_of(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:
     """The known states on their mesh."""
     grid = mesh_of(path, arrays)
     known, name, location = arrays["states/known"], str(facts["field"]), str(facts["location"])

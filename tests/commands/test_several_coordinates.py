@@ -236,7 +236,7 @@ def test_three_states_of_two_coordinates_are_a_plane(files, tmp_path, capsys):
         (["--values", POINTS, "--at", "325:3", "--mass", "x"], "tried along one state coordinate"),
         (["--values", POINTS, "--at", "325:3", "--stiffness", "1"], "tried along one state coordinate"),
         (["--values", POINTS, "--at", "325:3", "--pseudo-time", "cube"], "cube"),
-        (["--values", POINTS, "--at", "325:3", "--ablate", "law"], "--ablate"),
+        (["--values", POINTS, "--at", "325:3", "--ablate", "law"], "--ablate law: leave it out"),
         (["--values", POINTS, "--at", "325:3", "--sensors", "x.csv", "--rivals"], "--rivals: leave it out"),
     ],
 )
