@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cmgai_fem.calibration.correction import LeftOutTest
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.calibration.trust import Trust, judge_law
 from cmgai_fem.distributions.cloud_laws import CMGAI
@@ -48,7 +49,7 @@ class GeneratedDistribution:
     judged: Mapping[bool, JudgedLaws]
     seed: int
     random: RandomFields = dataclass_field(repr=False)
-    measured: tuple[float, float] | None = None
+    measured: LeftOutTest | None = None
 
     def law(self, value: float) -> FieldLaw:
         """The law of the field at a state that was asked for."""
@@ -97,14 +98,14 @@ class GeneratedDistribution:
             raise InputError(f"sensors belong to one specimen at one state, {len(self.points)} are asked for")
         judged, (law,) = self.of(float(self.points[0])), self.laws
         measured = left_out_errors(self.random, judged.law, judged.left_out, readings, self.seed)
-        if measured[1] >= measured[0]:
+        if not measured.taken:
             return replace(self, measured=measured)
         return replace(self, laws=(conditioned(law, readings, np.random.default_rng(self.seed)),), measured=measured)
 
     @property
     def taken(self) -> bool:
         """Whether the law is that of one specimen, given readings of it."""
-        return self.measured is not None and self.measured[1] < self.measured[0]
+        return self.measured is not None and self.measured.taken
 
     def trust(self, value: float) -> Trust:
         """How far the law at a state is to be trusted, and why."""
@@ -113,7 +114,7 @@ class GeneratedDistribution:
 
     def of(self, value: float) -> JudgedLaws:
         """What clouds left out say of the side where a state lies."""
-        return self.judged[self._inside(value)]
+        return self.judged[self.inside(value)]
 
     def facts(self, value: float) -> dict[str, Any]:
         """How the law at a state was made and how far it is to be trusted, as plain data."""
@@ -134,7 +135,8 @@ class GeneratedDistribution:
             "trust_reason": trust.reason,
         } | ({} if self.measured is None else {"left_out_specimens": list(self.measured), "corrected": self.taken})
 
-    def _inside(self, value: float) -> bool:
+    def inside(self, value: float) -> bool:
+        """Whether a state lies between the known ones."""
         return bool(self.specimens.values.min() <= value <= self.specimens.values.max())
 
     def _quantity(self, name: str) -> Callable[[Array], Array]:
@@ -196,12 +198,27 @@ def generate_distribution(
     # The known states alone, to tell sides and trials by.
     states = States(labels_on_points(np.zeros((1, 1))), coordinates, np.unique(known.values), {})
     judged: dict[bool, JudgedLaws] = {}
-    laws: dict[float, FieldLaw] = {}
     for group in sides(states, list(points)):
         rows = trials_for(states, np.array(group))
-        found = judge_laws(random, states.scalars[rows].tolist(), seed, method)
-        targets = [float(point[0]) for point in group]
-        judged[inside_hull(states.values, group[0])] = found
-        laws |= dict(zip(targets, make_laws(random, targets, found.law, seed), strict=True))
-    made = tuple(laws[float(point)] for point in points[:, 0])
-    return GeneratedDistribution(known, points[:, 0], made, judged, seed, random)
+        judged[inside_hull(states.values, group[0])] = judge_laws(random, states.scalars[rows].tolist(), seed, method)
+    return make_distribution(known, random, points[:, 0], judged, seed)
+
+
+def make_distribution(
+    known: Specimens, random: RandomFields, targets: Array, judged: Mapping[bool, JudgedLaws], seed: int
+) -> GeneratedDistribution:
+    """The laws at states (T,) by what clouds left out have told; see `generate_distribution`.
+
+    Args:
+        known: the specimens.
+        random: the same as coefficients of their modes.
+        targets: the states.
+        judged: by side of the known states.
+        seed: of draws.
+    """
+    made = GeneratedDistribution(known, targets, (), judged, seed, random)
+    laws: dict[float, FieldLaw] = {}
+    for inside, found in judged.items():
+        side = [value for value in targets.tolist() if made.inside(value) is inside]
+        laws |= dict(zip(side, make_laws(random, side, found.law, seed), strict=True))
+    return replace(made, laws=tuple(laws[value] for value in targets.tolist()))

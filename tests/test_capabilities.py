@@ -55,14 +55,14 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "cheap model": (
         "commands/test_cheap.py::test_sensors_and_a_cheap_model_together",
         "calibration/test_guided.py::test_over_two_coordinates_and_another_mesh",
-        "--cheap c.vtu",
+        "curves/test_cheap_curves.py::test_from_the_command_line",
         "--cheap c.vtu",
     ),
     "model file": (
         "calibration/test_laws_of_motion.py::test_a_model_file_keeps_the_law",
         "commands/test_several_coordinates.py::test_a_model_file_gives_the_same_field",
-        "--save-model m.safetensors",
-        "--save-model m.safetensors",
+        "files/test_curve_models.py::test_a_kept_model_gives_the_same_curves_to_the_last_bit",
+        "files/test_law_models.py::test_a_kept_model_gives_the_same_laws_to_the_last_bit",
     ),
     "a page": (
         "study/test_report.py::test_stress_of_a_block_is_shown_as_it_was_generated",
@@ -73,7 +73,7 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "goes on after a kill": (
         "commands/test_generate.py::test_resume_keeps_what_is_finished",
         "pinn/test_pinn_state_space.py::test_interrupted_trainings_go_on_motion_by_motion",
-        "--resume",
+        "curves/test_curve_table.py::test_a_killed_training_goes_on_to_the_same_digits",
         "distributions/test_training.py::test_a_killed_training_goes_on_to_the_same_digits",
     ),
     "own study by path, --set, --quick": (
@@ -85,8 +85,8 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "--ablate": (
         "study/test_ablation.py::test_every_part_is_changed_and_the_choice_is_marked",
         "study/test_ablation.py::test_with_several_coordinates_order_and_kind_of_motion_are_changed",
-        "verify stress-strain --ablate order",
-        "verify multimodal --ablate order",
+        "study/test_curve_ablation.py::test_every_part_of_a_line_is_changed",
+        "commands/test_distribution.py::test_what_each_part_is_worth_is_told",
     ),
     "a law with stiffness": (
         "fem/test_nonlinear.py::test_linear_laws_agree_with_the_krylov_transport",

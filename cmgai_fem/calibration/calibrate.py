@@ -70,7 +70,8 @@ class Calibration:
     def solve(self, problem: Problem, solve: Solve) -> Blended:
         """Solve `problem` with every member and blend."""
         carriers = transformed(problem, self.members)
-        return Blended(tuple(solve(one.apply(carriers[one.mass_axes])) for one in self.members), self.blend)
+        stated = (one.apply(carriers[one.mass_axes]) for one in self.members)
+        return Blended(tuple(solve(one.with_reach_admitted()) for one in stated), self.blend)
 
     def describe(self) -> dict[str, Any]:
         """The calibration as plain data for files and reports."""

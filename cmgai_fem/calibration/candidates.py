@@ -22,6 +22,8 @@ from cmgai_fem.transport.problem import Problem, soften
 
 # Orders beyond this fit polynomials of degree 5 and more in several coordinates: more than any states call for.
 HIGHEST_ORDER = 3
+# Along one coordinate: polynomials of a higher degree through more states tell rounding more than the states.
+HIGHEST_ALONG = 8
 # Choices along each coordinate of a grid that are combined.
 LINES = 6
 
@@ -183,7 +185,7 @@ def candidates(problem: Problem, asked: Array, rows: IntArray, gram: Array, sear
 def _along_one(states: int, lowest: float, search: Search) -> list[Candidate]:
     return [
         Candidate(order, damping, law, kind, exponent, axes)
-        for order in range(-1, states - 2)
+        for order in range(-1, min(states - 3, HIGHEST_ALONG) + 1)
         for damping in (0.0, *search.dampings)
         for law in (NoLaw(), *search.laws)
         for kind, exponent in search.admitted(lowest)

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cmgai_fem.calibration.candidates import Candidate, Search, candidates, transformed
+from cmgai_fem.calibration.candidates import HIGHEST_ALONG, Candidate, Search, candidates, transformed
 from cmgai_fem.calibration.left_out import LeftOut, Solve, shares_of
 from cmgai_fem.calibration.stacking import Mix, superpose
 from cmgai_fem.errors import ConvergenceError, InputError
@@ -90,8 +90,10 @@ def explore(problem: Problem, points: Array, rows: IntArray, search: Search, sol
         raise ConvergenceError(
             f"calibration: other states of {states.coordinates.name} fix no motion where one is left out: add states"
         )
-    if _smooth(sizes, len(states) - 3, table[0][0]):
-        return Explored((Candidate(None),), (1.0,), table, table[0][1], table[0][1])
+    top = min(len(states) - 3, HIGHEST_ALONG)
+    if _smooth(sizes, top, table[0][0]):
+        # With all states a polynomial carries one order more than it could be tried with.
+        return Explored((Candidate(None if top < HIGHEST_ALONG else top),), (1.0,), table, table[0][1], table[0][1])
     members = _reachable(problem, _shortlist(table), points, solve)
     if not members:
         raise ConvergenceError("calibration: no choice of order, damping and pseudo-time could be solved")

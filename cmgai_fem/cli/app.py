@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App, Parameter, validators
 
@@ -15,6 +16,10 @@ app = App(
     version=lambda: str(cmgai_fem.__version__),
 )
 app.register_install_completion_command(help="Complete commands, options and files in your shell from now on.")
+# Parts of the method that an ablation changes; each study, and each kind of input, has some of them.
+Part = Literal[
+    "order", "law", "force", "feature", "noise", "superposition", "fits", "constraint", "modes"
+]  # fmt: skip
 Repeated = Parameter(negative="", consume_multiple=False)
 # A state may be negative: "-20" and "-20:3" are no options.
 States = Parameter(negative="", consume_multiple=False, allow_leading_hyphen=True)

@@ -1,15 +1,13 @@
-"""The command `generate`: what its options say, and which of them the kind of input leaves without meaning."""
+"""The command `generate`: what its options say."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cmgai_fem.cli.app import Repeated, States, app, say, say_aside, show_provenance
-
-Options = dict[str, object]
+from cmgai_fem.cli.app import Part, Repeated, States, app, say, say_aside, show_provenance
+from cmgai_fem.cli.kinds import Request, of_a_model, of_a_table, of_clouds, of_fields, of_specimens
+from cmgai_fem.cli.known import NOTHING_SAID, KnownOverSeveral, Options
 
 
 @app.command
@@ -19,42 +17,18 @@ def generate(
     *,
     at: Annotated[list[str] | None, States] = None,
     out: Path,
-    field: str | None = None,
-    coordinate: Annotated[list[str] | None, Repeated] = None,
-    unit: Annotated[list[str] | None, Repeated] = None,
-    values: Annotated[
-        str | None,
-        Parameter(
-            help="State values of the files, e.g. 100,250,400, or 100:2,250:2,400:5 of two coordinates.",
-            allow_leading_hyphen=True,
-        ),
-    ] = None,
-    values_from: str | None = None,
-    volumes: str | None = None,
-    where_known: bool = False,
-    lower: float | None = None,
-    upper: float | None = None,
-    monotone: bool = False,
-    monotone_in: Annotated[list[str] | None, Repeated] = None,
-    ordered: bool = False,
-    mass: Annotated[list[str] | None, Repeated] = None,
-    stiffness: Annotated[list[float] | None, Repeated] = None,
-    damping: Annotated[list[float] | None, Repeated] = None,
-    pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
-    no_moving: bool = False,
-    no_state_force: bool = False,
+    known: KnownOverSeveral = NOTHING_SAID,
     clouds: bool = False,
     distribution: bool = False,
     samples: int | None = None,
     exceeds: Annotated[list[str] | None, States] = None,
-    holds: Annotated[list[str] | None, Repeated] = None,
     method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
     rivals: bool = False,
     sensors: Path | None = None,
-    cheap: Annotated[list[str] | None, Repeated] = None,
     page: Path | None = None,
+    ablate: Annotated[list[Part] | None, Repeated] = None,
     model: bool = False,
     save_model: Path | None = None,
     resume: bool = False,
@@ -86,42 +60,6 @@ def generate(
         "598 K"; may be repeated. Without it, sensors tell the value.
     out
         File to write; with several states its name holds {value}.
-    field
-        Field to generate.
-    coordinate
-        Name of the state coordinate; for curves "temperature", "strain_rate" or both. Repeat it for two or three
-        coordinates.
-    unit
-        Unit of the state coordinate; one for each of several.
-    values_from
-        Regular expression that finds the state value in the file names, e.g. 'T=([0-9.]+)'; one group a coordinate.
-    volumes
-        Field of the files that holds the volume of each label, for bodies that the mesh does not tell the volumes of
-        (axial symmetry, shells of varying thickness); by default those of the cells.
-    where_known
-        Leave out labels at which the field is no number in some state, e.g. outside the part it was asked for on.
-    lower
-        Least admissible value of the field, e.g. 0 for a plastic strain.
-    upper
-        Largest admissible value of the field, e.g. 1 for a damage.
-    monotone
-        The field never decreases along the state coordinate.
-    monotone_in
-        Name of one of several coordinates along which the field never decreases; may be repeated.
-    ordered
-        The field never decreases from one component to the next (a history).
-    mass
-        Order of axes, e.g. x or yx, in which to try carrying a scalar field as mass (moving fronts); may be repeated.
-    stiffness
-        Stiffness of the membrane law to try beside no law; may be repeated.
-    damping
-        Damping to try beside none, instead of 1 and 4; may be repeated.
-    pseudo_time
-        Map of the coordinates to try beside the linear one, instead of all; may be repeated.
-    no_moving
-        Do not try labels that move over the body.
-    no_state_force
-        Do not look for a law of motion that all labels share (diffusion, waves, decay, turns), along a time.
     clouds
         The inputs are clouds of points (.csv, .npz, .vtp), a row a point, in any order: who goes where is told by
         optimal transport. (--samples without a number says the same.)
@@ -133,9 +71,6 @@ def generate(
     exceeds
         With --distribution: limit whose probability to be exceeded is written, e.g. 350e6, of a tensor
         von_mises:350e6; may be repeated.
-    holds
-        With --distribution: what every field keeps, a mean or a value at a place of a component and what it is at a
-        state: "mean:xx = 12.5", "mean@section=3:xx = 2*pull", "at@0.1,0.02:yy = 0"; may be repeated.
     method
         Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
@@ -148,11 +83,12 @@ def generate(
         Table (.csv) of what is known of the wanted state; the generated field honours it. Of a curve: the points that
         were measured of it, as columns strain, stress and tolerance. With --distribution: what was measured of one
         specimen, whose fields come out then.
-    cheap
-        Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
-        for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models.
     page
         Write a page (.html) about what was generated: what to use, how far to trust it, all states to turn and slide.
+    ablate
+        Change this part of the method and print the left-out error without it; may be repeated. Fields: order, law,
+        over several coordinates force; curves: order, feature, force, noise, superposition, fits, constraint;
+        specimens: order, superposition, modes, constraint.
     model
         The input is a model file that --save-model wrote.
     save_model
@@ -166,183 +102,33 @@ def generate(
     json
         Print where each file comes from and how far it is to be trusted as JSON; all else goes to standard error.
     """
-    of_states: Options = {
-        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
-        "where-known": where_known, "lower": lower, "upper": upper,
-        "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
-        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
-        "no-state-force": no_state_force, "holds": holds,
-    }  # fmt: skip
-    of_runs: Options = {"rivals": rivals, "save-model": save_model, "resume": resume}
+    of_states = {name: value for name, value in known.options.items() if name != "coordinate"}
+    of_runs: Options = {"rivals": rivals, "save-model": save_model, "resume": resume, "ablate": ablate}
     request = Request(
-        inputs, at or [], out, coordinate or [], method, seed, device, sensors, page, hardening, force, of_states,
+        inputs, at or [], out, known.coordinate or [], method, seed, device, sensors, page, hardening, force, of_states,
         of_runs, say_aside if json else say,
     )  # fmt: skip
     from cmgai_fem.commands.options import refuse
 
-    if distribution:
-        made = _of_specimens(request, samples or 0, exceeds or [], {"clouds": clouds, "model": model})
+    if distribution and model:
+        refuse({"clouds": clouds}, "a model is solved already")
+        made = of_a_model(request, samples or 0, exceeds or [])
+    elif distribution:
+        made = of_specimens(
+            request, samples or 0, exceeds or [], {"clouds": clouds}, ablate=ablate or [], save_model=save_model
+        )
     else:
-        refuse({"samples": samples, "exceeds": exceeds, "holds": holds}, "it belongs to --distribution")
+        refuse({"samples": samples, "exceeds": exceeds, "holds": known.holds}, "it belongs to --distribution")
         if model:
-            made = _of_a_model(request)
+            made = of_a_model(request)
         elif clouds:
-            made = _of_clouds(request, json)
+            made = of_clouds(request, json)
         elif inputs[0].suffix.lower() == ".csv":
-            made = _of_a_table(request)
+            made = of_a_table(
+                request, cheap=known.cheap or [], save_model=save_model, resume=resume, ablate=ablate or []
+            )
         else:
-            made = _of_fields(request, rivals=rivals, save_model=save_model, resume=resume)
+            made = of_fields(request, rivals=rivals, ablate=ablate or [], save_model=save_model, resume=resume)
     if json:
         show_provenance(made)
     return 0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `generate` was asked, whatever its inputs are.
-
-    Args:
-        inputs: files.
-        at: states, as written.
-        out: file to write.
-        coordinate: names.
-        method: of the transport.
-        seed: of networks and draws; None where it was not given.
-        device: of networks; None where it was not given.
-        sensors: table of what is known of the wanted state.
-        page: file to write about what was generated.
-        hardening: whether generated curves never fall; None where it was not given.
-        force: replace files that this program did not write.
-        of_states: options about known states and how they are carried, by their names.
-        of_runs: options about what is written beside the field.
-        report: takes lines.
-    """
-
-    inputs: list[Path]
-    at: list[str]
-    out: Path
-    coordinate: list[str]
-    method: Literal["fem", "pinn", "independent"]
-    seed: int | None
-    device: Literal["cpu", "cuda"] | None
-    sensors: Path | None
-    page: Path | None
-    hardening: bool | None
-    force: bool
-    of_states: Options
-    of_runs: Options
-    report: Callable[[str], None]
-
-    @property
-    def known(self) -> Options:
-        """Options that say what the known states are."""
-        return self.of_states | {"coordinate": self.coordinate or None}
-
-    @property
-    def unlike_fem(self) -> bool:
-        """Whether networks were asked for."""
-        return self.method != "fem"
-
-    def check_networks(self) -> None:
-        """Refuse options of networks where there are none."""
-        from cmgai_fem.commands.options import refuse
-
-        if not self.unlike_fem:
-            refuse({"seed": self.seed, "device": self.device}, "finite elements have no networks; --method pinn has")
-
-
-def _of_specimens(request: Request, samples: int, exceeds: list[str], others: Options) -> Sequence[Path]:
-    """The law of a random field from specimens."""
-    from cmgai_fem.commands.distribution import generate_from_specimens
-    from cmgai_fem.commands.options import asked_points, given_inputs, refuse
-
-    kept = ("field", "unit", "values", "values-from", "volumes", "where-known", "lower", "upper", "holds")
-    others |= request.of_runs | {name: value for name, value in request.of_states.items() if name not in kept}
-    others |= {"method": request.unlike_fem, "device": request.device, "hardening": request.hardening}
-    refuse(others, "specimens are carried as clouds of fields, by what clouds left out tell")
-    asked = given_inputs(request.inputs, request.known)
-    return generate_from_specimens(
-        asked, asked_points(request.at, asked.units), request.out, samples=samples, exceeds=exceeds,
-        seed=request.seed or 0, sensors=request.sensors, page=request.page, force=request.force, report=request.report,
-    )  # fmt: skip
-
-
-def _of_a_model(request: Request) -> Sequence[Path]:
-    """Fields of a generator that was kept."""
-    from cmgai_fem.commands.generate import generate_from_model
-    from cmgai_fem.commands.options import refuse, single_file
-
-    others = request.of_states | request.of_runs | {"seed": request.seed, "device": request.device}
-    others |= {"coordinate": request.coordinate or None, "hardening": request.hardening}
-    others |= {"method": request.unlike_fem, "sensors": request.sensors, "page": request.page}
-    refuse(others, "a model is solved already")
-    file = single_file(request.inputs, "--model")
-    return generate_from_model(file, request.at, request.out, force=request.force, report=request.report)
-
-
-def _of_a_table(request: Request) -> Sequence[Path]:
-    """A stress-strain curve from a table of tests."""
-    from cmgai_fem.commands.curves import generate_from_table
-    from cmgai_fem.commands.options import refuse, single_file
-    from cmgai_fem.solve import Solver
-
-    request.check_networks()
-    table = single_file(request.inputs, "a table of curves")
-    because = f"{table} is a table of stress-strain tests, which holds all that this would say"
-    refuse(request.of_states | request.of_runs | {"device": request.device}, because)
-    solver = Solver(request.method, {"seed": request.seed or 0} if request.unlike_fem else {})
-    return [
-        generate_from_table(
-            table, request.coordinate, request.at, request.out, request.report, request.hardening, solver,
-            sensors=request.sensors, page=request.page, force=request.force,
-        )
-    ]  # fmt: skip
-
-
-def _of_clouds(request: Request, json: bool) -> Sequence[Path]:
-    """Clouds of points."""
-    from cmgai_fem.commands.clouds import generate_from_clouds
-    from cmgai_fem.commands.options import point, refuse
-
-    request.check_networks()
-    given: Options = {"method": request.unlike_fem, "sensors": request.sensors, "hardening": request.hardening}
-    given |= {"page": request.page}
-    others = {name: value for name, value in request.of_states.items() if name not in ("values", "values-from")}
-    because = "clouds of samples have no labels, mesh or field, and are told by their files"
-    refuse(others | request.of_runs | given | {"json": json}, because)
-    values, values_from = (request.of_states[name] for name in ("values", "values-from"))
-    assert values is None or isinstance(values, str)
-    assert values_from is None or isinstance(values_from, str)
-    generate_from_clouds(
-        request.inputs, [point(one, "--at")[0] for one in request.at], request.out,
-        coordinate=(request.coordinate or ["state"])[0],
-        values=None if values is None else [point(one, "--values")[0] for one in values.split(",")],
-        values_from=values_from, force=request.force, report=request.report,
-    )  # fmt: skip
-    return []
-
-
-def _of_fields(request: Request, *, rivals: bool, save_model: Path | None, resume: bool) -> Sequence[Path]:
-    """Fields from snapshots, or the one state that sensors look at."""
-    from cmgai_fem.commands.generate import generate as generate_fields
-    from cmgai_fem.commands.options import asked_points, given_inputs, refuse
-    from cmgai_fem.commands.sensors import complete_state
-    from cmgai_fem.generate import Networks
-
-    request.check_networks()
-    refuse({"hardening": request.hardening}, "only stress-strain curves harden, from a table (.csv)")
-    asked = given_inputs(request.inputs, request.known)
-    points = asked_points(request.at, asked.units)
-    networks = Networks(request.seed or 0, request.device or "cpu")
-    if request.sensors is not None:
-        refuse(request.of_runs | {"page": request.page}, "sensors complete one state, which is generated anew")
-        return [
-            complete_state(
-                asked, points, request.out, request.sensors, method=request.method, networks=networks,
-                force=request.force, report=request.report,
-            )
-        ]  # fmt: skip
-    return generate_fields(
-        asked, points, request.out, method=request.method, networks=networks, rivals=rivals, page=request.page,
-        save_model=save_model, resume=resume, force=request.force, report=request.report,
-    )  # fmt: skip

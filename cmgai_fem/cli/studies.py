@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cmgai_fem.cli.app import Positive, Repeated, States, app, say
+from cmgai_fem.cli.app import Part, Positive, Repeated, States, app, say
 
 
 @app.command
@@ -18,7 +18,7 @@ def verify(
     device: Literal["cpu", "cuda"] = "cpu",
     seed: int | None = None,
     quick: bool = False,
-    ablate: Annotated[list[Literal["order", "law", "force"]] | None, Repeated] = None,
+    ablate: Annotated[list[Part] | None, Repeated] = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)] = None,
 ) -> int:
     """Run a verification study and hold its figures against the tolerances that it states.

@@ -1,30 +1,37 @@
 """`cmgai-fem generate --distribution`: the law of a field at unseen states, from a user's own specimens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.correction import DEVIATIONS
 from cmgai_fem.commands.answers import as_points, mark, output_paths
-from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.options import asked_points, check_parts
 from cmgai_fem.commands.provenance import digest, provenance
 from cmgai_fem.distributions.cloud_laws import CMGAI, RIVALS
 from cmgai_fem.distributions.conditioned import FieldReadings
 from cmgai_fem.distributions.random_fields import BAND, JudgedLaws
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.law_model import load_law_model, save_law_model
+from cmgai_fem.files.model import check_model_path
+from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.sensors import Observation, observe, read_sensors
 from cmgai_fem.files.specimens import Specimens
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.generate_distribution import GeneratedDistribution, generate_distribution
 from cmgai_fem.measures import quantity_of
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.ablation_rows import ablation_lines
+from cmgai_fem.study.law_ablation import MEASURE, PARTS, ablate_laws
 from cmgai_fem.study.law_report import write_law_report
 from cmgai_fem.study.standalone import check_page
 
-Report = Callable[[str], None]
 # Levels of the fields that are written, and numbers of all samples that a file may take.
 LEVELS = {"p05": BAND[0], "p50": 0.5, "p95": BAND[1]}
 MOST_NUMBERS = 400_000_000
@@ -40,6 +47,8 @@ def generate_from_specimens(
     seed: int = 0,
     sensors: Path | None = None,
     page: Path | None = None,
+    ablate: Sequence[str] = (),
+    save_model: Path | None = None,
     force: bool = False,
     report: Report = print,
 ) -> list[Path]:
@@ -55,6 +64,8 @@ def generate_from_specimens(
         seed: of draws and networks.
         sensors: table of what was measured of one specimen, whose law is wanted then.
         page: HTML file to write about the laws.
+        ablate: parts of the method to change one at a time; see `study.law_ablation`.
+        save_model: .safetensors file to keep what makes the laws in.
         force: results may replace files that this program did not write.
         report: takes lines of progress, and a table of left-out distances.
 
@@ -72,15 +83,16 @@ def generate_from_specimens(
         check_page(page, given, force=force)
     if sensors is not None and len(targets) > 1:
         raise InputError(f"--sensors: they belong to one specimen at one state, {len(targets)} are asked for")
+    check_parts(ablate, PARTS, "laws of specimens")
+    if save_model is not None:
+        if inputs.holds or sensors is not None:
+            raise InputError("--save-model: leave it out; what --holds or --sensors say is told by files that it lacks")
+        check_model_path(save_model)
+        check_replaceable(save_model, given, force=force)
     read = None if sensors is None else read_sensors(sensors, inputs.field)
-    limits = [_limit(text) for text in exceeds]
-    if samples < 0 or seed < 0:
-        raise InputError(f"--{'samples' if samples < 0 else 'seed'}: a number of 0 or more")
+    limits = _limits(exceeds, samples, seed)
     specimens = inputs.read_specimens()
-    if samples * specimens.data.values[0].size > MOST_NUMBERS:
-        raise InputError(f"--samples {samples}: too many of {specimens.numbered.labels.count} labels for one file")
-    for quantity, limit in limits:
-        quantity_of(f"--exceeds {quantity}:{limit:g}".replace(" :", " "), quantity, specimens.data.components)
+    _check_wanted(specimens, samples, limits)
     describe_specimens(specimens, report)
     readings = None if read is None else field_readings(observe(specimens.numbered, read))
     asked = [value for (value,) in targets]
@@ -91,22 +103,89 @@ def generate_from_specimens(
     if readings is not None:
         made = made.given(readings)
         report(_measured(made, len(readings.values)))
-    for (value,), path in zip(targets, paths, strict=True):
-        fields, anywhere = fields_of(made, value, samples, limits)
-        facts = made.facts(value) | ({"exceeded_anywhere": anywhere} if anywhere else {})
-        for name, probability in anywhere.items():
-            report(f"{specimens.coordinate.label(value)}: {name} somewhere: probability {probability:.3g}")
-        for held in made.law(value).held:
-            report(
-                f"{specimens.coordinate.label(value)}: {held.text}: missed by {held.before:.3g} as carried (root mean "
-                f"square), by {held.after:.3g} moved onto it"
-            )
-        _write(specimens, value, fields, path, facts)
-        report(f"{specimens.coordinate.label(value)}: {printable(str(path))} ({made.trust(value)})")
+    ablated = ablate_laws(made, ablate, report)
+    for line in ablation_lines(ablated, MEASURE):
+        report(line)
+    told: dict[str, Any] = {"ablation": [asdict(row) for row in ablated]} if ablated else {}
+    _write_laws(made, dict(zip(asked, paths, strict=True)), samples, limits, told, report)
+    if save_model is not None:
+        save_law_model(save_model, made)
+        report(f"model: {printable(str(save_model))}")
     if page is not None:
-        write_law_report(made, page)
+        write_law_report(made, page, ablated)
         report(f"a page about them: {printable(str(page))}")
     return paths
+
+
+def generate_from_law_model(
+    model: Path,
+    at: Sequence[str | float],
+    out: Path,
+    *,
+    samples: int = 0,
+    exceeds: Sequence[str] = (),
+    force: bool = False,
+    report: Report = print,
+) -> list[Path]:
+    """Generate laws of a field from a model file; the arguments are those of `generate_from_specimens`.
+
+    Raises:
+        InputError: the model is damaged or of another version, or a state lies outside what it answers.
+        ConvergenceError: a coupling was not solved to its optimum.
+    """
+    kept = load_law_model(model)
+    coordinate = kept.made.specimens.coordinate
+    asked = [value if isinstance(value, str) else f"{value!r}" for value in at]
+    targets = asked_points(asked, [coordinate.unit])
+    if not targets or any(len(target) != 1 for target in targets):
+        raise InputError(f"give --at a state of {coordinate.name}, one number each")
+    values = [value for (value,) in targets]
+    paths = output_paths(out, targets, (model,), force=force)
+    limits = _limits(exceeds, samples, 0)
+    _check_wanted(kept.made.specimens, samples, limits)
+    made = kept.at(values)
+    _write_laws(made, dict(zip(values, paths, strict=True)), samples, limits, {"model": model.name}, report)
+    return paths
+
+
+def _limits(exceeds: Sequence[str], samples: int, seed: int) -> list[tuple[str, float]]:
+    """The limits; numbers that are none are refused."""
+    limits = [_limit(text) for text in exceeds]
+    if samples < 0 or seed < 0:
+        raise InputError(f"--{'samples' if samples < 0 else 'seed'}: a number of 0 or more")
+    return limits
+
+
+def _check_wanted(specimens: Specimens, samples: int, limits: Sequence[tuple[str, float]]) -> None:
+    """Refuse more samples than a file takes, and limits of what the field has not."""
+    if samples * specimens.data.values[0].size > MOST_NUMBERS:
+        raise InputError(f"--samples {samples}: too many of {specimens.numbered.labels.count} labels for one file")
+    for quantity, limit in limits:
+        quantity_of(f"--exceeds {quantity}:{limit:g}".replace(" :", " "), quantity, specimens.data.components)
+
+
+def _write_laws(
+    made: GeneratedDistribution,
+    files: Mapping[float, Path],
+    samples: int,
+    limits: Sequence[tuple[str, float]],
+    told: dict[str, Any],
+    report: Report,
+) -> None:
+    """Write the law at each state, and say what is known of it."""
+    specimens, label = made.specimens, made.specimens.coordinate.label
+    for value, path in files.items():
+        fields, anywhere = fields_of(made, value, samples, limits)
+        facts = made.facts(value) | ({"exceeded_anywhere": anywhere} if anywhere else {}) | told
+        for name, probability in anywhere.items():
+            report(f"{label(value)}: {name} somewhere: probability {probability:.3g}")
+        for held in made.law(value).held:
+            report(
+                f"{label(value)}: {held.text}: missed by {held.before:.3g} as carried (root mean square), by "
+                f"{held.after:.3g} moved onto it"
+            )
+        _write(specimens, value, fields, path, facts)
+        report(f"{label(value)}: {printable(str(path))} ({made.trust(value)})")
 
 
 def field_readings(observations: Sequence[Observation]) -> FieldReadings:

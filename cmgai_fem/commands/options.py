@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cmgai_fem.commands.inputs import Inputs, load_states_file, matching
+from cmgai_fem.commands.inputs import Inputs, matching
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.units import QUANTITY, unit_of, value_in
@@ -100,6 +101,15 @@ def refuse(options: Mapping[str, object], because: str) -> None:
     for name, value in options.items():
         if value is not None and value is not False:
             raise InputError(f"--{name}: leave it out; {because}")
+
+
+def check_parts(ablate: Sequence[str], parts: Sequence[str], what: str) -> None:
+    """Refuse a part of the method that is none of those that `--ablate` changes of some input."""
+    for part in ablate:
+        if part not in parts:
+            raise InputError(
+                f"--ablate {printable(part)}: no part of the method of {what}; there are: {', '.join(parts)}"
+            )
 
 
 def single_file(paths: Sequence[Path], what: str) -> Path:

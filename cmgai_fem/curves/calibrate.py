@@ -223,6 +223,11 @@ class WayShares:
     alone: Array
     error: float
 
+    def best(self) -> "WayShares":
+        """The way of the least error alone."""
+        first = int(np.argmin(self.alone))
+        return WayShares(np.eye(len(self.alone))[first], self.alone, float(self.alone[first]))
+
 
 def mix(curves: MeanCurves, left_out: Sequence[Sequence[Array]], trials: Sequence[Trial]) -> WayShares:
     """The shares of several ways that err least together.

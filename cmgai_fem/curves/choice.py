@@ -4,6 +4,7 @@ The stress enters the feature space by a power (Box and Cox): logarithm, root or
 factors that act on the whole curve, as temperature and rate do in most metals.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,36 @@ class Choice:
         return (
             f"{parts['feature']} over {self.axes[0]} pseudo-time, order {self.order}, {parts['states']} states{extras}"
         )
+
+
+def unchanged(choice: Choice) -> Choice:
+    """The choice itself."""
+    return choice
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What calibration may choose from: everything, or less, to tell what a part of the method is worth.
+
+    Args:
+        change: what a choice becomes; None where it is not offered.
+        ways: kinds of ways that are offered; all if empty.
+        superposed: several choices, and several ways, may share a curve.
+        fits: constitutive models may join.
+    """
+
+    change: Callable[[Choice], Choice | None] = unchanged
+    ways: tuple[str, ...] = ()
+    superposed: bool = True
+    fits: bool = True
+
+    def of(self, choices: Sequence[Choice]) -> list[Choice]:
+        """The choices that are offered; all where none of them is, as to a way that knows no such choice."""
+        changed = [self.change(choice) for choice in choices]
+        return list(dict.fromkeys(choice for choice in changed if choice is not None)) or list(choices)
+
+
+EVERYTHING = Offer()
 
 
 def axes_for(coordinate: Coordinate, values: Array) -> tuple[str, ...]:

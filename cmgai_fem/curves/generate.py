@@ -2,40 +2,27 @@
 anyhow.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
-from cmgai_fem.curves.calibrate import Trial, mix
+from cmgai_fem.curves.calibrate import Trial
+from cmgai_fem.curves.cheap import CheapCurves, CurveGuidance, guide
 from cmgai_fem.curves.generated import CurveGenerator, GeneratedCurve
+from cmgai_fem.curves.layout import StateLayout
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
 from cmgai_fem.curves.readings import CurveReadings, complete_curve
-from cmgai_fem.curves.trials import LEAST_VALUES, grid_trials, places_of, reaches, scattered_trials
-from cmgai_fem.curves.ways import TriedWay
-from cmgai_fem.curves.ways.arms import ArmsWay, Cross
-from cmgai_fem.curves.ways.constitutive import constitutive_ways
-from cmgai_fem.curves.ways.line import LineWay, line_trials
-from cmgai_fem.curves.ways.nested import CurveGrid, NestedWay
-from cmgai_fem.curves.ways.path import PathWay
-from cmgai_fem.curves.ways.surface import SurfaceWay
+from cmgai_fem.curves.trials import reaches
 from cmgai_fem.errors import InputError
-from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.solve import Solver
-from cmgai_fem.states.labels import Array
 
-# States of two coordinates that leave a plane to the others when one is left out.
-LEAST_STATES = 4
 # States of a motion that bends, a surface of second degree; fewer do not show whether it does.
 BENDING = 6
 # States whose tests end before this share of the median of all states' are incomplete.
 SHORT = 0.75
-# Missing states with which scattered ones are still told to be nearly a grid.
-MOST_HOLES = 2
-
-# Left-out error of a constitutive model, of the least of the transports', from which it joins them.
-FAR_BETTER = 0.5
 
 Report = Callable[[str], None]
 
@@ -56,138 +43,36 @@ class JudgedCurve:
 
 
 @dataclass(frozen=True)
-class StateLayout:
-    """How the known states lie.
+class CurveModel:
+    """What generates the curves of states that lie alike to the known ones.
 
     Args:
-        curves: the known states.
-        grid: the grid of two coordinates that they fill, if any.
-        cross: the cross that they make, if any.
-        path: the path through all of them, where they neither fill a grid nor lie on a line.
+        layout: the known states.
+        generator: calibrated to them.
+        trials: the states that were left out.
+        targets: states that it was calibrated for.
+        guidance: what cheap models gave.
     """
 
-    curves: MeanCurves
-    grid: CurveGrid | None = None
-    cross: Cross | None = None
-    path: PathWay | None = None
+    layout: StateLayout
+    generator: CurveGenerator
+    trials: tuple[Trial, ...]
+    targets: tuple[State, ...]
+    guidance: tuple[CurveGuidance, ...] = ()
 
     @classmethod
-    def of(cls, curves: MeanCurves) -> "StateLayout":
-        """The layout of the known states.
+    def fit(cls, layout: StateLayout, targets: Sequence[State], hardening: bool) -> Self:
+        """Calibrate for targets that lie alike."""
+        trials = layout.trials(targets)
+        return cls(layout, layout.generator(targets, trials, hardening), tuple(trials), tuple(targets))
 
-        Raises:
-            InputError: too few states of two coordinates, or all on one line.
-        """
-        if len(curves.coordinates) == 1:
-            return cls(curves)
-        names = " and ".join(coordinate.name for coordinate in curves.coordinates)
-        if len(curves.values) < LEAST_STATES:
-            raise InputError(
-                f"columns {names}: {len(curves.values)} states of two coordinates are too few to leave one out: give "
-                f"at least {LEAST_STATES}"
-            )
-        try:
-            highest_order(places_of(curves, curves.values))
-        except InputError as error:
-            raise InputError(f"columns {names}: {error}") from error
-        sizes = [len(np.unique(column)) for column in curves.values.T]
-        if sizes[0] * sizes[1] == len(curves.values) and min(sizes) >= LEAST_VALUES:
-            return cls(curves, CurveGrid.of(curves))
-        return cls(curves, None, Cross.of(curves.values), PathWay.fit(curves))
+    def at(self, state: State, solver: Solver = EXACT) -> GeneratedCurve:
+        """The curve at a state."""
+        return self.generator.at(state, solver)
 
-    def trials(self, targets: Sequence[State]) -> list[Trial]:
-        """The states to leave out for targets that lie alike."""
-        if len(self.curves.coordinates) == 1:
-            return line_trials(self.curves, [target[0] for target in targets])
-        return grid_trials(self.grid, targets) if self.grid else scattered_trials(self.curves, targets)
-
-    def generator(self, targets: Sequence[State], trials: Sequence[Trial], hardening: bool) -> CurveGenerator:
-        """Calibrate for targets that lie alike to the known states, by the states that are left out."""
-        curves = self.curves
-        if len(curves.coordinates) == 1:
-            line = LineWay.fit(curves, targets)
-            alone = CurveGenerator.alone(curves, line, line.calibration.error, hardening)
-            return _with_models(alone, [line.calibration.left_out], trials)
-        ways: list[TriedWay] = []
-        if self.grid:
-            nested = NestedWay.fit(self.grid, targets)
-            if not trials:
-                return CurveGenerator.alone(curves, nested, nested.error, hardening)
-            ways.append(nested)
-        ways.append(SurfaceWay.fit(curves, targets, trials))
-        if self.path:
-            ways.append(self.path)
-        if self.cross:
-            ways.append(ArmsWay.fit(curves, self.cross, targets))
-        made = [way.left_out(trials) for way in ways]
-        known = [curves.stress[trial.row] for trial in trials]
-        told = [
-            row
-            for row, left_out in enumerate(made)
-            if all(np.any(np.isfinite(one) & np.isfinite(truth)) for one, truth in zip(left_out, known, strict=True))
-        ]
-        mixed = mix(curves, [made[row] for row in told], trials)
-        mixture = CurveGenerator(curves, tuple(ways[row] for row in told), mixed, hardening, self.grid is None)
-        return _with_models(mixture, [made[row] for row in told], trials)
-
-    def alike(self, targets: Sequence[State]) -> list[list[State]]:
-        """Targets in groups that lie alike to the known states: below, between, beyond or on a value of a grid."""
-        groups: dict[tuple[int, ...], list[State]] = {}
-        for target in targets:
-            key = []
-            for column, value in zip(self.curves.values.T, target, strict=True):
-                outside = int(value > column.max()) - int(value < column.min())
-                key.append(2 if self.grid and value in column else outside)
-            groups.setdefault(tuple(key), []).append(target)
-        return list(groups.values())
-
-    def __str__(self) -> str:
-        values = self.curves.values
-        ranges = ", ".join(
-            f"{coordinate.name} {column.min():g} to {column.max():g} {coordinate.unit}"
-            for coordinate, column in zip(self.curves.coordinates, values.T, strict=True)
-        )
-        sizes = [len(np.unique(column)) for column in values.T]
-        size = " x ".join(map(str, sizes))
-        if self.grid:
-            shape = f"a grid of {size} values"
-        elif self.cross:
-            shape = f"a cross through {self.curves.coordinates.label(self.cross.centre)}"
-        elif len(sizes) == 1:
-            shape = "a line"
-        else:
-            lacking = int(np.prod(sizes)) - len(values)
-            holes = f", a grid of {size} values but for {lacking}" if lacking <= MOST_HOLES else ""
-            shape = f"scattered{holes}"
-        return f"{len(values)} known states, {shape}: {ranges}"
-
-
-def _with_models(
-    generator: CurveGenerator, left_out: Sequence[Sequence[Array]], trials: Sequence[Trial]
-) -> CurveGenerator:
-    """With the constitutive models among the ways that err far less at the states left out than any of these does.
-
-    Args:
-        generator: the ways.
-        left_out: for each of them the curves (L,) of the states that are left out.
-        trials: these.
-    """
-    if not trials:
-        return generator
-    curves, least = generator.curves, float(generator.mixed.alone.min())
-    tried = [(way, way.left_out(trials)) for way in constitutive_ways(curves)]
-    better = [(way, made) for way, made in tried if mix(curves, [made], trials).alone[0] <= FAR_BETTER * least]
-    every = [*left_out, *(made for _, made in better)]
-    if better:
-        ways = (*generator.ways, *(way for way, _ in better))
-        generator = replace(generator, ways=ways, mixed=mix(curves, every, trials))
-    shares = generator.mixed.shares
-    together = [
-        sum((share * one for share, one in zip(shares, each, strict=True) if share > 0.0), np.zeros(len(curves.strain)))
-        for each in zip(*every, strict=True)
-    ]
-    known = [curves.stress[trial.row] for trial in trials]
-    return replace(generator, left_out=tuple(zip(known, together, strict=True)))
+    def judged(self, state: State, curve: GeneratedCurve) -> JudgedCurve:
+        """What may be said of a curve at a state; see `judged`."""
+        return judged(self.layout, self.trials, state, curve)
 
 
 def generate_curves(
@@ -197,6 +82,7 @@ def generate_curves(
     hardening: bool | None = None,
     solver: Solver = EXACT,
     readings: CurveReadings | None = None,
+    cheap: Sequence[tuple[str, MeanCurves]] = (),
 ) -> dict[State, JudgedCurve]:
     """Curves at states of one coordinate or two.
 
@@ -207,51 +93,72 @@ def generate_curves(
         hardening: whether generated curves must harden; as the known curves do if None.
         solver: by which method the motions are solved; networks along a line or on a grid alone.
         readings: points that were measured of the curve, where one is asked for.
+        cheap: names and mean curves of cheap models, at the known states and at the targets.
 
     Raises:
-        InputError: too few states, states on one line, networks where states are scattered, or points that cannot be
-            used.
+        InputError: too few states, states on one line, networks where states are scattered, or points or cheap models
+            that cannot be used.
     """
-    if len(curves.coordinates) > 1:
-        curves = to_common_strain(curves, report)
-    layout = StateLayout.of(curves)
+    made: dict[State, JudgedCurve] = {}
+    layout = lay_out(curves, report)
+    models = [CheapCurves.of(name, model, layout.curves, targets) for name, model in cheap]
+    for model in fit_models(layout, targets, report, hardening, solver, models):
+        made |= curves_of(model, report, solver, readings)
+    return {state: made[state] for state in targets}
+
+
+def lay_out(curves: MeanCurves, report: Report) -> StateLayout:
+    """How the known states lie, on the strains that they are carried on, and a line that says it.
+
+    Raises:
+        InputError: too few states, or states on one line.
+    """
+    layout = StateLayout.of(to_common_strain(curves, report) if len(curves.coordinates) > 1 else curves)
     report(str(layout))
+    return layout
+
+
+def fit_models(
+    layout: StateLayout,
+    targets: Sequence[State],
+    report: Report,
+    hardening: bool | None,
+    solver: Solver = EXACT,
+    cheap: Sequence[CheapCurves] = (),
+) -> Iterator[CurveModel]:
+    """A model for each group of targets that lie alike, and lines that say what was chosen; see `generate_curves`."""
     if layout.path and solver.method != "fem":
         raise InputError(
             f"--method {solver.method}: states that fill no grid are carried by finite elements alone, leave it out"
         )
-    hardens = curves.hardens if hardening is None else hardening
-    made: dict[State, JudgedCurve] = {}
+    hardens = layout.curves.hardens if hardening is None else hardening
     for group in layout.alike(targets):
-        report(f"for {'; '.join(curves.coordinates.label(state) for state in group)}:")
-        trials = layout.trials(group)
-        generator = layout.generator(group, trials, hardens)
-        for line in generator.lines():
+        report(f"for {'; '.join(layout.curves.coordinates.label(state) for state in group)}:")
+        model = CurveModel.fit(layout, group, hardens)
+        for line in model.generator.lines():
             report(line)
-        for state in group:
-            curve = generator.at(state, solver)
-            if readings is not None:
-                curve = _completed(generator, curve, readings, report)
-            made[state] = judged(layout, trials, state, curve)
-    return {state: made[state] for state in targets}
+        if cheap:
+            generator, told = guide(layout, model.generator, group, model.trials, cheap)
+            model = replace(model, generator=generator, guidance=tuple(told))
+            for line in (*map(str, told), *(generator.lines() if generator.cheap else ())):
+                report(line)
+        yield model
 
 
-def _completed(
-    generator: CurveGenerator, curve: GeneratedCurve, readings: CurveReadings, report: Report
-) -> GeneratedCurve:
-    """The curve with what points of it tell, and lines that say what they gave."""
-    found = complete_curve(generator, curve, readings)
-    report(
-        f"largest misfit of {len(readings.strain)} points: {found.before:.3g} tolerances as generated, "
-        f"{found.after:.3g} as corrected"
-    )
-    if found.tested is not None:
-        without, corrected = (100.0 * error for error in found.tested)
-        report(
-            f"points at these strains change the error of left-out states from {without:.3g} to {corrected:.3g} %: "
-            f"{'taken' if found.taken else 'not taken, the curve is left as generated'}"
-        )
-    return found.curve
+def curves_of(
+    model: CurveModel, report: Report, solver: Solver = EXACT, readings: CurveReadings | None = None
+) -> dict[State, JudgedCurve]:
+    """The curves of a model's targets; see `generate_curves`."""
+    made = {}
+    for state in model.targets:
+        curve = model.at(state, solver)
+        if readings is not None:
+            found = complete_curve(model.generator, curve, readings)
+            for line in found.lines(len(readings.strain), "points", "at these strains", "%", "curve"):
+                report(line)
+            curve = found.made
+        made[state] = model.judged(state, curve)
+    return made
 
 
 def judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:

@@ -1,16 +1,17 @@
 """Generated curves: calibrated ways superposed, made admissible, with the band that scatter and left-out error give."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from cmgai_fem.curves.calibrate import WayShares, curve_error
+from cmgai_fem.curves.calibrate import Trial, WayShares, curve_error
+from cmgai_fem.curves.cheap import CheapCurves
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, State
-from cmgai_fem.curves.ways import Way
+from cmgai_fem.curves.ways import TriedWay
 from cmgai_fem.errors import InputError
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
@@ -54,17 +55,19 @@ class CurveGenerator:
         compared: how far ways of like left-out error part is added to the error. States are left out of a grid or a
             line as far as the targets lie; of others as they happen to lie.
         left_out: curve (L,) of each left-out state, and what all ways together generate of it.
+        cheap: the model that has been divided out of `curves`, and is multiplied with what is carried.
     """
 
     curves: MeanCurves
-    ways: tuple[Way, ...]
+    ways: tuple[TriedWay, ...]
     mixed: WayShares
     hardening: bool
     compared: bool = False
     left_out: tuple[tuple[Array, Array], ...] = ()
+    cheap: CheapCurves | None = None
 
     @classmethod
-    def alone(cls, curves: MeanCurves, way: Way, error: float, hardening: bool) -> "CurveGenerator":
+    def alone(cls, curves: MeanCurves, way: TriedWay, error: float, hardening: bool) -> "CurveGenerator":
         """One way, of known left-out error."""
         return cls(curves, (way,), WayShares(np.ones(1), np.array([error]), error), hardening)
 
@@ -76,10 +79,15 @@ class CurveGenerator:
         """
         shares, curves = self.mixed.shares, self.curves
         each = [way.carry(state, solver) for way in self.ways]
+        if self.cheap is not None:
+            ratio = self.cheap.ratio(state)
+            each = [replace(found, stress=found.stress * ratio) for found in each]
         counting = [(share, found) for share, found in zip(shares, each, strict=True) if share > 0.0]
         stress = sum((share * found.stress for share, found in counting), np.zeros(len(curves.strain)))
         # All carry the scatter of the same tests: their errors go together.
         carried = sum((share * found.error for share, found in counting), np.zeros(len(curves.strain)))
+        if self.cheap is not None:
+            carried = np.hypot(carried, self.cheap.error(state))
         if not np.any(np.isfinite(stress)):
             where = curves.coordinates.label(state)
             raise InputError(f"{where}: no strain is known at enough states to generate a curve")
@@ -90,6 +98,16 @@ class CurveGenerator:
         growth = sum(share * found.growth for share, found in counting)
         left_out = float(np.hypot(self.mixed.error * growth, apart))
         return finish(curves, stress, carried, left_out, self.hardening, max(found.parting for found in each))
+
+    def superposed(self, trials: Sequence[Trial]) -> list[tuple[Array, Array]]:
+        """The curve (L,) of each state that is left out, and what all ways together generate of it by their shares."""
+        counting = [(way, share) for way, share in zip(self.ways, self.mixed.shares, strict=True) if share > 0.0]
+        each = [[share * made for made in way.left_out(trials)] for way, share in counting]
+        found = []
+        for trial, made in zip(trials, zip(*each, strict=True), strict=True):
+            ratio = 1.0 if self.cheap is None else self.cheap.ratio(self.curves.values[trial.row])
+            found.append((self.curves.stress[trial.row] * ratio, np.sum(made, axis=0) * ratio))
+        return found
 
     def describe(self) -> dict[str, Any]:
         """Calibrations as plain data, by where they were made."""
@@ -125,16 +143,23 @@ def finish(
         parting: see `GeneratedCurve`.
     """
     made = np.isfinite(stress)
-    strain, weights, mean = curves.strain[made], curves.weights[made], stress[made]
-    if hardening:
-        # The nearest rising curve, in the mean square over the strain.
-        mean = IsotonicRegression().fit_transform(strain, mean, sample_weight=weights)
+    strain, mean = curves.strain[made], (rising(curves, stress) if hardening else stress)[made]
     spread = float(np.ptp(mean) if curves.plastic else np.max(mean))
     error = np.hypot(carried[made] * mean, left_out * spread)
     scatter = curves.scatter * mean
     if not curves.plastic:
         strain, mean, error, scatter = (np.concatenate([[0.0], values]) for values in (strain, mean, error, scatter))
     return GeneratedCurve(strain, mean, error, scatter, left_out <= TRUSTED, parting)
+
+
+def rising(curves: MeanCurves, stress: Array) -> Array:
+    """(L,) the nearest rising curve in the mean square over the strain; NaN where nothing is known."""
+    made = np.isfinite(stress)
+    found = np.full(len(stress), np.nan)
+    found[made] = IsotonicRegression().fit_transform(
+        curves.strain[made], stress[made], sample_weight=curves.weights[made]
+    )
+    return found
 
 
 def _apart(one: Array, other: Array, curves: MeanCurves) -> float:

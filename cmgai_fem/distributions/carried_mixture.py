@@ -40,11 +40,13 @@ class CarriedMixture:
         states: (S,) known ones, increasing.
         shares: (K,) of the components, the same at every state.
         normals: K lists of S normal laws.
+        order: of the least force that carries their means.
     """
 
     states: Array
     shares: Array
     normals: Sequence[Sequence[Gaussian]]
+    order: int = 0
 
     @classmethod
     def of(cls, clouds: Clouds, components: int) -> Self:
@@ -101,7 +103,7 @@ class CarriedMixture:
 
     def at(self, state: float) -> list[Gaussian]:
         """The K normal laws at a state."""
-        weights = Line(min(0, len(self.states) - 3)).weights(self.states, np.array([state]))[0]
+        weights = Line(min(self.order, len(self.states) - 3)).weights(self.states, np.array([state]))[0]
         between = [interpolate_normals(self.states, laws, state) for laws in self.normals]
         means = [weights @ np.array([law.mean for law in laws]) for laws in self.normals]
         return [Gaussian(mean, law.covariance) for mean, law in zip(means, between, strict=True)]

@@ -7,7 +7,7 @@ clouds that are left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -34,14 +34,15 @@ ATOMS = 500
 # Of left-out distances: W2 of random fields is alike from 2 to 8, tails are nearer with a sharper choice.
 POWER = 4
 CMGAI = "CM-GAI"
+BUNDLES = (1, 2, 3)
 
 
-def row_by_row(clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:
+def row_by_row(clouds: Clouds, targets: Sequence[float], seed: int, order: int | None = None) -> list[Array]:
     """The clouds coupled sample by sample and carried as one motion, every label equally often."""
-    return [resized(cloud, ATOMS, np.random.default_rng(seed)) for cloud in carry_clouds(clouds, targets)]
+    return [resized(cloud, ATOMS, np.random.default_rng(seed)) for cloud in carry_clouds(clouds, targets, order)]
 
 
-def bundled(clouds: Clouds, targets: Sequence[float], seed: int, count: int) -> list[Array]:
+def bundled(clouds: Clouds, targets: Sequence[float], seed: int, count: int, order: int = 0) -> list[Array]:
     """Normal laws of so many bundles of labels, which keep their shares and are carried whole.
 
     Raises:
@@ -49,16 +50,19 @@ def bundled(clouds: Clouds, targets: Sequence[float], seed: int, count: int) -> 
         ConvergenceError: a coupling was not solved to its optimum.
     """
     rng = np.random.default_rng(seed)
-    found = CarriedMixture.of(clouds, count)
+    found = replace(CarriedMixture.of(clouds, count), order=order)
     return [found.sample(at, ATOMS, rng) for at in targets]
 
 
-GRAINS: dict[str, CloudLaw] = {
-    "row by row": row_by_row,
-    "1 bundle": partial(bundled, count=1),
-    "2 bundles": partial(bundled, count=2),
-    "3 bundles": partial(bundled, count=3),
-}
+def grains(order: int | None = None) -> dict[str, CloudLaw]:
+    """Labels fine and coarse; carried by a least force of one order where it is given, as far as the clouds bear it."""
+    bundles = {f"{count} bundle{'s' * (count > 1)}": count for count in BUNDLES}
+    carried = partial(bundled, order=0 if order is None else order)
+    each: dict[str, CloudLaw] = {name: partial(carried, count=count) for name, count in bundles.items()}
+    return {"row by row": partial(row_by_row, order=order), **each}
+
+
+GRAINS = grains()
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,14 @@ class WeighedGrains:
     weights: Mapping[str, float]
 
     @classmethod
-    def weighed(cls, errors: Mapping[str, float]) -> "WeighedGrains":
-        """By a power of the inverse left-out distances; none where they are infinite.
+    def weighed(cls, errors: Mapping[str, float], power: float = POWER) -> "WeighedGrains":
+        """By a power of the inverse left-out distances, 0 for equal ones; none where they are infinite.
 
         Source: Bates and Granger, Oper. Res. Q. 20 (1969), who take the second power; the power is ours.
         """
         least = min(errors.values())
-        each = {name: 1.0 if error <= least else (least / error) ** POWER for name, error in errors.items()}
+        near = {name: 1.0 if error <= least else least / error for name, error in errors.items()}
+        each = {name: ratio**power if ratio > 0.0 else 0.0 for name, ratio in near.items()}
         return cls({name: weight / sum(each.values()) for name, weight in each.items()})
 
     def __call__(self, clouds: Clouds, targets: Sequence[float], seed: int) -> list[Array]:

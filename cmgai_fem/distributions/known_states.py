@@ -51,13 +51,14 @@ class Clouds:
         return type(self)(np.delete(self.states, row), [*self.values[:row], *self.values[row + 1 :]])
 
 
-def carry_clouds(clouds: Clouds, targets: Sequence[float]) -> Array:
+def carry_clouds(clouds: Clouds, targets: Sequence[float], order: int | None = None) -> Array:
     """CM-GAI: where the labels of a motion through the known clouds are at states between and beyond them.
 
     Args:
         clouds: K clouds, in units in which distances count alike; of unlike size, samples of the smaller ones are taken
             again.
         targets: (T,) states.
+        order: of the least force; calibrated on the clouds if None.
 
     Returns:
         (T, N, d) positions, N the size of the largest cloud.
@@ -67,8 +68,9 @@ def carry_clouds(clouds: Clouds, targets: Sequence[float]) -> Array:
     """
     largest, shuffle = max(map(len, clouds.values)), np.random.default_rng(0)
     motion = label_clouds([resized(cloud, largest, shuffle) for cloud in clouds.values])
-    if len(motion) == 2:
-        return np.asarray(np.tensordot(Line(-1).weights(clouds.states, np.asarray(targets)), motion, axes=1))
+    if len(motion) == 2 or order is not None:
+        line = Line(-1 if order is None else min(order, len(motion) - 3))
+        return np.asarray(np.tensordot(line.weights(clouds.states, np.asarray(targets)), motion, axes=1))
     labels = labels_on_points(np.arange(float(largest))[:, None])
     names = tuple(str(axis) for axis in range(motion.shape[2]))
     coordinates = Coordinates((Coordinate("state"),))

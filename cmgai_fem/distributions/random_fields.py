@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from cmgai_fem.distributions.cloud_laws import CMGAI, GRAINS, RIVALS, CloudLaw, WeighedGrains, attempt
+from cmgai_fem.distributions.cloud_laws import CMGAI, GRAINS, POWER, RIVALS, CloudLaw, WeighedGrains, attempt
 from cmgai_fem.distributions.clouds import some
 from cmgai_fem.distributions.field_constraints import FieldConstraint, hold
 from cmgai_fem.distributions.field_law import FieldLaw
@@ -132,7 +132,16 @@ class JudgedLaws:
         return float(np.sqrt(max(self.errors[self.chosen] ** 2 - self.floor**2, 0.0)) / self.scatter)
 
 
-def judge_laws(random: RandomFields, left_out: Sequence[float], seed: int, method: str = "") -> JudgedLaws:
+def judge_laws(
+    random: RandomFields,
+    left_out: Sequence[float],
+    seed: int,
+    method: str = "",
+    *,
+    grains: Mapping[str, CloudLaw] = GRAINS,
+    power: float = POWER,
+    modes: int | None = None,
+) -> JudgedLaws:
     """Leave known clouds out, one at a time, and make them from the others.
 
     Args:
@@ -140,14 +149,18 @@ def judge_laws(random: RandomFields, left_out: Sequence[float], seed: int, metho
         left_out: states of the clouds to leave out.
         seed: of draws.
         method: the law to take; CM-GAI by default.
+        grains: what is superposed, by the names of `GRAINS`.
+        power: of the left-out distances in their weights.
+        modes: how many; as many as specimens left out ask for if None.
     """
-    trials = [_Trial.of(random, random.values == state) for state in left_out]
-    made = [{name: attempt(law, trial.clouds, trial.state, seed) for name, law in PARTS.items()} for trial in trials]
+    parts = {**grains, **RIVALS}
+    trials = [_Trial.of(random, random.values == state, modes) for state in left_out]
+    made = [{name: attempt(law, trial.clouds, trial.state, seed) for name, law in parts.items()} for trial in trials]
     each = {
-        name: [trial.distance(random, atoms[name]) for trial, atoms in zip(trials, made, strict=True)] for name in PARTS
+        name: [trial.distance(random, atoms[name]) for trial, atoms in zip(trials, made, strict=True)] for name in parts
     }
     for row, atoms in enumerate(made):
-        weighed = WeighedGrains.weighed({name: _others(each[name], row) for name in GRAINS})
+        weighed = WeighedGrains.weighed({name: _others(each[name], row) for name in GRAINS}, power)
         atoms[CMGAI] = weighed.mean({name: cloud for name in GRAINS if (cloud := atoms[name]) is not None})
     each[CMGAI] = [trial.distance(random, atoms[CMGAI]) for trial, atoms in zip(trials, made, strict=True)]
     errors = {name: _root_mean_square(found) for name, found in each.items()}
@@ -157,7 +170,7 @@ def judge_laws(random: RandomFields, left_out: Sequence[float], seed: int, metho
         for numbers in zip(*[(trial.floor, trial.scatter) for trial in trials], strict=True)
     )
     covered = [trial.coverage(random, atoms[chosen]) for trial, atoms in zip(trials, made, strict=True)]
-    superposition = WeighedGrains.weighed({name: errors[name] for name in GRAINS})
+    superposition = WeighedGrains.weighed({name: errors[name] for name in GRAINS}, power)
     return JudgedLaws(
         chosen, errors, superposition, floor, scatter, float(np.mean(covered)), tuple(map(float, left_out))
     )
@@ -195,8 +208,8 @@ class _Trial:
     clouds: Clouds
 
     @classmethod
-    def of(cls, random: RandomFields, left: BoolArray) -> Self:
-        modes = SpecimenModes.of(random.coefficients[~left])
+    def of(cls, random: RandomFields, left: BoolArray, most: int | None = None) -> Self:
+        modes = SpecimenModes.of(random.coefficients[~left], most)
         clouds = Clouds.of(random.values[~left], modes.encode(random.coefficients[~left]))
         return cls(left, float(random.values[left][0]), modes, clouds)
 

@@ -31,14 +31,15 @@ class SpecimenModes:
     scatter: float
 
     @classmethod
-    def of(cls, specimens: Array) -> Self:
+    def of(cls, specimens: Array, most: int | None = None) -> Self:
         """The modes of specimens (N, R), given by coordinates in which distances are those of their fields.
 
-        As few as keep the left-out error within `LEFT_OUT_OF_MODES` of the scatter, squared, above the least.
+        As few as keep the left-out error within `LEFT_OUT_OF_MODES` of the scatter, squared, above the least; or so
+        many, as far as there are any.
         """
         errors = left_out_errors(specimens)
         enough = errors**2 <= errors.min() ** 2 + (LEFT_OUT_OF_MODES * errors[0]) ** 2
-        rank = max(int(np.argmax(enough)), 1)
+        rank = max(int(np.argmax(enough)), 1) if most is None else min(most, len(errors) - 1)
         origin = specimens.mean(axis=0)
         axes = linalg.svd(specimens - origin, full_matrices=False)[2][:rank]
         return cls(origin, axes, float(errors[min(rank, len(errors) - 1)]), float(errors[0]))

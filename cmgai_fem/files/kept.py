@@ -64,6 +64,15 @@ def read_kept(path: Path, kind: str, digest: str = "") -> tuple[dict[str, Any], 
     return json.loads(header["facts"], parse_float=_finite, parse_constant=_finite), arrays
 
 
+def kind_of(path: Path) -> str:
+    """What a file of `write_kept` says that it is; empty where it is none."""
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            return (stored.metadata() or {}).get("format", "")
+    except (SafetensorError, OSError):
+        return ""
+
+
 @contextmanager
 def damaged(path: Path) -> Iterator[None]:
     """Whatever goes wrong while a file is read, and what is made of it, as one line that names it."""

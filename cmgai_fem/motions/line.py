@@ -1,25 +1,30 @@
-"""The least force along one state coordinate, without a law: natural L-splines, exact by B-splines in s.
+"""The least force along one state coordinate, without a law: natural L-splines.
 
 All labels share one set of curves. The energy of the motion through hard states is a quadratic form B of their data,
 and everything follows from that one K x K matrix: leaving state i out errs by `-(B y)_i / B_ii`, and a target is a
-state that was left out.
+state that was left out. The form is found from the force, whose B-splines are short: elements for the motion itself
+would differentiate q times what they hold and lose all digits at high orders (states that are many or unevenly spaced).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
-from scipy.interpolate import BSpline
+from numpy.polynomial import chebyshev
+from scipy.fft import dct
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.motions.state_splines import StateElements, cardinal_curves
+from cmgai_fem.motions.precision import answer, line_precision, sorted_line
 from cmgai_fem.states.axes import Kind, PseudoTime, kind_text, make_kind
 from cmgai_fem.states.labels import Array
 
 # A state whose share in the energy is below this part of the mean cannot be left out by the quadratic form.
 LEAST_SHARE = 1e-12
+# Chebyshev degrees beyond those of the polynomial pieces with which an exponential is one to rounding, and those that a
+# faster one takes.
+EXPONENTIAL, FASTER = 10, 2.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,24 @@ class LineMotion:
 
     def weights(self, s: Array, derivative: int = 0) -> Array:
         """(T, K) weights of the states at pseudo-times (T,), or their derivative in s."""
-        return np.asarray(self._spline(np.asarray(s, dtype=float), nu=derivative))
+        s = np.asarray(s, dtype=float)
+        places = s.ravel()
+        rows = np.searchsorted(self.nodes, places, side="right")
+        if self.order < 0:
+            rows = np.clip(rows, 1, len(self.nodes) - 1)
+        found = np.empty((len(places), len(self.nodes)))
+        for row in np.unique(rows).tolist():
+            asked = rows == row
+            if 0 < row < len(self.nodes) or derivative:
+                found[asked] = self._piece(row)(places[asked], derivative)
+            else:
+                # What grows by many decades beyond the states would leave a table no digits near them.
+                found[asked] = self._answer(places[asked]) @ self._softened
+        if derivative == 0:
+            # Uneven states make weights that grow by decades within a gap: a table of them ends there at rounding.
+            at, state = np.nonzero(places[:, None] == self.nodes)
+            found[at] = self._softened[state]
+        return found.reshape(*s.shape, -1)
 
     def force(self, s: Array, derivative: int = 0) -> Array:
         """(T, K) weights of the states in the body force `b = u'' + eta u'`, or their derivative in s."""
@@ -50,30 +72,124 @@ class LineMotion:
 
     @cached_property
     def bending(self) -> Array:
-        """(K, K) quadratic form of the energy, in the data of the states; zero for order -1."""
-        elements, (points, weights) = self._elements, self._elements.quadrature()
-        lifted = max(self.order, 0)
-        rows = elements.basis(points, lifted + 2)
-        if self.damping:
-            rows = rows + self.damping * elements.basis(points, lifted + 1)
-        rows = np.sqrt(weights)[:, None] * (rows @ self._spline.c)
-        return rows.T @ rows
+        """(K, K) quadratic form of the energy, in the data of the states; zero for order -1 and the highest order."""
+        count = len(self.nodes)
+        if self.order < 0 or self.order + 2 >= count:
+            return np.zeros((count, count))
+        return line_precision(np.array(self.nodes)[None], self.order + 2, self.damping)[0]
 
     @property
     def size(self) -> int:
-        """Unknowns of the B-splines."""
-        return self._elements.size
+        """Unknowns of the force: B-splines over the states, as many as motions without force leave."""
+        return max(len(self.nodes) - self.order - 2, 0)
+
+    def _piece(self, row: int) -> "MotionPiece | Coasting":
+        """The curves before state `row`, and after the one before it."""
+        if row not in self._pieces:
+            self._pieces[row] = self._coasting(row) if self.order < 0 else self._made(row)
+        return self._pieces[row]
 
     @cached_property
-    def _elements(self) -> StateElements:
-        return StateElements.for_states(np.array(self.nodes), self.span, self.order, self.damping)
+    def _pieces(self) -> dict[int, "MotionPiece | Coasting"]:
+        return {}
+
+    def _coasting(self, row: int) -> "Coasting":
+        return Coasting(self.nodes[row - 1], self.nodes[row], self.damping, row, len(self.nodes))
+
+    def _made(self, row: int) -> "MotionPiece":
+        nodes, count = self.nodes, len(self.nodes)
+        low = nodes[row - 1] if row > 0 else min(self.span[0], nodes[0] - (nodes[1] - nodes[0]))
+        high = nodes[row] if row < count else max(self.span[1], nodes[-1] + (nodes[-1] - nodes[-2]))
+        degree = 2 * self.order + 3 if 0 < row < count else self.order + 1
+        if self.damping:
+            degree += EXPONENTIAL + int(np.ceil(FASTER * self.damping * (high - low)))
+        places = low + (high - low) * 0.5 * (1.0 + np.cos(np.pi * np.arange(degree + 1) / degree))
+        values = np.empty((degree + 1, count))
+        # The two ends, where they are states, are those states to the last digit.
+        first, last = int(row < count), int(row > 0)
+        values[:first], values[degree + 1 - last :] = np.eye(count)[[row] * first], np.eye(count)[[row - 1] * last]
+        asked = slice(first, degree + 1 - last)
+        values[asked] = self._answer(places[asked])
+        return MotionPiece(float(low), float(high), _coefficients(values @ self._softened))
+
+    def _answer(self, s: Array) -> Array:
+        """(T, K) weights of hard states at pseudo-times (T,), none of them a state's but the first or last one's."""
+        nodes = np.array(self.nodes)
+        form = partial(sorted_line, order=self.order + 2, damping=self.damping)
+        found = np.array(s[:, None] == nodes, dtype=float)
+        new = ~found.any(axis=1)
+        if new.any():
+            found[new] = answer(nodes[:, None], s[new, None], form)[0]
+        return found
 
     @cached_property
-    def _spline(self) -> BSpline:
-        softness = None if self.softness is None else np.array(self.softness)
-        elements = self._elements
-        found = cardinal_curves(elements, np.array(self.nodes), self.order, self.damping, 0.0, softness)
-        return BSpline(elements.knots, found, elements.degree)
+    def _softened(self) -> Array:
+        """(K, K) map from the data to where the curves pass: the data themselves if the states are hard."""
+        count = len(self.nodes)
+        if self.softness is None:
+            return np.eye(count)
+        return np.linalg.solve(np.eye(count) + np.square(self.softness)[:, None] * self.bending, np.eye(count))
+
+
+@dataclass(frozen=True)
+class MotionPiece:
+    """The curves of all states between two pseudo-times.
+
+    Args:
+        low: first pseudo-time.
+        high: last pseudo-time.
+        coefficients: (n, K) of Chebyshev polynomials.
+    """
+
+    low: float
+    high: float
+    coefficients: Array
+
+    def __call__(self, s: Array, derivative: int) -> Array:
+        """(T, K) values at pseudo-times (T,), or their derivative in s."""
+        part = (2.0 * s - self.low - self.high) / (self.high - self.low)
+        scale = 2.0 / (self.high - self.low)
+        found = chebyshev.chebder(self.coefficients, derivative, scl=scale) if derivative else self.coefficients
+        return np.asarray(chebyshev.chebval(part, found).T)
+
+
+@dataclass(frozen=True)
+class Coasting:
+    """Order -1: between two states each label coasts, `u'' + eta u' = 0`; the end pieces go on.
+
+    Args:
+        low: pseudo-time of the state before.
+        high: pseudo-time of the state after.
+        damping: eta.
+        row: the state after.
+        count: number of states.
+    """
+
+    low: float
+    high: float
+    damping: float
+    row: int
+    count: int
+
+    def __call__(self, s: Array, derivative: int) -> Array:
+        """(T, K) values at pseudo-times (T,), or their derivative in s."""
+        after, eta, gap = s - self.low, self.damping, self.high - self.low
+        if eta and derivative:
+            part = (-eta) ** derivative * np.exp(-eta * after) / np.expm1(-eta * gap)
+        elif eta:
+            part = np.expm1(-eta * after) / np.expm1(-eta * gap)
+        else:
+            part = after / gap if derivative == 0 else np.full(len(s), 1.0 / gap if derivative == 1 else 0.0)
+        found = np.zeros((len(s), self.count))
+        found[:, self.row], found[:, self.row - 1] = part, (derivative == 0) - part
+        return found
+
+
+def _coefficients(values: Array) -> Array:
+    """(n, K) Chebyshev coefficients of values (n, K) at the extrema, the last place first."""
+    found = dct(values, type=1, axis=0) / (len(values) - 1)
+    found[[0, -1]] *= 0.5
+    return np.asarray(found)
 
 
 @lru_cache(maxsize=4096)

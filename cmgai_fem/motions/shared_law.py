@@ -10,6 +10,7 @@ Source: kernels of linear stochastic systems as in G. Wahba, Spline Models for O
 (L-splines) and 4.8 (evidence); that the law is shared by all labels of a continuum is our choice.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -302,7 +303,7 @@ def _kriging(covariance: Array, free: Array, cross: Array, reach: Array) -> tupl
     """
     whole, scale, sizes = _bordered(covariance, free)
     right = np.hstack([cross / scale, reach / sizes])
-    solved = linalg.solve(whole, right.T, assume_a="sym").T
+    solved = _solved(whole, right.T).T
     return solved[:, : len(covariance)], scale * np.sum(solved * right, axis=1)
 
 
@@ -310,8 +311,18 @@ def _least_squares(covariance: Array, free: Array, shapes: Array, values: Array)
     """(c, V) factors of (N, c) shapes that explain (N, V) values best beside free motions (N, f)."""
     whole, scale, _ = _bordered(covariance, free)
     below = np.zeros((free.shape[1], shapes.shape[1]))
-    seen = linalg.solve(whole, np.vstack([shapes, below]), assume_a="sym")[: len(covariance)] / scale
+    seen = _solved(whole, np.vstack([shapes, below]))[: len(covariance)] / scale
     return np.asarray(linalg.solve(shapes.T @ seen + WEAK * np.eye(shapes.shape[1]), seen.T @ values))
+
+
+def _solved(whole: Array, right: Array) -> Array:
+    """Solution of a bordered system; the shortest where states that the law makes of each other leave several."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", linalg.LinAlgWarning)
+        try:
+            return np.asarray(linalg.solve(whole, right, assume_a="sym"))
+        except (linalg.LinAlgWarning, linalg.LinAlgError):
+            return np.asarray(linalg.lstsq(whole, right)[0])
 
 
 def _bordered(covariance: Array, free: Array) -> tuple[Array, float, Array]:

@@ -7,18 +7,26 @@ For a linear law each eigenmode of `M^-1 K` with eigenvalue lam moves by itself,
 a natural L-spline (theory, sections 3 and 5; our choice of force). B-splines of degree 2p + 3 with the states among
 their knots hold the exact answer when eta = lam = 0; otherwise the elements between the states are refined. The
 problem is linear in the data, so one solve gives the *cardinal curves*: column k answers Y = e_k.
+
+The elements are differentiated p + 2 times, which at high orders leaves no digits: motions without force, which every
+curve must reproduce, tell when that is so. Without a law `motions.line` has the same curves at any order.
 """
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from scipy import linalg
 from scipy.interpolate import BSpline
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.quadrature import gauss_on_pieces
 from cmgai_fem.states.labels import Array
+
+# Orders up to which the elements keep their digits, and what a motion without force may miss at others.
+SAFE_ORDER = 2
+REPRODUCED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +131,7 @@ def cardinal_curves(
 
     Raises:
         ConvergenceError: order -1 and an eigenmode that swings through half a period between two states: the action
-            then has no least value.
+            then has no least value; or an order too high for the elements to hold.
     """
     if order < 0:
         _refuse_resonance(nodes, damping, eigenvalue)
@@ -147,7 +155,28 @@ def cardinal_curves(
         return particular
     scale = np.max(np.abs(rows))
     correction = linalg.lstsq(rows @ free / scale, -(rows @ particular) / scale, cond=1e-15, lapack_driver="gelsy")[0]
-    return particular + free @ correction
+    found = particular + free @ correction
+    if order > SAFE_ORDER:
+        _check_reproduction(elements, nodes, order, damping, eigenvalue, found)
+    return np.asarray(found)
+
+
+def _check_reproduction(
+    elements: StateElements, nodes: Array, order: int, damping: float, eigenvalue: float, curves: Array
+) -> None:
+    """Refuse curves that miss a motion without force: a polynomial of degree p - 1, or one of the operator itself."""
+    middle = np.append(0.5 * (nodes[:-1] + nodes[1:]), elements.knots[[0, -1]])
+    roots = np.roots([1.0, damping, eigenvalue])
+    known, wanted = (
+        np.column_stack([chebyshev.chebvander(2.0 * s - 1.0, order - 1), np.exp(np.multiply.outer(s, roots)).real])
+        for s in (nodes, middle)
+    )
+    missed = np.abs(elements.basis(middle) @ (curves @ known) - wanted) / np.abs(wanted).max(axis=0)
+    if not missed.max() <= REPRODUCED:
+        raise ConvergenceError(
+            f"least force of order {order}: {len(nodes)} states cannot be joined to {REPRODUCED:g} by elements "
+            f"that are differentiated {order + 2} times; lower the order"
+        )
 
 
 def _refuse_resonance(nodes: Array, damping: float, eigenvalue: float) -> None:

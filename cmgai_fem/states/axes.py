@@ -68,6 +68,10 @@ class PseudoTime:
         first, last = self._ends
         return (self._stretch(np.asarray(coordinate, dtype=float)) - first) / (last - first)
 
+    def admits(self, coordinate: float) -> bool:
+        """Whether a coordinate value has a pseudo-time."""
+        return self.kind == "linear" or coordinate > self.origin
+
     @cached_property
     def _ends(self) -> Array:
         return self._stretch(np.array([self.first, self.last]))

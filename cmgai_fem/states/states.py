@@ -64,7 +64,7 @@ class Coordinates:
     def is_time(self) -> bool:
         """Whether there is one coordinate, a time by its name or unit."""
         one = self.each[0]
-        return len(self) == 1 and (one.unit in TIMES or one.name.lower() in ("t", "time"))
+        return len(self) == 1 and (one.unit in TIMES or one.name == "t" or one.name.lower() == "time")
 
     @property
     def name(self) -> str:

@@ -15,59 +15,36 @@ from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.generate import Networks, Report
-from cmgai_fem.generated import Answer
+from cmgai_fem.generate import Networks
+from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
-from cmgai_fem.progress import steps
+from cmgai_fem.progress import Report, steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
+from cmgai_fem.study.ablation_rows import AblationRow
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
-from cmgai_fem.transport.forces import StateForce, make_force
+from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Potential, StateForce
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Answer, Solution
 
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
 SWINGS = (0.05, 0.2, 0.5)
 # Change of the motion at which the Krylov space of a law is large enough here: a law that matters changes far more.
 TOLERANCE = 1e-4
-FORCES = ("potential", "autonomous", "free")
-
-
-@dataclass(frozen=True)
-class AblationRow:
-    """One choice of one part of the theory, and what it reaches.
-
-    Args:
-        field: name of the field.
-        split: "interpolation" or "extrapolation".
-        part: "order", "law", "force", or "calibrated" for the whole of what calibration chose.
-        choice: what the part is.
-        chosen: whether calibration chose it.
-        left_out: error at the known states that were left out, relative to the known range; None where there is none.
-        mean: mean NRMSE over the held-out states; None where the transport could not be solved.
-        worst: largest NRMSE over them.
-        seconds: wall time.
-        note: why it could not be solved.
-    """
-
-    field: str
-    split: str
-    part: str
-    choice: str
-    chosen: bool
-    left_out: float | None = None
-    mean: float | None = None
-    worst: float | None = None
-    seconds: float | None = None
-    note: str = ""
+FORCES: dict[str, ForceModel] = {force.name: force for force in (Potential(), Autonomous(), Free())}
+PARTS = ("order", "law", "force")
+TEXT = (
+    "One part of the theory changed at a time about what calibration chose, all else kept. The left-out error is what "
+    "calibration could see."
+)
 
 
 @dataclass(frozen=True)
@@ -115,8 +92,7 @@ def ablate(
         calibration, problem, points = generator.calibration, generator.problem, generator.points
         if calibration is None:
             continue
-        choice = str(calibration) if len(calibration.members) < 3 else f"superposition of {len(calibration.members)}"
-        row = AblationRow(name, split, "calibrated", choice, True, calibration.error)
+        row = _whole(name, split, calibration)
         rows.append(_measured(row, reference, points, generator.solutions["fem"]))
         for variant in steps(list(variants(problem, calibration, parts)), f"ablation of {name}"):
             start = time.perf_counter()
@@ -129,6 +105,53 @@ def ablate(
                 row = replace(row, note=str(error))
             rows.append(replace(row, seconds=time.perf_counter() - start))
     return rows
+
+
+def check_left_out_parts(parts: Sequence[str], coordinates: int) -> None:
+    """Refuse parts that are none, or that known states alone cannot judge."""
+    several = coordinates > 1
+    for part in parts:
+        if part not in PARTS:
+            raise InputError(f"--ablate {part}: no part of the method of fields; there are: {', '.join(PARTS)}")
+        if part == ("law" if several else "force"):
+            along = "along one coordinate held-out states tell it, in a study: cmgai-fem verify STUDY"
+            raise InputError(f"--ablate {part}: leave it out; {'there is no law over several' if several else along}")
+
+
+def ablate_left_out(made: Generated, parts: Sequence[str], report: Report) -> list[AblationRow]:
+    """The rows of an ablation by the known states alone, for each side where states were asked for.
+
+    Args:
+        made: what was calibrated and generated.
+        parts: which to change, see `check_left_out_parts`.
+        report: takes lines of progress.
+
+    Raises:
+        InputError: so few states that none can be left out.
+    """
+    rows, fem = [], Solver("fem", {"tolerance": TOLERANCE})
+    for generator in made.generators if parts else ():
+        calibration, side = generator.calibration, "between" if generator.inside else "beyond"
+        if calibration is None:
+            raise InputError(f"--ablate: leave it out; {len(made.states)} states leave none out to tell by")
+        rows.append(_whole(made.field, side, calibration))
+        for variant in steps(list(variants(generator.problem, calibration, parts)), f"ablation of {made.field}"):
+            start = time.perf_counter()
+            report(f"ablation: {made.field}, {side}: {variant.part} {variant.choice}")
+            row = AblationRow(made.field, side, variant.part, variant.choice, variant.chosen)
+            try:
+                left_out = _left_out(generator.problem, calibration, variant.candidate, fem)
+                row = replace(row, left_out=left_out, seconds=time.perf_counter() - start)
+            except (ConvergenceError, InputError) as error:
+                row = replace(row, note=str(error))
+            rows.append(row)
+    return rows
+
+
+def _whole(name: str, split: str, calibration: Calibration) -> AblationRow:
+    """The row of all that calibration chose."""
+    choice = str(calibration) if len(calibration.members) < 3 else f"superposition of {len(calibration.members)}"
+    return AblationRow(name, split, "calibrated", choice, True, calibration.error)
 
 
 def variants(problem: Problem, calibration: Calibration, parts: Sequence[str]) -> Iterator[Variant]:
@@ -218,7 +241,7 @@ def _left_out(problem: Problem, calibration: Calibration, candidate: Candidate, 
 
 def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> Solution:
     carried = variant.candidate.apply(transformed(problem, [variant.candidate])[variant.candidate.mass_axes])
-    return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
+    return pinn(replace(carried, force=FORCES[variant.force])) if variant.force else fem(carried)
 
 
 def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Answer) -> AblationRow:

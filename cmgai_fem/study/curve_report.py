@@ -25,7 +25,13 @@ BAND = 1.96
 
 
 def write_curve_report(
-    path: Path, table: Path, known: MeanCurves, made: Mapping[State, JudgedCurve], unit: Unit, lines: Sequence[str]
+    path: Path,
+    table: Path,
+    known: MeanCurves,
+    made: Mapping[State, JudgedCurve],
+    unit: Unit,
+    lines: Sequence[str],
+    ablation: Section | None = None,
 ) -> None:
     """Write a page that needs no other file.
 
@@ -36,6 +42,7 @@ def write_curve_report(
         made: generated curves by state.
         unit: of the stresses on the page.
         lines: what was said on the way.
+        ablation: what each part of the method is worth, where that was asked for.
     """
     coordinates = known.coordinates
     words = {coordinates.label(state): "trusted" if one.curve.trusted else "not trusted" for state, one in made.items()}
@@ -50,6 +57,8 @@ def write_curve_report(
     def sections(folder: Path) -> Iterator[Section]:
         yield Section("How far to trust it", _doubts(made), tables=[_trust(known, made, unit)])
         yield _pictures(known, made, unit, Tools(folder, print))
+        if ablation is not None and ablation.tables:
+            yield ablation
         yield Section("What was read and chosen", list(lines))
 
     write_standalone(path, title, text, words, sections, {"table": table.name, "unit of stress": unit.name})

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.generate import Networks, Report, silent
+from cmgai_fem.generate import Networks, silent
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.progress import steps
+from cmgai_fem.progress import Report, steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Field, States
-from cmgai_fem.study.ablation import AblationRow, ablate, check_parts
+from cmgai_fem.study.ablation import PARTS, AblationRow, ablate, check_parts
 from cmgai_fem.study.advice import advise_by_reference
 from cmgai_fem.study.field_file import FieldStudy, Point
 from cmgai_fem.study.findings import Findings, Row
@@ -27,6 +27,7 @@ from cmgai_fem.study.sections import make_sections
 from cmgai_fem.study.tolerances import COLUMNS, best_rival, check_ranges, check_tolerances, compare, judge, state_key
 from cmgai_fem.writing import write_table
 
+__all__ = ["PARTS", "TAKES", "Study", "run"]
 Study = FieldStudy
 TAKES = frozenset({"ranks", "device", "seed", "quick", "ablate"})
 

@@ -1,6 +1,6 @@
 """A page about generated laws of a field: what to trust, what clouds left out say, and the fields to turn and slide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ from cmgai_fem.generate_distribution import GeneratedDistribution
 from cmgai_fem.measures import quantity_of
 from cmgai_fem.picture import picture
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.ablation_rows import AblationRow, ablation_section
 from cmgai_fem.study.findings import Picture, Section, TextTable
+from cmgai_fem.study.law_ablation import MEASURE, TEXT
 from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import number, percent, words
 from cmgai_fem.study.pipelines import Tools
@@ -23,12 +25,13 @@ LEVELS = {"5 %": BAND[0], "median": 0.5, "95 %": BAND[1]}
 SPREAD = "Half the width of the 5 to 95 % band"
 
 
-def write_law_report(made: GeneratedDistribution, path: Path) -> None:
+def write_law_report(made: GeneratedDistribution, path: Path, ablated: Sequence[AblationRow] = ()) -> None:
     """Write a page that needs no other file.
 
     Args:
         made: laws of a field at the states asked for.
         path: the .html file.
+        ablated: what each part of the method is worth, where that was asked for.
     """
     specimens, coordinate = made.specimens, made.specimens.coordinate
     trust = {coordinate.label(value): made.trust(value).word for value in made.points.tolist()}
@@ -39,13 +42,15 @@ def write_law_report(made: GeneratedDistribution, path: Path) -> None:
     )
     facts = {"field": specimens.field, "unit": specimens.data.unit or "none stated", "seed": made.seed}
     title = f"{words(specimens.field)} of specimens at {', '.join(trust)}"
-    write_standalone(path, title, text, trust, lambda folder: _sections(made, folder), facts)
+    write_standalone(path, title, text, trust, lambda folder: _sections(made, folder, ablated), facts)
 
 
-def _sections(made: GeneratedDistribution, folder: Path) -> Iterator[Section]:
+def _sections(made: GeneratedDistribution, folder: Path, ablated: Sequence[AblationRow]) -> Iterator[Section]:
     yield Section("How far to trust it", tables=[_trust(made)])
     for inside, judged in made.judged.items():
         yield _left_out(judged, inside, made.specimens.data.unit)
+    if ablated:
+        yield ablation_section(ablated, TEXT, MEASURE)
     yield from _shown(made, folder)
 
 

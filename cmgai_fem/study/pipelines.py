@@ -70,6 +70,8 @@ class Pipeline(Protocol):
     """What its study file must say."""
     TAKES: ClassVar[frozenset[str]]
     """The options of `OPTIONS` that mean something to it."""
+    PARTS: ClassVar[Sequence[str]]
+    """The parts that `--ablate` changes, where it takes that."""
 
     @staticmethod
     def run(study: Any, tools: Tools) -> Findings:
@@ -104,9 +106,13 @@ def register(folder: str) -> str:
     return name
 
 
-def refuse(asked: dict[str, object], takes: Sequence[str] | frozenset[str], name: str) -> str | None:
+def refuse(asked: dict[str, object], pipeline: Pipeline, name: str) -> str | None:
     """One line on the first option that was asked for and means nothing to a study; None if all do."""
     for option, value in asked.items():
-        if value and option not in takes:
+        if value and option not in pipeline.TAKES:
             return f"--{option}: means nothing to the study {name!r}; leave it out"
+    parts = asked.get("ablate", ())
+    for part in parts if isinstance(parts, tuple) else ():
+        if part not in pipeline.PARTS:
+            return f"--ablate {part}: no part of the study {name!r}; there are: {', '.join(pipeline.PARTS)}"
     return None

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.measures import deviation, quantity_of
 from cmgai_fem.picture import picture
+from cmgai_fem.study.ablation import TEXT
+from cmgai_fem.study.ablation_rows import AblationRow, ablation_section
 from cmgai_fem.study.advice import advise_on, in_unit
 from cmgai_fem.study.findings import Picture, Section, TextTable
 from cmgai_fem.study.names import method_name
@@ -21,12 +23,13 @@ from cmgai_fem.study.view import Shown, write_view
 MOST_PICTURES = 12
 
 
-def write_report(made: Generated, path: Path) -> None:
+def write_report(made: Generated, path: Path, ablated: Sequence[AblationRow] = ()) -> None:
     """Write a page that needs no other file.
 
     Args:
         made: the generated fields, with the rivals' left-out errors beside them.
         path: the .html file.
+        ablated: what each part of the method is worth, where that was asked for.
     """
     coordinates, known = made.states.coordinates, made.states.field(made.field)
     words_of = {coordinates.label(point): made.trust(point).word for point in made.points}
@@ -38,15 +41,17 @@ def write_report(made: Generated, path: Path) -> None:
     facts = {"field": made.field, "unit": known.unit or "none stated"}
     title = f"{words(made.field)} at {', '.join(words_of)}"
     write_standalone(
-        path, title, text, words_of, lambda folder: _sections(made, folder), facts, [*advise_on(made).values()]
+        path, title, text, words_of, lambda folder: _sections(made, folder, ablated), facts, [*advise_on(made).values()]
     )
 
 
-def _sections(made: Generated, folder: Path) -> Iterator[Section]:
+def _sections(made: Generated, folder: Path, ablated: Sequence[AblationRow]) -> Iterator[Section]:
     yield Section("How far to trust it", made.warnings(), tables=[_trust(made)])
     for generator in made.generators:
         if generator.calibration is not None:
             yield _left_out(made, generator)
+    if ablated:
+        yield ablation_section(ablated, TEXT)
     yield from _shown(made, folder)
 
 

@@ -65,7 +65,7 @@ def run_study(name: str, options: Options, say: Report) -> tuple[Findings, Path]
     }  # fmt: skip
     data = read_study(path, options.overrides, options.quick)
     study = validated(pipeline.Study, path, data)
-    if problem := refuse(asked, pipeline.TAKES, study.name):
+    if problem := refuse(asked, pipeline, study.name):
         raise InputError(problem)
     folder = options.out or Path("results") / study.name
     make_folder(folder)

@@ -10,7 +10,7 @@ from cmgai_fem.errors import InputError
 from cmgai_fem.solve import CHECK, METHODS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
-from cmgai_fem.study.ablation import AblationRow
+from cmgai_fem.study.ablation_rows import AblationRow, ablation_section
 from cmgai_fem.study.charts import Curve, draw_errors, draw_places, draw_training, method_colour
 from cmgai_fem.study.estimates import estimates, honesty
 from cmgai_fem.study.field_file import FieldStudy, state_text
@@ -85,13 +85,10 @@ def make_sections(
                 for table in (estimates(name, made, shown["reference"]), honesty(study, made, shown["reference"]))
             ],
         ),
-        Section(
-            "Ablation",
-            [
-                "One part of the theory changed at a time about what calibration chose, all else kept. The left-out "
-                "error is what calibration could see, the other two are measured at the held-out states."
-            ],
-            tables=_ablation(ablated),
+        ablation_section(
+            ablated,
+            "One part of the theory changed at a time about what calibration chose, all else kept. The left-out error "
+            "is what calibration could see, the other two are measured at the held-out states.",
         ),
         Section("Training of the networks", pictures=_training(tools, generation)),
         _check(rows, generation),
@@ -274,30 +271,6 @@ def _calibration(name: str, split: Split, choice: Calibration) -> TextTable:
         frozenset(range(len(own))),
         terminal=False,
     )
-
-
-def _ablation(rows: Sequence[AblationRow]) -> list[TextTable]:
-    """Per field and split: its rows."""
-    tables = []
-    for field, split in dict.fromkeys((row.field, row.split) for row in rows):
-        own = [row for row in rows if (row.field, row.split) == (field, split)]
-        cells = []
-        for row in own:
-            choice = f"{row.choice} *" if row.chosen else row.choice
-            errors = [percent(error) for error in (row.left_out, row.mean, row.worst)]
-            seconds = "–" if row.seconds is None else f"{row.seconds:.1f}"
-            cells.append((row.part, f"{choice}: {row.note}" if row.note else choice, *errors, seconds))
-        tables.append(
-            TextTable(
-                f"{words(field)}, {split}: one part changed at a time",
-                ("part", "choice", "left out", "mean", "worst", "time [s]"),
-                cells,
-                "NRMSE in %; * as calibrated",
-                frozenset(index for index, row in enumerate(own) if row.chosen),
-                text_columns=2,
-            )
-        )
-    return tables
 
 
 def _check(rows: Sequence[Row], generation: Generation) -> Section:

@@ -233,6 +233,12 @@ class Problem:
         known = self.states.scalars
         return replace(self, reach=(min(*places, *known), max(*places, *known)))
 
+    def with_reach_admitted(self) -> "Problem":
+        """The same problem, without the part of its reach where its pseudo-time has no value, below the origin."""
+        if self.reach is None or self.time.admits(self.reach[0]):
+            return self
+        return replace(self, reach=(float(self.states.scalars[0]), self.reach[1]))
+
     def check_reach(self, value: ArrayLike) -> Array:
         """A state (m,) that the problem reaches.
 

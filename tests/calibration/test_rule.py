@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rule_of_choice import asked, choose
+from rule_of_choice import asked, choose, generated
 
 STATES = np.array([100.0, 250.0, 400.0, 550.0, 700.0])
 # Sweeps whose leave-one-out errors vanish identically though the answer is far off.
@@ -30,6 +30,26 @@ def test_a_symmetric_sweep_does_not_make_the_estimate_vanish(known, target, trut
     error = abs(found[0, 0] - truth(target))
     assert error < 3.0 * deviation[0, 0]
     assert error < 0.4 * np.ptp(values)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_generated_is_what_the_rule_promises(seed):
+    """The rule has its weights from forms, generation from solved transports: neither may lose digits the other has."""
+    random = np.random.default_rng(seed)
+    places = np.cumsum(random.uniform(0.7, 1.3, int(random.integers(9, 21))))
+    scale = random.uniform(0.5, 1.5, 3)
+    values = (np.sin(0.4 * places[:, None] + 6.0 * scale), scale * places[:, None] ** 0.3)[seed % 2]
+    width = np.ptp(places)
+    for targets in (
+        places[0] + width * np.array([0.01, 0.37, 0.62]),
+        places[[0, -1]] + width * np.array([-0.07, 0.04]),
+    ):
+        promised, found = choose(places, values, targets), generated(places, values, targets)
+        # Members without a share worth a solve are left out of what is generated.
+        near = 1e-6 * np.ptp(values) + 0.1 * promised[1]
+        assert np.all(np.abs(found[0] - promised[0]) <= near)
+        assert np.all(np.abs(found[1] - promised[1]) <= near)
+        assert np.array_equal(found[2], promised[2])
 
 
 @pytest.mark.parametrize(("target", "truth", "share"), ONE_DATUM)

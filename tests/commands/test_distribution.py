@@ -136,9 +136,12 @@ def test_what_every_specimen_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         grid["side"] = part
         write_grid(path, grid, {}, 0.0)
     holds = "mean@side=1:stress = 0.5*pull".replace(":stress", "")
-    assert command("--holds", holds, "--samples", "3") == 0
+    assert command("--holds", holds, "--samples", "3", "--ablate", "constraint") == 0
     assert f"pull = 92.5 MPa: {holds}: missed by" in capsys.readouterr().out
-    (held,) = read_provenance(tmp_path / "made.vtu")["held"]
+    facts = read_provenance(tmp_path / "made.vtu")
+    (held,), (whole, without) = facts["held"], facts["ablation"]
+    assert (without["part"], without["choice"]) == ("constraint", "nothing is held")
+    assert 0.0 < whole["left_out"] < without["left_out"]
     assert held["text"] == holds and held["after"] < 1e-9
     data = read_snapshots(tmp_path / "made.vtu")[0].grid.point_data
     left = np.asarray(data["side"]) == 1.0
@@ -232,7 +235,7 @@ def test_arrays_and_what_python_refuses() -> None:
         (("--sensors", "pull_70_0.vtu", "--at", "92.5", "--at", "100", "--out", "m_{value}.vtu"), "one specimen"),
         (("--rivals",), "--rivals: leave it out"),
         (("--resume",), "--resume: leave it out"),
-        (("--save-model", "m.safetensors"), "--save-model: leave it out"),
+        (("--save-model", "m.vtu"), "m.vtu: a model file must end in .safetensors"),
         (("--clouds",), "--clouds: leave it out"),
         (
             ("--coordinate", "force", "--unit", "N", "--at", "92.5:1"),
@@ -337,3 +340,27 @@ def test_bad_tables_are_one_line(head, state, message, folder: Path, capsys: pyt
     assert run("generate", "specimens.toml", "--distribution", "--at", "92.5", "--out", "made.vtu") == 2
     error = capsys.readouterr().err
     assert message in error and error.strip().count("\n") == 0
+
+
+def test_what_each_part_is_worth_is_told(folder: Path, capsys) -> None:
+    parts = [word for part in ("order", "superposition", "modes", "constraint") for word in ("--ablate", part)]
+    assert command(*parts, "--page", "p.html", "--at", "92.5") == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    rows = {(row["part"], row["choice"]): row for row in read_provenance(folder / "made.vtu")["ablation"]}
+    facts = read_provenance(folder / "made.vtu")
+    whole = rows["calibrated", "everything"]
+    assert whole["left_out"] == pytest.approx(facts["left_out_W2"]["CM-GAI"] / facts["left_out_scatter"])
+    # The grains alone have been judged beside.
+    for grain in ("row by row", "1 bundle"):
+        alone = rows["superposition", f"{grain} alone"]
+        assert alone["left_out"] == pytest.approx(facts["left_out_W2"][grain] / facts["left_out_scatter"])
+    assert rows["superposition", "3 bundles alone"]["note"] == "the clouds that stay make no such law"
+    assert {choice for part, choice in rows if part == "order"} == {"least(-1)", "least(0)"}
+    # State and strength have a mode each.
+    assert rows["modes", "all of them"]["left_out"] == pytest.approx(whole["left_out"], rel=1e-6)
+    assert rows["modes", "the first alone"]["left_out"] > whole["left_out"]
+    assert not [part for part, _ in rows if part == "constraint"]
+    assert "stress, between: one part changed at a time (W2 in % of the scatter; * as calibrated)" in said
+    assert "equal weights" in said and "One part of the method changed" in (folder / "p.html").read_text()
+    assert command("--ablate", "fits") == 2
+    assert "--ablate fits: no part of the method of laws of specimens; there are: order" in capsys.readouterr().err

@@ -9,8 +9,9 @@ from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.info import describe, tabulate
-from cmgai_fem.commands.inputs import Inputs, load_states_file
+from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots
@@ -200,6 +201,20 @@ def test_resume_keeps_what_is_finished(tmp_path):
     write_state(files[0], 110.0)
     generate(inputs_of(files), [175.0, 325.0], out, resume=True, report=lambda line: None)
     assert first.stat().st_mtime_ns > before
+
+
+def test_what_each_part_is_worth_is_told_on_terminal_page_and_in_the_file(tmp_path):
+    files, lines, page = write_states(tmp_path), [], tmp_path / "p.html"
+    asked = {"ablate": ["order"], "page": page, "report": lines.append}
+    (out,) = generate(inputs_of(files), [325.0], tmp_path / "out.vtu", **asked)
+    rows = read_provenance(out)["ablation"]
+    assert [row["choice"] for row in rows[1:]] == [f"least({order})" for order in range(-1, 4)]
+    assert sum(row["chosen"] for row in rows[1:]) == 1
+    # Four states less one carry no cubic; straight pieces are no better.
+    assert rows[-1]["left_out"] is None and rows[1]["left_out"] > rows[3]["left_out"] > 0.0
+    start = lines.index("stress, between: one part changed at a time (NRMSE in %; * as calibrated)")
+    assert lines[start + 2].startswith("  calibrated")
+    assert "One part of the theory changed" in page.read_text()
 
 
 @pytest.mark.medium

@@ -9,8 +9,8 @@ from bodies import block
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.cli import main
-from cmgai_fem.commands.inputs import load_states_file
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import load_model
@@ -236,7 +236,7 @@ def test_three_states_of_two_coordinates_are_a_plane(files, tmp_path, capsys):
         (["--values", POINTS, "--at", "325:3", "--mass", "x"], "tried along one state coordinate"),
         (["--values", POINTS, "--at", "325:3", "--stiffness", "1"], "tried along one state coordinate"),
         (["--values", POINTS, "--at", "325:3", "--pseudo-time", "cube"], "cube"),
-        (["--values", POINTS, "--at", "325:3", "--ablate", "law"], "--ablate"),
+        (["--values", POINTS, "--at", "325:3", "--ablate", "law"], "--ablate law: leave it out"),
         (["--values", POINTS, "--at", "325:3", "--sensors", "x.csv", "--rivals"], "--rivals: leave it out"),
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 
 from cmgai_fem.curves.calibrate import curve_error
 from cmgai_fem.curves.choice import Choice, stretch
-from cmgai_fem.curves.generate import StateLayout, generate_curves
+from cmgai_fem.curves.generate import generate_curves
 from cmgai_fem.curves.generated import finish
+from cmgai_fem.curves.layout import StateLayout
 from cmgai_fem.curves.mean import MeanCurves, label_weights, mean_curves
 from cmgai_fem.curves.motion import CurveMotion, above_scatter
 from cmgai_fem.curves.table import CurveState, CurveTests, Test

@@ -13,6 +13,7 @@ from cmgai_fem.commands.curves import generate_from_table
 from cmgai_fem.curves.mean import mean_curves
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.curve_table import read_curves
+from cmgai_fem.pinn.checkpoint import Checkpoint
 
 MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.csv"))
 # Files whose fault is no single row's.
@@ -134,7 +135,7 @@ def test_missing_file_and_unknown_coordinate(tmp_path: Path) -> None:
     [
         (["--lower", "0"], "--lower: leave it out; "),
         (["--field", "stress"], "--field: leave it out; "),
-        (["--resume"], "--resume: leave it out; "),
+        (["--rivals"], "--rivals: leave it out; "),
     ],
 )
 def test_an_option_that_a_table_of_tests_does_not_take_is_refused(tmp_path: Path, capsys, option, message) -> None:
@@ -157,6 +158,55 @@ def test_networks_generate_the_curve_of_the_finite_elements(tmp_path: Path, caps
         curves[method] = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=2)
         assert json.loads(out.with_name(f"{method}.provenance.json").read_text())["method"] == method
     assert curves["pinn"] == pytest.approx(curves["fem"], rel=1e-3)
+
+
+def test_a_killed_training_goes_on_to_the_same_digits(tmp_path: Path, monkeypatch, capsys) -> None:
+    path, out, whole = table(tmp_path / "t.csv"), tmp_path / "killed.csv", tmp_path / "whole.csv"
+    asked = ["generate", str(path), "--at", "320", "--at", "500", "--method", "pinn", "--resume", "--out"]
+    trained: list[int] = []
+    finish = Checkpoint.finish
+
+    def killed(self: Checkpoint, *state) -> None:
+        finish(self, *state)
+        trained.append(1)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+
+    def run(file: Path) -> int:
+        trained.clear()
+        with pytest.raises(SystemExit) as ended:
+            main([*asked, str(file)])
+        return int(ended.value.code or 0)
+
+    monkeypatch.setattr(Checkpoint, "finish", killed)
+    assert run(out) == 130 and not out.exists()
+    trainings = tmp_path / "killed.training"
+    assert len(list(trainings.iterdir())) == 2
+    monkeypatch.setattr(Checkpoint, "finish", lambda self, *state: (finish(self, *state), trained.append(1)))
+    capsys.readouterr()
+    assert run(out) == 0 and "the trainings of an interrupted run go on" in capsys.readouterr().out
+    rest = len(trained)
+    assert run(whole) == 0 and len(trained) > rest
+    assert out.read_bytes() == whole.read_bytes()
+    assert not trainings.exists()
+
+
+def test_resume_keeps_a_table_that_is_finished_and_no_other(tmp_path: Path, capsys) -> None:
+    path, out = table(tmp_path / "t.csv"), tmp_path / "o.csv"
+
+    def made(*options: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["generate", str(path), "--out", str(out), "--resume", *options])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    assert "finished before" not in made("--at", "320")
+    assert made("--at", "320").strip() == "o.csv: finished before, kept"
+    assert "finished before" not in made("--at", "500")
+    out.write_text(out.read_text().replace("1", "2"))
+    assert "finished before" not in made("--at", "500")
+    path.write_text(path.read_text() + "\n")
+    assert "finished before" not in made("--at", "500")
 
 
 def test_the_user_says_whether_a_curve_hardens(tmp_path: Path, capsys) -> None:

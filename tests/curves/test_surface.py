@@ -8,7 +8,7 @@ import pytest
 
 from cmgai_fem.curves.calibrate import Trial, curve_error
 from cmgai_fem.curves.choice import Choice
-from cmgai_fem.curves.generate import StateLayout
+from cmgai_fem.curves.layout import StateLayout
 from cmgai_fem.curves.mean import MeanCurves, label_weights, mean_curves
 from cmgai_fem.curves.motion import CurveMotion, surface_force
 from cmgai_fem.curves.table import CurveState, CurveTests, Test

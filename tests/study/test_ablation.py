@@ -7,6 +7,7 @@ from cmgai_fem.calibration.blend import Blend, data_of
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import Candidate, Search
 from cmgai_fem.calibration.rule import RuleOfChoice
+from cmgai_fem.errors import InputError
 from cmgai_fem.generate import Networks
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
@@ -17,9 +18,11 @@ from cmgai_fem.states.label_meshes import square_mesh
 from cmgai_fem.states.labels import Labels
 from cmgai_fem.states.states import Coordinate, Field, States
 from cmgai_fem.study import generation as generating
-from cmgai_fem.study.ablation import AblationRow, ablate, of_order, variants
+from cmgai_fem.study.ablation import AblationRow, ablate, ablate_left_out, check_left_out_parts, of_order, variants
+from cmgai_fem.study.ablation_rows import ablation_lines
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation, generate_fields
+from cmgai_fem.transport.forces import Free
 from cmgai_fem.transport.problem import Problem
 
 KNOWN = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -170,7 +173,33 @@ def test_another_order_of_a_motion() -> None:
 
 
 def test_forces_that_calibration_does_not_try_are_solved_by_networks(reference: States, monkeypatch) -> None:
-    monkeypatch.setattr("cmgai_fem.study.ablation.FORCES", ("free",))
+    monkeypatch.setattr("cmgai_fem.study.ablation.FORCES", {"free": Free()})
     rows = rows_of(reference, ["force"])
     assert [row.choice for row in rows if row.part == "force"][1:] == ["free"]
     assert rows[-1].note == "" and rows[-1].left_out is None and 0.0 < rows[-1].mean < 1.0
+
+
+def test_generate_tells_by_the_known_states_alone_what_a_study_tells(reference: States) -> None:
+    """The same left-out errors, whether held-out states are there or not."""
+    generation = made(reference)
+    rows = {(row.part, row.choice): row for row in rows_of(reference, ["order", "law"], generation=generation)}
+    alone = ablate_left_out(generation.made["f"], ["order", "law"], silent)
+    assert [(row.part, row.choice) for row in alone] == list(rows)
+    for row in alone:
+        beside = rows[row.part, row.choice]
+        assert row.mean is None and row.chosen == beside.chosen
+        assert row.left_out == (None if beside.left_out is None else pytest.approx(beside.left_out, rel=1e-9))
+    assert ablation_lines(alone)[0] == "f, between: one part changed at a time (NRMSE in %; * as calibrated)"
+
+
+@pytest.mark.parametrize(
+    ("parts", "count", "text"),
+    [
+        (["fits"], 1, "--ablate fits: no part of the method of fields; there are: order, law, force"),
+        (["force"], 1, "--ablate force: leave it out; along one coordinate held-out states tell it"),
+        (["order", "law"], 2, "--ablate law: leave it out; there is no law over several"),
+    ],
+)
+def test_parts_that_known_states_cannot_judge_are_refused(parts, count, text) -> None:
+    with pytest.raises(InputError, match=text):
+        check_left_out_parts(parts, count)

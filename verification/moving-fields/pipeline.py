@@ -33,6 +33,7 @@ from .cases import CASES, HEATED, MovingField, body_of, square
 from .heated import heated
 
 TAKES = frozenset({"quick", "ablate"})
+PARTS = ("law",)
 # Of the ablation: the case where the law tells most, and the stiffnesses.
 ABLATED, STIFFNESSES = "oblique_pulse", (3.0, 1.0, 0.3, 0.1)
 

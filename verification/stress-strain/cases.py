@@ -4,20 +4,25 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cmgai_fem.curves.calibrate import curve_error
-from cmgai_fem.curves.generate import StateLayout, judged
+from cmgai_fem.curves.generate import judged
 from cmgai_fem.curves.generated import GeneratedCurve
+from cmgai_fem.curves.layout import StateLayout
 from cmgai_fem.curves.mean import MeanCurves, mean_curves
 from cmgai_fem.curves.table import CurveTests, Test
 from cmgai_fem.curves.ways.nested import CurveGrid
 from cmgai_fem.errors import InputError
+from cmgai_fem.generate import Networks
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS, Solver
 from cmgai_fem.states.labels import Array
+from cmgai_fem.study.ablation_rows import AblationRow
+from cmgai_fem.study.curve_ablation import AblatedCurves, ablate_curves
 from cmgai_fem.study.findings import Row
 from cmgai_fem.study.pipelines import Report
 
@@ -45,6 +50,7 @@ class CaseResult:
         calibration: choices as plain data.
         parting: how far both paths to a corner part (NRMSE), by state.
         rows: figures, one row a method and state.
+        ablation: what each part of the method is worth, where that was asked for.
     """
 
     case: CaseTable
@@ -56,6 +62,7 @@ class CaseResult:
     calibration: Mapping[str, Any]
     parting: Mapping[State, float]
     rows: tuple[Row, ...]
+    ablation: tuple[AblationRow, ...] = ()
 
 
 def run_case(
@@ -67,6 +74,8 @@ def run_case(
     *,
     material: Material | None = None,
     methods: Sequence[str] = METHODS,
+    ablate: Sequence[str] = (),
+    checkpoints: Path | None = None,
 ) -> CaseResult:
     """Generate the held-out states of a case and compare them with the published model.
 
@@ -78,6 +87,8 @@ def run_case(
         report: takes lines of progress.
         material: the truth; the case's own if None.
         methods: by which the transports are solved.
+        ablate: parts of the method to change one at a time.
+        checkpoints: folder that keeps unfinished and finished trainings; None for none.
 
     Raises:
         InputError: a truth of another kind of strain than the case's own.
@@ -90,11 +101,11 @@ def run_case(
         noise=tests.noise,
     )  # fmt: skip
     table = measure(case.known, seed=seed)
-    solvers = {
-        method: Solver(method, {"seed": seed, "device": device} if method == "pinn" else {}) for method in methods
-    }
+    networks = Networks(seed, device, checkpoints=checkpoints)
+    solvers = {method: networks.solver(method) for method in methods}
     start = time.perf_counter()
     made = _generate(case, table, solvers, report)
+    ablated = _ablated(case, table, ablate, report)
     seconds = time.perf_counter() - start
     for fit in fit_models(table, case.temperatures[0], case.rates[0]):
         made.rivals.update({(fit.name, state): fit.curve(made.curves.strain, *state) for state in case.asked})
@@ -105,8 +116,14 @@ def run_case(
         for state in measure(case.asked, seed=seed + LATER).states
     }
     rows = tuple(_rows(case, made, truth, later, seconds))
+
+    def error(place: tuple[float, ...], curve: GeneratedCurve) -> float:
+        stress = curve.stress[-len(made.curves.strain) :]
+        return curve_error(stress, truth[_asked(case, table)[place]], made.curves)
+
+    ablation = tuple(one.measured(error) for one in ablated)
     return CaseResult(
-        case, table, made.curves, made.generated, made.rivals, truth, made.calibration, made.parting, rows
+        case, table, made.curves, made.generated, made.rivals, truth, made.calibration, made.parting, rows, ablation
     )
 
 
@@ -127,13 +144,28 @@ class _Generation:
         return {state: curve.parting for (_, state), curve in self.generated.items()}
 
 
+def _known(case: CaseTable, table: CurveTests) -> MeanCurves:
+    """Mean curves of the known tests over the coordinates of the case."""
+    return mean_curves(table if case.split == "corner" else table.along(case.split))
+
+
+def _asked(case: CaseTable, table: CurveTests) -> dict[tuple[float, ...], State]:
+    """The states asked for, by their values of the coordinates that the curves are carried along."""
+    if case.split == "corner":
+        return {state: state for state in case.asked}
+    return {(state[table.axis(case.split)],): state for state in case.asked}
+
+
+def _ablated(case: CaseTable, table: CurveTests, parts: Sequence[str], report: Report) -> list[AblatedCurves]:
+    curves = _known(case, table)
+    return ablate_curves(
+        StateLayout.of(curves), list(_asked(case, table)), curves.hardens, parts, (case.material, case.split), report
+    )
+
+
 def _generate(case: CaseTable, table: CurveTests, solvers: Mapping[str, Solver], report: Report) -> _Generation:
-    corner = case.split == "corner"
-    known = table if corner else table.along(case.split)
-    curves = mean_curves(known)
+    curves, asked = _known(case, table), _asked(case, table)
     layout = StateLayout.of(curves)
-    # The state of the case, by its values of the coordinates that the curves are carried along.
-    asked = {state if corner else (state[table.axis(case.split)],): state for state in case.asked}
     generators, calibration = {}, {}
     for group in layout.alike(list(asked)):
         trials = layout.trials(group)

@@ -1,11 +1,14 @@
 """Stress-strain curves beyond the tested temperatures and strain rates, of metals whose law is known."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cmgai_fem.progress import steps
+from cmgai_fem.study import curve_ablation
+from cmgai_fem.study.ablation_rows import AblationRow, ablation_section
 from cmgai_fem.study.findings import Findings, Row
 from cmgai_fem.study.pipelines import Report, Tools
 from cmgai_fem.writing import write_table
@@ -17,7 +20,8 @@ from .tables import StressStrainStudy
 from .tolerances import judge
 
 Study = StressStrainStudy
-TAKES = frozenset({"device", "seed", "quick"})
+TAKES = frozenset({"device", "seed", "quick", "ablate"})
+PARTS = curve_ablation.PARTS
 COLUMNS = (
     "material", "split", "temperature", "strain_rate", "method", "against", "nrmse", "level_error", "mean_covered",
     "points_covered", "seconds",
@@ -31,16 +35,27 @@ GENERATED = (
 def run(study: StressStrainStudy, tools: Tools) -> Findings:
     """Run all cases, and leave out every state of the measured points where they are there."""
     seed = study.seed if tools.seed is None else tools.seed
+    trainings = tools.folder / "training"
+    if trainings.is_dir():
+        tools.say("the trainings of an interrupted run go on where they were")
     results = []
     for case in steps(study.cases, "cases"):
         tools.say(f"{case.name}: {len(case.known)} known states, {len(case.asked)} to generate")
-        results.append(run_case(case, study.tests, tools.device, seed, tools.say))
+        results.append(
+            run_case(
+                case, study.tests, tools.device, seed, tools.say, ablate=tools.ablate, checkpoints=trainings
+            )
+        )  # fmt: skip
     measured, left_out = _measured(study.measured, tools.say)
     write_table(tools.folder / "generated.csv", list(_generated(results)), GENERATED)
     rows = [row for result in results for row in result.rows]
+    ablated = [row for result in results for row in result.ablation]
+    if ablated:
+        write_table(tools.folder / "ablation.csv", [asdict(row) for row in ablated], [*AblationRow.__annotations__])
     notes = [*_notes(results), measured]
     sections = [case_section(result, tools) for result in results]
-    sections += [bands_section(rows), *([measured_section(left_out)] if left_out else []), notes_section(notes)]
+    sections += [bands_section(rows), *([measured_section(left_out)] if left_out else [])]
+    sections += [*([ablation_section(ablated, curve_ablation.TEXT)] if ablated else []), notes_section(notes)]
     facts: dict[str, Any] = {
         "calibration": {result.case.name: result.calibration for result in results},
         "parting_of_paths": {
@@ -50,8 +65,10 @@ def run(study: StressStrainStudy, tools: Tools) -> Findings:
         },
         "measured": [asdict(state) for state in left_out],
         "notes": notes,
+        "ablation": [asdict(row) for row in ablated],
         "provenance": {"seed": seed},
     }
+    shutil.rmtree(trainings, ignore_errors=True)
     return Findings(rows, judge(study.tolerances, rows), sections, facts, COLUMNS)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from cmgai_fem.curves.calibrate import CurveCalibration, Trial
-from cmgai_fem.curves.choice import Choice
+from cmgai_fem.curves.choice import EVERYTHING, Choice, Offer
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, CurveMotion, State
 from cmgai_fem.curves.ways import Carried
@@ -65,11 +65,15 @@ class ArmsWay:
     calibrations: tuple[CurveCalibration[Choice], ...]
 
     @classmethod
-    def fit(cls, curves: MeanCurves, cross: Cross, targets: Sequence[State]) -> Self:
+    def fit(cls, curves: MeanCurves, cross: Cross, targets: Sequence[State], offer: Offer = EVERYTHING) -> Self:
         """Calibrate each arm for targets that lie on one side of it."""
         found = [
             calibrate_lines(
-                [cross.arm(curves, axis)], [target[axis] for target in targets], SCATTER_WEIGHT, HIGHEST_ORDER
+                [cross.arm(curves, axis)],
+                [target[axis] for target in targets],
+                SCATTER_WEIGHT,
+                HIGHEST_ORDER,
+                offer=offer,
             )
             for axis in (0, 1)
         ]

@@ -90,14 +90,19 @@ def constitutive_ways(curves: MeanCurves) -> list[ConstitutiveWay]:
     names = {coordinate.name for coordinate in curves.coordinates}
     if not names <= set(SAME) or not (curves.plastic or curves.strain[0] >= ELASTIC):
         return []
-    coldest = min(_conditions(curves, state)[0] for state in curves.values)
     found = []
-    for setup in (johnson_cook_setup(MELTING, coldest - 1e-6), zerilli_armstrong_setup()):
+    for setup in setups(curves):
         try:
             found.append(ConstitutiveWay.of(curves, setup))
         except ConvergenceError:
             continue
     return found
+
+
+def setups(curves: MeanCurves) -> tuple[FitSetup, ...]:
+    """How the models are fitted to known curves: Johnson-Cook does not soften at the coldest."""
+    coldest = min(_conditions(curves, state)[0] for state in curves.values)
+    return johnson_cook_setup(MELTING, coldest - 1e-6), zerilli_armstrong_setup()
 
 
 def _conditions(curves: MeanCurves, state: Sequence[float]) -> tuple[float, float]:

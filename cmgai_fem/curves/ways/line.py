@@ -8,7 +8,7 @@ import numpy as np
 
 from cmgai_fem.calibration.members import LINEAR, Member
 from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate, curve_error
-from cmgai_fem.curves.choice import POWERS, Choice, axes_for, stretch
+from cmgai_fem.curves.choice import EVERYTHING, POWERS, Choice, Offer, axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import CurveMotion, State
 from cmgai_fem.curves.ways import Carried
@@ -37,10 +37,10 @@ class LineWay:
     side: int
 
     @classmethod
-    def fit(cls, curves: MeanCurves, targets: Sequence[State]) -> Self:
+    def fit(cls, curves: MeanCurves, targets: Sequence[State], offer: Offer = EVERYTHING) -> Self:
         """Calibrate for targets (1,) that lie on one side of the known states, or all between them."""
         values = [target[0] for target in targets]
-        found = calibrate_lines([curves], values, SCATTER_WEIGHT, bagged=True)
+        found = calibrate_lines([curves], values, SCATTER_WEIGHT, bagged=offer.superposed, offer=offer)
         motions = tuple(CurveMotion.of(curves, choice, targets) for choice, _ in found.shares)
         known = curves.values[:, 0]
         return cls(found, motions, int(values[0] > known[-1]) - int(values[0] < known[0]))
@@ -52,6 +52,17 @@ class LineWay:
             str(choice) if share == 1.0 else f"{100 * share:.0f} % {choice}"
             for choice, share in self.calibration.shares
         )
+
+    def left_out(self, trials: Sequence[Trial]) -> list[Array]:
+        """See `TriedWay`: the choices by their shares, as they are generated."""
+        curves, found = self.motions[0].curves, []
+        for stay, row in trials:
+            kept, state = curves.only(stay), curves.values[row]
+            made = [
+                share * CurveMotion.of(kept, choice, [state]).stress(state) for choice, share in self.calibration.shares
+            ]
+            found.append(curves.spread(np.sum(made, axis=0), kept.strain))
+        return found
 
     def carry(self, state: State, solver: Solver) -> Carried:
         """See `Way`."""
@@ -109,6 +120,7 @@ def calibrate_lines(
     highest_order: int = 1,
     *,
     bagged: bool = False,
+    offer: Offer = EVERYTHING,
 ) -> CurveCalibration[Choice]:
     """Choose for one or more lines along the same coordinate together.
 
@@ -118,13 +130,14 @@ def calibrate_lines(
         scatter_weight: of the scatter that a choice carries to the targets beside its left-out error.
         highest_order: highest order of the force to try.
         bagged: let every choice that errs least in some draws of the left-out states have a share.
+        offer: what may be chosen.
     """
     (coordinate,) = lines[0].coordinates
     every = np.concatenate([*(line.values[:, 0] for line in lines), np.asarray(targets, dtype=float)])
     trials = [(line, trial) for line in lines for trial in line_trials(line, targets)]
     fewest = min(len(trial.stay) for _, trial in trials)
     soft = all(line.scatter > 0.0 for line in lines)
-    choices = line_choices(axes_for(coordinate, every), min(highest_order, fewest - 2), soft)
+    choices = offer.of(line_choices(axes_for(coordinate, every), min(highest_order, fewest - 2), soft))
     asked = [(line, (value,)) for line in lines for value in targets]
     return calibrate(choices, trials, asked, scatter_weight, bagged=bagged)
 

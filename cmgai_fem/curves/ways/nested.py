@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from cmgai_fem.curves.calibrate import CurveCalibration, Trial, curve_error
-from cmgai_fem.curves.choice import Choice
+from cmgai_fem.curves.choice import EVERYTHING, Choice, Offer
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, CurveMotion, State
 from cmgai_fem.curves.ways import Carried
@@ -107,10 +107,12 @@ class NestedWay:
     _motions: dict[tuple[int, int], CurveMotion] = attribute(default_factory=dict, compare=False)
 
     @classmethod
-    def fit(cls, grid: CurveGrid, targets: Sequence[State]) -> Self:
+    def fit(cls, grid: CurveGrid, targets: Sequence[State], offer: Offer = EVERYTHING) -> Self:
         """Calibrate for targets that lie on one side of the grid in each coordinate."""
         found = [
-            calibrate_lines(grid.lines[axis], [target[axis] for target in targets], SCATTER_WEIGHT, HIGHEST_ORDER)
+            calibrate_lines(
+                grid.lines[axis], [target[axis] for target in targets], SCATTER_WEIGHT, HIGHEST_ORDER, offer=offer
+            )
             for axis in (0, 1)
         ]
         return cls(grid, tuple(found), tuple(targets))

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate
-from cmgai_fem.curves.choice import Choice
+from cmgai_fem.curves.choice import EVERYTHING, Choice, Offer
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import EXACT, CurveMotion, State
 from cmgai_fem.curves.ways import Carried
@@ -132,15 +132,15 @@ class PathWay:
     calibration: CurveCalibration[PathChoice]
 
     @classmethod
-    def fit(cls, curves: MeanCurves) -> Self:
+    def fit(cls, curves: MeanCurves, offer: Offer = EVERYTHING) -> Self:
         """Choose path and choice by leaving each known state out."""
         count = len(curves.values)
         if count < 4:
             raise InputError(f"scattered states need at least 4 to choose a path by, there are {count}")
         paths = [StatePath("shift", gamma) for gamma in GAMMAS] + [StatePath("activation", beta) for beta in BETAS]
-        choices = [Choice(power, order=order, soft=True, filtered=True) for power in (0.0, 1.0) for order in (0, 1)]
+        every = [Choice(power, order=order, soft=True, filtered=True) for power in (0.0, 1.0) for order in (0, 1)]
         trials = [(curves, Trial(np.delete(np.arange(count), row), row)) for row in range(count)]
-        tried = [PathChoice(path, choice) for path, choice in product(paths, choices)]
+        tried = [PathChoice(path, choice) for path, choice in product(paths, offer.of(every))]
         return cls(curves, calibrate(tried, trials, [], 0.0, carry=PathMotion.of, measure=_trial_level))
 
     @property

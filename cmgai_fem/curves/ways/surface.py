@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from cmgai_fem.curves.calibrate import CurveCalibration, Trial, calibrate
-from cmgai_fem.curves.choice import POWERS, Choice, axes_for, stretch
+from cmgai_fem.curves.choice import EVERYTHING, POWERS, Choice, Offer, axes_for, stretch
 from cmgai_fem.curves.mean import MeanCurves
 from cmgai_fem.curves.motion import CurveMotion, State
 from cmgai_fem.curves.ways import Carried
@@ -40,20 +40,23 @@ class SurfaceWay:
     motion: CurveMotion
 
     @classmethod
-    def fit(cls, curves: MeanCurves, targets: Sequence[State], trials: Sequence[Trial]) -> Self:
+    def fit(
+        cls, curves: MeanCurves, targets: Sequence[State], trials: Sequence[Trial], offer: Offer = EVERYTHING
+    ) -> Self:
         """Calibrate.
 
         Args:
             curves: the known states.
             targets: states that will be asked for.
             trials: what to leave out; the states that stay must fix a plane.
+            offer: what may be chosen.
 
         Raises:
             InputError: the states that stay in a trial lie on one line, or do not know the strains of the one left out.
         """
         top = min(highest_order(curves.values[trial.stay]) for trial in trials)
         asked = [(curves, target) for target in targets]
-        choices = surface_choices(curves, targets, min(top, HIGHEST_ORDER))
+        choices = offer.of(surface_choices(curves, targets, min(top, HIGHEST_ORDER)))
         found = calibrate(choices, [(curves, trial) for trial in trials], asked, 1.0)
         if not np.isfinite(found.error):
             raise InputError("states that are left out have no strain in common with those that stay")
