@@ -35,3 +35,11 @@ def test_smooth_states_in_number_are_answered_as_closely_as_the_estimate_says(co
         error = np.abs(generated.at(one)[:, 0] - scale * one**0.3)
         assert np.all(error <= 3.0 * generated.error(one)[:, 0] + 1e-8)
         assert error.max() <= 1e-2
+
+
+def test_a_field_that_never_varies_is_answered_far_beyond_states_of_many_decades() -> None:
+    at = np.array([0.0254, 0.0603, 0.49, 1.056, 1.22, 26.4, 254.0])
+    generated = generate(states_of(at, np.full((7, 200), 2.3e10)), [-106.7, 403.0])
+    for one in (-106.7, 403.0):
+        np.testing.assert_allclose(generated.at(one), 2.3e10, rtol=1e-12)
+        assert np.all(np.isfinite(generated.error(one)))

@@ -107,8 +107,8 @@ class Data:
 
     @cached_property
     def size(self) -> float:
-        """Mean squared range of the labels, above zero."""
-        return max(float(self.mean(lambda block: block.sizes)), float(np.finfo(float).tiny))
+        """Mean squared range of the labels; 1 where nothing varies."""
+        return float(self.mean(lambda block: block.sizes)) or 1.0
 
     def independent(self, precision: Array) -> float:
         """Participation ratio of the labels' left-out errors, each label's in its own size: how many tell apart."""

@@ -77,7 +77,7 @@ def judge(
         return Trust(NOT if size >= CAREFUL else CARE, f"{states}: the error estimate rests on one or two numbers")
     if beyond > FARTHEST:
         return Trust(NOT, f"{place}: nothing was tested that far")
-    if size >= USELESS:
+    if not size < USELESS:
         return Trust(NOT, f"{place}, {told}")
     if suspects:
         return Trust(CARE, f"{place}, {told}, and a known state does not fit the others")
@@ -101,7 +101,7 @@ def judge_law(known: Array, at: float, size: float, fewest: int) -> Trust:
     told = f"{place}, laws left out were off by {100.0 * size:.0f} % of the specimens' scatter"
     if beyond > FARTHEST:
         return Trust(NOT, f"{place}: nothing was tested that far")
-    if size >= (LAW_CAREFUL if beyond > 0.0 else LAW_USELESS):
+    if not size < (LAW_CAREFUL if beyond > 0.0 else LAW_USELESS):
         return Trust(NOT, told)
     if len(known) < ENOUGH:
         return Trust(CARE, f"{told}; {NUMBERS[len(known)]} states leave only one out")

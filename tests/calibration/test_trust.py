@@ -50,3 +50,7 @@ def test_over_several_coordinates_few_independent_numbers_are_taken_with_care(po
 
 def test_a_suspected_state_takes_the_trust_away():
     assert judge(FIVE, np.array([475.0]), 0.01, suspects=1).word == "with care"
+
+
+def test_an_estimate_that_is_no_number_is_not_trusted():
+    assert judge(np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]]), np.array([2.5]), np.nan).word == "not trusted"
