@@ -5,7 +5,7 @@ in this module has held-out data in its hands: it takes the known states and the
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,10 @@ from cmgai_fem.calibration.moving import let_labels_move
 from cmgai_fem.calibration.suspects import find_remarks, find_suspects
 from cmgai_fem.calibration.trials import inside_hull, sides
 from cmgai_fem.errors import InputError
-from cmgai_fem.generated import Answer, Generated, Generator
+from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.pinn.settings import TrainingSettings
+from cmgai_fem.progress import Report
 from cmgai_fem.rivals import RIVALS
 from cmgai_fem.rivals.cheap import rivals_with
 from cmgai_fem.rivals.rivalry import compete
@@ -40,12 +41,11 @@ from cmgai_fem.states.states import States
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
+from cmgai_fem.transport.solution import Answer, Superposition
 
 if TYPE_CHECKING:
     from cmgai_fem.files.cheap_states import Cheap
 
-Report = Callable[[str], None]
 # What `generate` hands on to `read_states`.
 READING = ("coordinate", "unit", "values", "values_from", "field_unit", "points", "volumes", "where_known")
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cmgai_fem.calibration.correction import LeftOutTest
 from cmgai_fem.calibration.trials import inside_hull, sides, trials_for
 from cmgai_fem.calibration.trust import Trust, judge_law
 from cmgai_fem.distributions.cloud_laws import CMGAI
@@ -48,7 +49,7 @@ class GeneratedDistribution:
     judged: Mapping[bool, JudgedLaws]
     seed: int
     random: RandomFields = dataclass_field(repr=False)
-    measured: tuple[float, float] | None = None
+    measured: LeftOutTest | None = None
 
     def law(self, value: float) -> FieldLaw:
         """The law of the field at a state that was asked for."""
@@ -97,14 +98,14 @@ class GeneratedDistribution:
             raise InputError(f"sensors belong to one specimen at one state, {len(self.points)} are asked for")
         judged, (law,) = self.of(float(self.points[0])), self.laws
         measured = left_out_errors(self.random, judged.law, judged.left_out, readings, self.seed)
-        if measured[1] >= measured[0]:
+        if not measured.taken:
             return replace(self, measured=measured)
         return replace(self, laws=(conditioned(law, readings, np.random.default_rng(self.seed)),), measured=measured)
 
     @property
     def taken(self) -> bool:
         """Whether the law is that of one specimen, given readings of it."""
-        return self.measured is not None and self.measured[1] < self.measured[0]
+        return self.measured is not None and self.measured.taken
 
     def trust(self, value: float) -> Trust:
         """How far the law at a state is to be trusted, and why."""

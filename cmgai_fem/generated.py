@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cmgai_fem.calibration.blend import Blended
 from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.estimate import Estimate, estimate_errors
-from cmgai_fem.calibration.guided import Guidance, Guided, GuidedCalibration
-from cmgai_fem.calibration.law_calibration import LawCalibration, Stated
-from cmgai_fem.calibration.moved import Moved
+from cmgai_fem.calibration.guided import Guidance, GuidedCalibration
+from cmgai_fem.calibration.law_calibration import LawCalibration
 from cmgai_fem.calibration.moving import MovingCalibration
 from cmgai_fem.calibration.suspects import Suspect
 from cmgai_fem.calibration.trials import inside_hull
@@ -26,13 +24,10 @@ from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition, rate
+from cmgai_fem.transport.solution import Answer, rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Estimated = Blended | Moved | Stated | Guided
-Answer = Superposition | Estimated
 
 
 @dataclass(frozen=True)
@@ -87,23 +82,19 @@ class Generator:
 
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error of the generated field at a state; None where no state can be left out."""
-        return self.solution.error(value) if isinstance(self.solution, Estimated) else None
+        return self.solution.error(value)
 
     def answer(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
         """(l, n) generated field of some labels at a state by the first method, and `error`: both in one go."""
-        if isinstance(self.solution, Blended):
-            return self.solution.answer(value).over(labels)
-        spread = self.error(value)
-        return self.solution.at(value)[labels], None if spread is None else spread[labels]
+        return self.solution.on(value, labels)
 
     def expect(self, values: Iterable[ArrayLike]) -> None:
         """Make ready for many states that will be asked for one by one, where that is quicker together."""
-        if isinstance(self.solution, Blended):
-            self.solution.expect(values)
+        self.solution.expect(values)
 
     def size(self, value: ArrayLike) -> float | None:
         """Root mean square of `error` over the volume, relative to the known range."""
-        return self.solution.size(value) if isinstance(self.solution, Estimated) else None
+        return self.solution.size(value)
 
     def describe(self) -> dict[str, Any]:
         """How the generated field was made, as plain data."""
@@ -180,8 +171,7 @@ class Generated:
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at a state is to be trusted, and why."""
         point, generator = self.states.coordinates.point(value), self.generator(value)
-        solution = generator.solution.rest if isinstance(generator.solution, Guided) else generator.solution
-        numbers = solution.numbers(value) if isinstance(solution, Blended) else None
+        numbers = generator.solution.numbers(value)
         return judge(self.states.values, point, generator.size(value), len(self.suspects), self.telling, numbers)
 
     def warnings(self) -> list[str]:

@@ -1,9 +1,12 @@
 """Progress of what takes its time: whoever works says at which of how many steps it is, whoever shows it watches."""
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
+
+Report = Callable[[str], None]
+"""Takes lines of progress."""
 
 
 class Watch(Protocol):

@@ -11,8 +11,8 @@ from bodies import write_states
 from pydantic import BaseModel
 from safetensors import safe_open
 
-from cmgai_fem.commands.inputs import StatesFile
 from cmgai_fem.commands.provenance import provenance
+from cmgai_fem.commands.states_file import StatesFile
 from cmgai_fem.files.curve_table import QUANTITIES
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import save_model

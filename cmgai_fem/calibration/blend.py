@@ -20,7 +20,7 @@ from cmgai_fem.calibration.rule import RuleOfChoice
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.portion import Portion
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution, Superposed
+from cmgai_fem.transport.solution import Answer, Solution, Superposed
 
 # Crossed left-out error, in that of the rule, at which the stacked members have half the weight between and beyond the
 # known states; how sharply it falls.
@@ -74,7 +74,7 @@ class Blend:
 
 
 @dataclass(frozen=True)
-class Blended:
+class Blended(Answer):
     """A blend of solved transports of one field.
 
     Args:
@@ -106,6 +106,10 @@ class Blended:
         """Independent left-out numbers behind the rule's choice at a state; see `Asked.numbers`."""
         return float(self.answer(value).asked.numbers[0])
 
+    def on(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
+        """See `Answer.on`."""
+        return self.answer(value).over(labels)
+
     def answer(self, value: ArrayLike) -> "BlendedAnswer":
         """What is generated at one state, for all labels or a block of them."""
         point = self.problem.check_reach(value)
@@ -126,11 +130,6 @@ class Blended:
     @cached_property
     def _answers(self) -> dict[tuple[float, ...], "BlendedAnswer"]:
         return {}
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all members [s]."""
-        return sum(member.seconds for member in self.members)
 
     @property
     def problem(self) -> Problem:

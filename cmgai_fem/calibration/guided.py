@@ -29,10 +29,10 @@ from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Answer, Solution
 
 # Left-out error with the cheap models in that without them, from which they are refused: few states tell no closer.
-GATE = 0.75
+GATE = 0.9
 # Error estimate at the states asked for with the cheap models in that without them, above which they are refused.
 WIDER = 2.0
 
@@ -123,7 +123,7 @@ class GuidedCalibration(Calibration):
 
 
 @dataclass(frozen=True)
-class Guided:
+class Guided(Answer):
     """Fields of cheap models and the transport of what they leave, mixed with the transport without them.
 
     Args:
@@ -146,11 +146,6 @@ class Guided:
     def members(self) -> tuple[Solution, ...]:
         """Those of the rest first."""
         return self.rest.members if self.share == 1.0 else (*self.rest.members, *self.plain.members)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all members [s]."""
-        return sum(member.seconds for member in self.members)
 
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at a state where the cheap models are known; (T, L, n) at several. Admissible."""
@@ -179,6 +174,10 @@ class Guided:
     def size(self, value: ArrayLike) -> float:
         """Root mean square of `error` over the volume, relative to the known range."""
         return data_of(self.problem).relative_size(self.error(value))
+
+    def numbers(self, value: ArrayLike) -> float | None:
+        """Those behind the rest."""
+        return self.rest.numbers(value)
 
     def _guided(self, point: Array) -> Array:
         return np.tensordot(self.gains.all, self.cheap.at(point), axes=1) + self.rest.at(point)

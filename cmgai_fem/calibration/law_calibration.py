@@ -11,12 +11,12 @@ from cmgai_fem.calibration.evidence import Data
 from cmgai_fem.calibration.left_out import Solve
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Answer, Solution
 from cmgai_fem.transport.state_motion import StateMotion
 
 
 @dataclass(frozen=True)
-class Stated:
+class Stated(Answer):
     """A field by a law of motion, and what it is thought to be wrong by.
 
     Args:
@@ -33,11 +33,6 @@ class Stated:
     def members(self) -> tuple[Solution, ...]:
         """The one transport."""
         return (self.solution,)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time [s]."""
-        return self.solution.seconds
 
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at the state `value`; (T, L, n) at several."""

@@ -21,7 +21,7 @@ from cmgai_fem.motions.precision import line_precision
 from cmgai_fem.states.axes import Kind, PseudoTime
 from cmgai_fem.states.labels import Array, IntArray
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Answer, Solution
 
 # Left-out errors that a label's range stands for.
 PRIOR = 2.0
@@ -73,7 +73,7 @@ def motion_of(problem: Problem, order: int, kind: Kind) -> Member:
 
 
 @dataclass(frozen=True)
-class Moved:
+class Moved(Answer):
     """A field on moving labels, mixed with the field label by label.
 
     Args:
@@ -90,11 +90,6 @@ class Moved:
     def members(self) -> tuple[Solution, ...]:
         """The moving labels first, then the members of the blend."""
         return self.moving, *self.plain.members
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all members [s]."""
-        return sum(member.seconds for member in self.members)
 
     def at(self, value: ArrayLike) -> Array:
         """The generated field (L, n) at the state `value`; (T, L, n) at several. Admissible if both are."""

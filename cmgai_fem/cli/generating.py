@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from cmgai_fem.cli.app import Part, Repeated, States, app, say, say_aside, show_provenance
-from cmgai_fem.cli.kinds import Options, Request, of_a_model, of_a_table, of_clouds, of_fields, of_specimens
+from cmgai_fem.cli.kinds import Request, of_a_model, of_a_table, of_clouds, of_fields, of_specimens
+from cmgai_fem.cli.known import NOTHING_SAID, KnownOverSeveral, Options
 
 
 @app.command
@@ -16,41 +17,16 @@ def generate(
     *,
     at: Annotated[list[str] | None, States] = None,
     out: Path,
-    field: str | None = None,
-    coordinate: Annotated[list[str] | None, Repeated] = None,
-    unit: Annotated[list[str] | None, Repeated] = None,
-    values: Annotated[
-        str | None,
-        Parameter(
-            help="State values of the files, e.g. 100,250,400, or 100:2,250:2,400:5 of two coordinates.",
-            allow_leading_hyphen=True,
-        ),
-    ] = None,
-    values_from: str | None = None,
-    volumes: str | None = None,
-    where_known: bool = False,
-    lower: float | None = None,
-    upper: float | None = None,
-    monotone: bool = False,
-    monotone_in: Annotated[list[str] | None, Repeated] = None,
-    ordered: bool = False,
-    mass: Annotated[list[str] | None, Repeated] = None,
-    stiffness: Annotated[list[float] | None, Repeated] = None,
-    damping: Annotated[list[float] | None, Repeated] = None,
-    pseudo_time: Annotated[list[Literal["linear", "log", "square_root", "square"]] | None, Repeated] = None,
-    no_moving: bool = False,
-    no_state_force: bool = False,
+    known: KnownOverSeveral = NOTHING_SAID,
     clouds: bool = False,
     distribution: bool = False,
     samples: int | None = None,
     exceeds: Annotated[list[str] | None, States] = None,
-    holds: Annotated[list[str] | None, Repeated] = None,
     method: Literal["fem", "pinn", "independent"] = "fem",
     seed: int | None = None,
     device: Literal["cpu", "cuda"] | None = None,
     rivals: bool = False,
     sensors: Path | None = None,
-    cheap: Annotated[list[str] | None, Repeated] = None,
     page: Path | None = None,
     ablate: Annotated[list[Part] | None, Repeated] = None,
     model: bool = False,
@@ -84,42 +60,6 @@ def generate(
         "598 K"; may be repeated. Without it, sensors tell the value.
     out
         File to write; with several states its name holds {value}.
-    field
-        Field to generate.
-    coordinate
-        Name of the state coordinate; for curves "temperature", "strain_rate" or both. Repeat it for two or three
-        coordinates.
-    unit
-        Unit of the state coordinate; one for each of several.
-    values_from
-        Regular expression that finds the state value in the file names, e.g. 'T=([0-9.]+)'; one group a coordinate.
-    volumes
-        Field of the files that holds the volume of each label, for bodies that the mesh does not tell the volumes of
-        (axial symmetry, shells of varying thickness); by default those of the cells.
-    where_known
-        Leave out labels at which the field is no number in some state, e.g. outside the part it was asked for on.
-    lower
-        Least admissible value of the field, e.g. 0 for a plastic strain.
-    upper
-        Largest admissible value of the field, e.g. 1 for a damage.
-    monotone
-        The field never decreases along the state coordinate.
-    monotone_in
-        Name of one of several coordinates along which the field never decreases; may be repeated.
-    ordered
-        The field never decreases from one component to the next (a history).
-    mass
-        Order of axes, e.g. x or yx, in which to try carrying a scalar field as mass (moving fronts); may be repeated.
-    stiffness
-        Stiffness of the membrane law to try beside no law; may be repeated.
-    damping
-        Damping to try beside none, instead of 1 and 4; may be repeated.
-    pseudo_time
-        Map of the coordinates to try beside the linear one, instead of all; may be repeated.
-    no_moving
-        Do not try labels that move over the body.
-    no_state_force
-        Do not look for a law of motion that all labels share (diffusion, waves, decay, turns), along a time.
     clouds
         The inputs are clouds of points (.csv, .npz, .vtp), a row a point, in any order: who goes where is told by
         optimal transport. (--samples without a number says the same.)
@@ -131,9 +71,6 @@ def generate(
     exceeds
         With --distribution: limit whose probability to be exceeded is written, e.g. 350e6, of a tensor
         von_mises:350e6; may be repeated.
-    holds
-        With --distribution: what every field keeps, a mean or a value at a place of a component and what it is at a
-        state: "mean:xx = 12.5", "mean@section=3:xx = 2*pull", "at@0.1,0.02:yy = 0"; may be repeated.
     method
         Which transport: finite elements, networks, or a network that knows nothing of the answer (a check).
     seed
@@ -146,10 +83,6 @@ def generate(
         Table (.csv) of what is known of the wanted state; the generated field honours it. Of a curve: the points that
         were measured of it, as columns strain, stress and tolerance. With --distribution: what was measured of one
         specimen, whose fields come out then.
-    cheap
-        Files of a cheap model (a coarse mesh, larger steps, simpler physics) at the known states and at those asked
-        for, as a pattern in quotes: 'coarse_*.vtu'. Repeat it for several models. Of curves: a table like that of the
-        tests, of a constitutive law or an earlier batch.
     page
         Write a page (.html) about what was generated: what to use, how far to trust it, all states to turn and slide.
     ablate
@@ -169,16 +102,10 @@ def generate(
     json
         Print where each file comes from and how far it is to be trusted as JSON; all else goes to standard error.
     """
-    of_states: Options = {
-        "field": field, "unit": unit, "values": values, "values-from": values_from, "volumes": volumes,
-        "where-known": where_known, "lower": lower, "upper": upper,
-        "monotone": monotone, "monotone-in": monotone_in, "ordered": ordered, "mass": mass, "stiffness": stiffness,
-        "damping": damping, "pseudo-time": pseudo_time, "no-moving": no_moving, "cheap": cheap,
-        "no-state-force": no_state_force, "holds": holds,
-    }  # fmt: skip
+    of_states = {name: value for name, value in known.options.items() if name != "coordinate"}
     of_runs: Options = {"rivals": rivals, "save-model": save_model, "resume": resume, "ablate": ablate}
     request = Request(
-        inputs, at or [], out, coordinate or [], method, seed, device, sensors, page, hardening, force, of_states,
+        inputs, at or [], out, known.coordinate or [], method, seed, device, sensors, page, hardening, force, of_states,
         of_runs, say_aside if json else say,
     )  # fmt: skip
     from cmgai_fem.commands.options import refuse
@@ -191,13 +118,15 @@ def generate(
             request, samples or 0, exceeds or [], {"clouds": clouds}, ablate=ablate or [], save_model=save_model
         )
     else:
-        refuse({"samples": samples, "exceeds": exceeds, "holds": holds}, "it belongs to --distribution")
+        refuse({"samples": samples, "exceeds": exceeds, "holds": known.holds}, "it belongs to --distribution")
         if model:
             made = of_a_model(request)
         elif clouds:
             made = of_clouds(request, json)
         elif inputs[0].suffix.lower() == ".csv":
-            made = of_a_table(request, cheap=cheap or [], save_model=save_model, resume=resume, ablate=ablate or [])
+            made = of_a_table(
+                request, cheap=known.cheap or [], save_model=save_model, resume=resume, ablate=ablate or []
+            )
         else:
             made = of_fields(request, rivals=rivals, ablate=ablate or [], save_model=save_model, resume=resume)
     if json:

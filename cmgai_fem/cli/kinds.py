@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Options = dict[str, object]
+from cmgai_fem.cli.known import Options
 
 
 @dataclass(frozen=True)

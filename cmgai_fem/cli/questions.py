@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from cmgai_fem.cli.app import Positive, Repeated, app, say
+from cmgai_fem.cli.known import KnownOptions
 
 if TYPE_CHECKING:
     from cmgai_fem.commands.inputs import Inputs
@@ -14,24 +15,17 @@ if TYPE_CHECKING:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class KnownAlongOne:
+class KnownAlongOne(KnownOptions):
     """What is known, of commands that ask along one coordinate, and from where to where they ask."""
 
     from_: Annotated[float | None, Parameter(name="--from", allow_leading_hyphen=True)] = None
     """Least value of the coordinate to look at; the first known state by default."""
     to: Annotated[float | None, Parameter(allow_leading_hyphen=True)] = None
     """Greatest."""
-    field: str | None = None
     coordinate: str | None = None
+    """Name of the state coordinate."""
     unit: str | None = None
-    values: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
-    """State values of the files."""
-    values_from: str | None = None
-    volumes: str | None = None
-    where_known: bool = False
-    lower: float | None = None
-    monotone: bool = False
-    no_moving: bool = False
+    """Its unit."""
     cheap: Annotated[list[str] | None, Repeated] = None
     """Files of a cheap model, as a pattern in quotes: at the known states and at three at least between each two."""
 
@@ -44,7 +38,7 @@ class KnownAlongOne:
         """The known states that files and options name."""
         from cmgai_fem.commands.options import given_inputs
 
-        options = {key.replace("_", "-"): value for key, value in vars(self).items() if key not in ("from_", "to")}
+        options = {key: value for key, value in self.options.items() if key not in ("from-", "to")}
         listed = {key: [options[key]] for key in ("coordinate", "unit") if options[key] is not None}
         return given_inputs(paths, options | listed)
 

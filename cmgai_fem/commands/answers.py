@@ -18,7 +18,7 @@ from cmgai_fem.files.snapshot import Grid
 from cmgai_fem.files.writers import check_folder, check_writable, write_grid
 from cmgai_fem.generated import Generated
 from cmgai_fem.machine import agreed
-from cmgai_fem.states.labels import Array
+from cmgai_fem.states.labels import Array, in_space
 from cmgai_fem.states.states import Coordinate
 from cmgai_fem.study.field_file import Point, state_text
 
@@ -38,9 +38,7 @@ def motion_of(motion: tuple[Array, Array] | None) -> dict[str, Array]:
     if motion is None:
         return {}
     displacement, jacobian = motion
-    arrows = np.zeros((len(displacement), 3))
-    arrows[:, : displacement.shape[1]] = displacement
-    return {"label_displacement": arrows, "label_jacobian": jacobian}
+    return {"label_displacement": in_space(displacement), "label_jacobian": jacobian}
 
 
 def write_pieces(

@@ -1,11 +1,10 @@
 """`cmgai-fem generate --clouds`: clouds of samples at unseen states of a user's own files."""
 
-import datetime
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cmgai_fem
+from cmgai_fem.commands.provenance import made_now
 from cmgai_fem.distributions.clouds import GeneratedClouds, generate_clouds
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.cloud_files import ENDINGS, CloudFiles, read_clouds, write_cloud
@@ -65,8 +64,7 @@ def generate_from_clouds(
         report(line)
     for value, target, motion in zip(at, targets, made.chosen, strict=True):
         facts = {
-            "program": f"cmgai-fem {cmgai_fem.__version__}",
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **made_now(),
             "coordinate": coordinate,
             "value": float(value),
             "known": [{"file": path.name} for path in paths],

@@ -9,9 +9,9 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.components import aligned
-from cmgai_fem.files.file_states import same_labels
 from cmgai_fem.files.mapping import map_field
 from cmgai_fem.files.readers import read_snapshots
+from cmgai_fem.files.same_mesh import same_labels
 from cmgai_fem.files.snapshot import Snapshot, component_names, field_values, find_location, labels_of
 from cmgai_fem.files.trust import printable
 from cmgai_fem.metrics import FieldError, field_error

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 from scipy.spatial.distance import cdist
 
+from cmgai_fem.calibration.correction import DEVIATIONS, Correction, LeftOutTest
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
 from cmgai_fem.generated import Generator
@@ -26,34 +27,11 @@ from cmgai_fem.transport.feature_space import Modes
 
 # The local part of a correction fades over this length, relative to the size of the body.
 LOCAL_LENGTH = 0.1
-# A tolerance is read as two standard deviations of the sensor.
-DEVIATIONS = 2.0
 
 
-@dataclass(frozen=True)
-class Completion:
-    """A completed state.
-
-    Args:
-        fields: (L, n) corrected fields by name.
-        before: largest misfit of a sensor in tolerances, before the correction.
-        after: the same after it, at most 1; `before` where no correction is taken.
-        tested: error of the left-out states, relative to the known range, without and with sensors at these places;
-            None where fewer than two are left out.
-    """
-
-    fields: Mapping[str, Array]
-    before: float
-    after: float
-    tested: tuple[float, float] | None = None
-
-    @property
-    def taken(self) -> bool:
-        """Whether the fields are corrected."""
-        return self.tested is None or self.tested[1] < self.tested[0]
-
-
-def complete(generators: Mapping[str, Generator], value: ArrayLike, observations: Sequence[Observation]) -> Completion:
+def complete(
+    generators: Mapping[str, Generator], value: ArrayLike, observations: Sequence[Observation]
+) -> Correction[Mapping[str, Array]]:
     """Correct the generated fields of one state so that every sensor is honoured to its tolerance.
 
     Args:
@@ -61,17 +39,19 @@ def complete(generators: Mapping[str, Generator], value: ArrayLike, observations
         value: the state, (m,) or a number.
         observations: the sensors.
 
+    Returns:
+        (L, n) fields by name. Errors of left-out states are relative to the known range.
+
     Raises:
         InputError: two sensors contradict each other, or fewer than three states are known.
     """
     fields = {name: generator.solution.at(value) for name, generator in generators.items()}
     before = misfit(fields, observations)
     tested = _left_out_errors(generators, observations)
-    found = Completion(fields, before, before, tested)
-    if not found.taken:
-        return found
+    if tested is not None and not tested.taken:
+        return Correction(fields, before, before, tested)
     corrected = _corrected(_Prior.of(generators), fields, observations, [item.sensor.value for item in observations])
-    return Completion(corrected, before, misfit(corrected, observations), tested)
+    return Correction(corrected, before, misfit(corrected, observations), tested)
 
 
 def _corrected(
@@ -101,9 +81,7 @@ def _corrected(
     return corrected
 
 
-def _left_out_errors(
-    generators: Mapping[str, Generator], observations: Sequence[Observation]
-) -> tuple[float, float] | None:
+def _left_out_errors(generators: Mapping[str, Generator], observations: Sequence[Observation]) -> LeftOutTest | None:
     """Error of the left-out states, without and with exact readings of them at the places of the sensors."""
     estimates = {name: generator.estimate for name, generator in generators.items()}
     count = min(0 if found is None else len(found.values) for found in estimates.values())
@@ -126,8 +104,7 @@ def _left_out_errors(
                 share = generators[name].problem.states.labels.weights
                 error = (field - true[name]) / generators[name].problem.scaling.scale
                 squares[side] += float(share / share.sum() @ np.sum(error**2, axis=1))
-    without, with_ = np.sqrt(squares / count / len(estimates))
-    return float(without), float(with_)
+    return LeftOutTest(*np.sqrt(squares / count / len(estimates)).tolist())
 
 
 def misfit(fields: Mapping[str, Array], observations: Sequence[Observation]) -> float:

@@ -1,14 +1,14 @@
 """`cmgai-fem generate --distribution`: the law of a field at unseen states, from a user's own specimens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.correction import DEVIATIONS
 from cmgai_fem.commands.answers import as_points, mark, output_paths
-from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.options import asked_points, check_parts
 from cmgai_fem.commands.provenance import digest, provenance
@@ -25,13 +25,13 @@ from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.generate_distribution import GeneratedDistribution, generate_distribution
 from cmgai_fem.measures import quantity_of
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.ablation_rows import ablation_lines
 from cmgai_fem.study.law_ablation import MEASURE, PARTS, ablate_laws
 from cmgai_fem.study.law_report import write_law_report
 from cmgai_fem.study.standalone import check_page
 
-Report = Callable[[str], None]
 # Levels of the fields that are written, and numbers of all samples that a file may take.
 LEVELS = {"p05": BAND[0], "p50": 0.5, "p95": BAND[1]}
 MOST_NUMBERS = 400_000_000

@@ -1,6 +1,6 @@
 """`cmgai-fem generate`: a field at unseen states of a user's own files, its error estimate and the rivals beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -34,11 +34,13 @@ from cmgai_fem.generate import Networks, silent
 from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.machine import agreed, world
+from cmgai_fem.progress import Report
 from cmgai_fem.rivals import SLOW, rivals_for
+from cmgai_fem.states.labels import Array
 from cmgai_fem.study.ablation import ablate_left_out, check_left_out_parts
 from cmgai_fem.study.ablation_rows import ablation_lines
 from cmgai_fem.study.advice import advise_on
-from cmgai_fem.study.field_file import state_text
+from cmgai_fem.study.field_file import Point, state_text
 from cmgai_fem.study.names import method_name
 from cmgai_fem.study.page import percent
 from cmgai_fem.study.report import left_out_errors, write_report
@@ -46,8 +48,6 @@ from cmgai_fem.study.standalone import check_page
 
 if TYPE_CHECKING:
     from mpi4py import MPI
-
-Report = Callable[[str], None]
 
 
 def generate(
@@ -107,14 +107,14 @@ def generate(
     if ablate and inputs.cheap:
         raise InputError("--ablate: leave it out; it tells what parts are worth without a cheap model")
     sources = [*inputs.sources, *(pieces.files if pieces is not None else [])]
-    paths = output_paths(out, targets, sources, force=force, pieces=None if pieces is None else len(pieces.labels))
+    count = None if pieces is None else len(pieces.labels)
+    paths = output_paths(out, targets, sources, force=force, pieces=count)
     if save_model is not None:
         if inputs.cheap:
             raise InputError("--save-model: leave it out; a cheap model tells single states, those where it was solved")
         check_model_path(save_model)
-        for number in range(0 if pieces is None else len(pieces.labels)):
-            check_replaceable(kept_path(save_model, number), sources, force=force)
-        check_replaceable(save_model, sources, force=force)
+        for path in (*(kept_path(save_model, number) for number in range(count or 0)), save_model):
+            check_replaceable(path, sources, force=force)
     if page is not None:
         check_page(page, inputs.sources, force=force)
     # The other ranks look at none of the files that the first one reads for them.
@@ -147,17 +147,8 @@ def generate(
         report=report,
     )
     advice = advise_on(made)
-    for line in advice.values():
-        report(line)
-    for generator in made.generators:
-        describe_choice(generator, report)
-        for line in error_table(made, generator):
-            report(line)
-    if not rivals and made.generators[0].calibration is not None:
-        report(f"  ({', '.join(map(method_name, SLOW))}: with --rivals)")
     ablated = ablate_left_out(made, ablate, report)
-    for line in (*(f"warning: {warning}" for warning in made.warnings()), *trust_table(made), *ablation_lines(ablated)):
-        report(line)
+    _describe(made, [*advice.values()], ablation_lines(ablated), rivals, report)
     if save_model is not None:
         write_model(save_model, made.generators[0])
         report(f"model: {printable(str(save_model))}")
@@ -168,17 +159,8 @@ def generate(
         inside = made.generator(value).inside
         told: dict[str, Any] = {"advice": advice[inside]} if inside in advice else {}
         told |= {"ablation": [asdict(row) for row in ablated]} if ablated else {}
-        facts = made.facts(value) | told | {"request": request}
-        if isinstance(body, PiecedStates):
-            write_pieces(body, inputs.field, partial(made.generator(value).answer, value), value, path, facts)
-        elif isinstance(body, SharedStates):
-            write_shared(body, made, value, path, facts)
-        else:
-            fields = fields_of(inputs.field, *made.generator(value).answer(value))
-            fields |= motion_of(made.generator(value).motion(value))
-            if rivals:
-                fields |= {f"{inputs.field}_by_{name}": found[row] for name, found in made.rivalry.fields.items()}
-            write_answer(body.grid(**fields), body, value, fields, path, facts)
+        others = {name: found[row] for name, found in made.rivalry.fields.items()} if rivals else {}
+        _write(body, made, value, path, made.facts(value) | told | {"request": request}, others)
         report(f"{states.coordinates.label(value)}: {printable(str(path))}")
     return paths
 
@@ -193,6 +175,40 @@ def _read(
         return inputs.read()
     found = share(inputs.read, inputs.find_slabs, inputs.field, comm)
     return replace(found, states=inputs.bounded(found.states)) if isinstance(found, SharedStates) else found
+
+
+def _describe(made: Generated, advice: Sequence[str], ablated: Sequence[str], rivals: bool, report: Report) -> None:
+    """Lines that say what to use, what was chosen, what is got wrong, and what to make of it."""
+    for line in advice:
+        report(line)
+    for generator in made.generators:
+        describe_choice(generator, report)
+        for line in error_table(made, generator):
+            report(line)
+    if not rivals and made.generators[0].calibration is not None:
+        report(f"  ({', '.join(map(method_name, SLOW))}: with --rivals)")
+    for line in (*(f"warning: {warning}" for warning in made.warnings()), *trust_table(made), *ablated):
+        report(line)
+
+
+def _write(
+    body: FileStates | SharedStates,
+    made: Generated,
+    value: Point,
+    path: Path,
+    facts: dict[str, Any],
+    others: Mapping[str, Array],
+) -> None:
+    """Write the field of one state, and what rivals make of it, as the ranks have the body."""
+    generator = made.generator(value)
+    if isinstance(body, PiecedStates):
+        write_pieces(body, made.field, partial(generator.answer, value), value, path, facts)
+    elif isinstance(body, SharedStates):
+        write_shared(body, made, value, path, facts)
+    else:
+        fields = fields_of(made.field, *generator.answer(value)) | motion_of(generator.motion(value))
+        fields |= {f"{made.field}_by_{name}": found for name, found in others.items()}
+        write_answer(body.grid(**fields), body, value, fields, path, facts)
 
 
 def generate_from_model(

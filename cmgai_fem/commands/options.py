@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cmgai_fem.commands.inputs import Inputs, load_states_file, matching
+from cmgai_fem.commands.inputs import Inputs, matching
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.units import QUANTITY, unit_of, value_in

@@ -30,8 +30,7 @@ def provenance(states: FileStates, value: Point, facts: dict[str, Any]) -> dict[
     names, units = zip(*[(one.name, one.unit) for one in states.coordinates], strict=True)
     return {
         "format": PROVENANCE_FORMAT,
-        "program": f"cmgai-fem {cmgai_fem.__version__}",
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **made_now(),
         "coordinate": list(names) if len(names) > 1 else names[0],
         "unit": list(units) if len(units) > 1 else units[0],
         "value": plain_value(value),
@@ -42,6 +41,12 @@ def provenance(states: FileStates, value: Point, facts: dict[str, Any]) -> dict[
         "mapped": {name: str(mapping) for name, mapping in states.mapped.items()},
         **facts,
     }
+
+
+def made_now() -> dict[str, str]:
+    """What makes a result, and when."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"program": f"cmgai-fem {cmgai_fem.__version__}", "created": now}
 
 
 def plain_value(value: Point | Array) -> Any:

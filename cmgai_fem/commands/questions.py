@@ -1,6 +1,6 @@
 """`cmgai-fem find` and `cmgai-fem suggest`: questions about fields that are generated for them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -12,6 +12,7 @@ from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import fingerprint, provenance
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.cheap_states import CLOSE, close_along
+from cmgai_fem.files.components import data_at
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.outputs import check_replaceable
 from cmgai_fem.files.snapshot import as_unstructured, find_location
@@ -21,12 +22,12 @@ from cmgai_fem.generate import generate as generate_fields
 from cmgai_fem.generated import Generated
 from cmgai_fem.limited import Limited, limit_formula, limited
 from cmgai_fem.measures import Measure
+from cmgai_fem.progress import Report
 from cmgai_fem.questions import Along, Crossing, Suggestion, curve, find, suggest
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.writing import write_json, write_table
 
-Report = Callable[[str], None]
 # States of a curve, and those that may be suggested.
 CURVE, LOOKED = 61, 60
 
@@ -179,7 +180,7 @@ def _limited(
     """The measured quantity under its limit, whose fields have the bounds and the cheap models."""
     assert states.template is not None
     grid = as_unstructured(states.template.grid)
-    data = grid.point_data if find_location(states.template, inputs.field) == "point" else grid.cell_data
+    data = data_at(grid, find_location(states.template, inputs.field))
     known = [name for name in data if name.isidentifier()]
     formula = limit_formula(limit, states, known)
     names = sorted(formula.names & set(known))

@@ -1,6 +1,6 @@
 """`cmgai-fem generate --sensors`: one state that sensors know in part, of known or of unknown value."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -23,12 +23,11 @@ from cmgai_fem.files.sensors import observe, read_sensors
 from cmgai_fem.files.trust import printable
 from cmgai_fem.generate import Networks, make_generator, silent
 from cmgai_fem.generated import Generator
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
 from cmgai_fem.study.field_file import Point
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
-
-Report = Callable[[str], None]
 
 
 def complete_state(
@@ -96,22 +95,15 @@ def complete_state(
     made = makers.generators(np.array([value]))
     completion = complete(made, value, observations)
     describe_choice(made[inputs.field], report)
-    report(
-        f"largest misfit of {len(sensors)} sensors: {completion.before:.3g} tolerances as generated, "
-        f"{completion.after:.3g} as corrected"
-    )
+    for line in completion.lines(len(sensors), "sensors", "at these places", "% of the known range", "field"):
+        report(line)
     if completion.tested is not None:
-        without, corrected = (100.0 * error for error in completion.tested)
-        report(
-            f"sensors at these places change the error of left-out states from {without:.3g} to {corrected:.3g} % of "
-            f"the known range: {'taken' if completion.taken else 'not taken, the field is left as generated'}"
-        )
         facts["left_out"] = list(completion.tested)
     facts["corrected"] = completion.taken
     generator = made[inputs.field]
     spread = None if generator.estimate is None else generator.estimate.spread
     fields = fields_of(
-        inputs.field, completion.fields[inputs.field], spread if completion.taken else generator.error(value)
+        inputs.field, completion.made[inputs.field], spread if completion.taken else generator.error(value)
     ) | motion_of(generator.motion(value))
     facts |= generator.describe() | {"misfit": [completion.before, completion.after]}
     write_answer(states.grid(**fields), states, value, fields, path, facts)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cmgai_fem.commands.answers import output_paths
-from cmgai_fem.commands.terminal import say, show_text_table
+from cmgai_fem.commands.terminal import show, show_text_table
 from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.files.components import data_at, put_field
 from cmgai_fem.files.writers import write_grid
 from cmgai_fem.mechanics.reference import solve_reference
 from cmgai_fem.states.states import States
-from cmgai_fem.study.field_file import model_of_file
 from cmgai_fem.study.findings import TextTable
+from cmgai_fem.study.model_file import model_of_file
 from cmgai_fem.study.paraview import unstructured_grid
 
 
@@ -39,7 +40,7 @@ def solve(
     # Not a temporary directory that always goes: where the solver dies, the message names its log.
     folder = Path(tempfile.mkdtemp(prefix="cmgai-fem-solve-"))
     try:
-        states, facts = solve_reference(model, coordinate, values, ranks, folder, say)
+        states, facts = solve_reference(model, coordinate, values, ranks, folder, show)
     except (InputError, ConvergenceError):
         shutil.rmtree(folder)
         raise
@@ -47,16 +48,14 @@ def solve(
     for index, path in enumerate(paths):
         facts_here = {"file": file.name, "kind": model.kind, "value": values[index]}
         write_grid(path, _grid(states, index), facts_here, values[index])
-        say(f"wrote {path}")
+        show(f"wrote {path}")
     return _show_probes(facts.get("probes", []))
 
 
 def _grid(states: States, index: int) -> Any:
     grid = unstructured_grid(states.labels)
-    data = grid.point_data if states.labels.location == "point" else grid.cell_data
     for name, field in states.fields.items():
-        values = field.values[index]
-        data[name] = values if values.shape[1] > 1 else values[:, 0]
+        put_field(data_at(grid, states.labels.location), name, field.values[index])
     return grid
 
 

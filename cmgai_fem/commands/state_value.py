@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
+from cmgai_fem.calibration.correction import DEVIATIONS
 from cmgai_fem.calibration.trials import inside_hull
-from cmgai_fem.commands.complete import DEVIATIONS
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.sensors import Observation
 from cmgai_fem.generated import Generator

@@ -29,11 +29,6 @@ def show(item: object) -> None:
     sys.stdout.flush()
 
 
-def say(item: object) -> None:
-    """Print a line of progress or a table at once."""
-    show(item)
-
-
 def show_text_table(table: "TextTable", title: str) -> None:
     """A table of a study's page; our own rows stand out."""
     shown = Table(title=table.title or title, caption=table.note or None, title_justify="left", caption_justify="left")

@@ -1,6 +1,6 @@
 """`cmgai-fem verify`: a study from its file to its verdicts, shown on the terminal."""
 
-from cmgai_fem.commands.terminal import say, show, show_text_table, show_verdicts
+from cmgai_fem.commands.terminal import show, show_text_table, show_verdicts
 from cmgai_fem.errors import InputError
 from cmgai_fem.study.run import Options, run_study
 
@@ -16,7 +16,7 @@ def verify(study: str, options: Options) -> int:
         0 if all its tolerances hold, else 1.
     """
     check_device(options.device)
-    found, folder = run_study(study, options, say)
+    found, folder = run_study(study, options, show)
     for line in found.advice:
         show(line)
     for section in found.sections:
@@ -24,7 +24,7 @@ def verify(study: str, options: Options) -> int:
             if table.terminal and table.rows:
                 show_text_table(table, section.title)
     show_verdicts(found.verdicts)
-    say(f"report: {folder / 'report.html'}")
+    show(f"report: {folder / 'report.html'}")
     return 0 if found.passed else 1
 
 

@@ -153,27 +153,12 @@ def curves_of(
     for state in model.targets:
         curve = model.at(state, solver)
         if readings is not None:
-            curve = _completed(model.generator, curve, readings, report)
+            found = complete_curve(model.generator, curve, readings)
+            for line in found.lines(len(readings.strain), "points", "at these strains", "%", "curve"):
+                report(line)
+            curve = found.made
         made[state] = model.judged(state, curve)
     return made
-
-
-def _completed(
-    generator: CurveGenerator, curve: GeneratedCurve, readings: CurveReadings, report: Report
-) -> GeneratedCurve:
-    """The curve with what points of it tell, and lines that say what they gave."""
-    found = complete_curve(generator, curve, readings)
-    report(
-        f"largest misfit of {len(readings.strain)} points: {found.before:.3g} tolerances as generated, "
-        f"{found.after:.3g} as corrected"
-    )
-    if found.tested is not None:
-        without, corrected = (100.0 * error for error in found.tested)
-        report(
-            f"points at these strains change the error of left-out states from {without:.3g} to {corrected:.3g} %: "
-            f"{'taken' if found.taken else 'not taken, the curve is left as generated'}"
-        )
-    return found.curve
 
 
 def judged(layout: StateLayout, trials: Sequence[Trial], state: State, curve: GeneratedCurve) -> JudgedCurve:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
+from cmgai_fem.calibration.correction import LeftOutTest
 from cmgai_fem.distributions.cloud_laws import CloudLaw
 from cmgai_fem.distributions.field_law import FieldLaw
 from cmgai_fem.distributions.random_fields import RandomFields, make_laws
@@ -52,7 +53,7 @@ def _update(law: FieldLaw, readings: FieldReadings) -> tuple[Array, Array]:
 
 def left_out_errors(
     random: RandomFields, law: CloudLaw, left_out: Sequence[float], readings: FieldReadings, seed: int
-) -> tuple[float, float]:
+) -> LeftOutTest:
     """What is got wrong of the single specimens of clouds left out, without and with exact readings of them.
 
     Args:
@@ -77,5 +78,4 @@ def left_out_errors(
                 drawn = made.origin + np.tensordot(coefficients, made.shapes, axes=1)
                 squares[side] += float(share @ ((drawn - field) ** 2).sum(axis=1))
             count += 1
-    without, with_ = np.sqrt(squares / count)
-    return float(without), float(with_)
+    return LeftOutTest(*np.sqrt(squares / count).tolist())

@@ -100,14 +100,6 @@ def parameter_count(sizes: Sequence[int]) -> int:
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 
 
-def width_for(parameters: int, inputs: int, outputs: int, hidden_layers: int) -> int:
-    """Hidden width whose perceptron has the number of parameters nearest to `parameters`."""
-    return min(
-        range(1, 2048),
-        key=lambda width: abs(parameter_count([inputs, *[width] * hidden_layers, outputs]) - parameters),
-    )
-
-
 @dataclass(frozen=True)
 class Standardisation:
     """Shift and scale of each member's data: `normal = (raw - shift) / scale`.

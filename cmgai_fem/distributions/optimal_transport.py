@@ -27,23 +27,15 @@ class TransportPlan:
             the mean of where its mass goes (barycentric projection).
         cost: `Σ plan |x − y|²` of the plan: the squared Wasserstein-2 distance where the plan is exact.
         permutation: (N,) index of the target point of each source point, where the plan is one.
-        regularisation: entropic regularisation [squared feature unit]; 0 for an exact plan.
     """
 
     images: Array
     cost: float
     permutation: IntArray | None
-    regularisation: float = 0.0
 
 
-def couple(
-    source: Array,
-    target: Array,
-    source_weights: Array | None = None,
-    target_weights: Array | None = None,
-    regularisation: float | None = None,
-) -> TransportPlan:
-    """Optimal transport plan from one cloud to another for the squared Euclidean distance.
+def couple(source: Array, target: Array, regularisation: float | None = None) -> TransportPlan:
+    """Optimal transport plan from one cloud to another for the squared Euclidean distance, all points of equal mass.
 
     In one dimension the plan is the monotone rearrangement; otherwise exact (network simplex), or entropic where
     `regularisation` is given.
@@ -51,22 +43,20 @@ def couple(
     Args:
         source: (N, n) points.
         target: (M, n) points.
-        source_weights: (N,) masses, equal by default; scaled to one.
-        target_weights: (M,) masses, equal by default; scaled to one.
         regularisation: entropic regularisation [squared feature unit]; None or 0 asks for the exact plan.
 
     Returns:
         The plan.
 
     Raises:
-        InputError: shapes or masses do not fit, or an exact plan is asked for more than `EXACT_LIMIT` points.
+        InputError: shapes do not fit, or an exact plan is asked for more than `EXACT_LIMIT` points.
         ConvergenceError: POT stopped before the plan was optimal.
     """
     source, target = _cloud(source, "source"), _cloud(target, "target")
     if source.shape[1] != target.shape[1]:
         raise InputError(f"source points have {source.shape[1]} coordinates, target points {target.shape[1]}")
-    equal = source_weights is None and target_weights is None and len(source) == len(target)
-    a, b = _masses(source_weights, len(source), "source"), _masses(target_weights, len(target), "target")
+    equal = len(source) == len(target)
+    a, b = (np.full(len(cloud), 1.0 / len(cloud)) for cloud in (source, target))
     if source.shape[1] == 1 and not regularisation:
         return _monotone(source, target, a, b, equal)
     if regularisation:
@@ -202,9 +192,7 @@ def _entropic(source: Array, target: Array, a: Array, b: Array, regularisation: 
         raise ConvergenceError(
             f"entropic transport with regularisation {regularisation:g} did not converge: raise the regularisation"
         )
-    return TransportPlan(
-        plan @ target / plan.sum(axis=1)[:, None], float(np.sum(plan * distances)), None, regularisation
-    )
+    return TransportPlan(plan @ target / plan.sum(axis=1)[:, None], float(np.sum(plan * distances)), None)
 
 
 def _squared_distances(source: Array, target: Array) -> Array:
@@ -218,12 +206,3 @@ def _cloud(points: Array, name: str) -> Array:
     if points.ndim != 2 or len(points) == 0 or not np.all(np.isfinite(points)):
         raise InputError(f"the {name} cloud must be an (N, n) array of finite numbers, not of shape {points.shape}")
     return points
-
-
-def _masses(weights: Array | None, count: int, name: str) -> Array:
-    if weights is None:
-        return np.full(count, 1.0 / count)
-    weights = np.asarray(weights, dtype=float)
-    if weights.shape != (count,) or not np.all(weights > 0.0):
-        raise InputError(f"the {name} cloud needs {count} positive masses")
-    return weights / weights.sum()

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.components import set_names
-from cmgai_fem.files.meshio_grids import make_grid
+from cmgai_fem.files.components import put_field
+from cmgai_fem.files.meshio_grids import UPRIGHT_FIRST, make_grid
 from cmgai_fem.files.snapshot import Snapshot
 from cmgai_fem.files.trust import printable
 from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
@@ -24,11 +24,6 @@ KINDS = {
     1: "hexahedron", 2: "wedge", 3: "tetra", 4: "hexahedron20", 5: "wedge15", 6: "tetra10", 7: "triangle",
     8: "triangle6", 9: "quad", 10: "quad8", 11: "line", 12: "line3",
 }  # fmt: skip
-# The file numbers the upright edges before the top ones; VTK the other way.
-TO_VTK = {
-    "hexahedron20": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15],
-    "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
-}
 NUMBER_WIDTH = {0: 5, 1: 10}
 VALUE_WIDTH = 12
 END = "9999"
@@ -103,18 +98,14 @@ def read_frd(path: Path) -> list[Snapshot]:
     if next((line for line in reversed(lines.lines) if line.strip()), "").strip() != END:
         raise InputError(f"{printable(str(path))}: truncated: its last line is not {END}; let the analysis end")
     connectivity = [_rows(lines, block, numbers) for block in blocks]
-    ordered = [
-        block[:, TO_VTK[kind]] if kind in TO_VTK else block for kind, block in zip(kinds, connectivity, strict=True)
-    ]
+    ordered = [block[:, UPRIGHT_FIRST.get(kind, slice(None))] for kind, block in zip(kinds, connectivity, strict=True)]
     snapshots = []
     # Shapes of vibration beside the steps of a load are none of its states; alone they are what the file is about.
     states = [step for step in steps.values() if not step.mode] or [*steps.values()]
     for step in states or [_Step(float("nan"))]:
         grid = make_grid(points, kinds, ordered)
         for name, (components, values) in step.fields.items():
-            grid.point_data[name] = values if values.shape[1] > 1 else values[:, 0]
-            if len(set(components)) == values.shape[1] > 1:
-                set_names(grid.point_data[name], components)
+            put_field(grid.point_data, name, values, components if len(set(components)) == len(components) else ())
         snapshots.append(Snapshot(path, grid, step.time if np.isfinite(step.time) else None, numbers))
     return snapshots
 

@@ -10,12 +10,13 @@ import pyvista
 
 from cmgai_fem.calibration.cheap import CheapModels
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.file_states import SAME_NODE, FileStates, read_states
+from cmgai_fem.files.file_states import FileStates, read_states
 from cmgai_fem.files.mapping import map_field
+from cmgai_fem.files.same_mesh import SAME_NODE
 from cmgai_fem.files.snapshot import Snapshot, find_location
 from cmgai_fem.files.sources import Source
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.labels import VTK_CELLS, Array, Labels
+from cmgai_fem.states.labels import VTK_CELLS, Array, Labels, in_space
 from cmgai_fem.states.states import Coordinates, States
 
 type Cheap = States | Source | Sequence[States] | Sequence[Source] | Sequence[Sequence[Source]]
@@ -179,8 +180,7 @@ def _snapshot(name: str, states: States) -> Snapshot:
     if isinstance(states, FileStates) and states.template is not None:
         return replace(states.template, path=Path(f"{name}: {states.template.path.name}"))
     labels = states.labels
-    points = np.zeros((len(labels.points), 3))
-    points[:, : labels.points.shape[1]] = labels.points
+    points = in_space(labels.points)
     if not labels.cells:
         grid = pyvista.UnstructuredGrid()
         grid.points = points

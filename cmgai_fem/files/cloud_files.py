@@ -16,7 +16,7 @@ from cmgai_fem.files.snapshot import Snapshot
 from cmgai_fem.files.text_table import number_of, read_table
 from cmgai_fem.files.trust import check_npz, check_readable, printable
 from cmgai_fem.files.writers import PROVENANCE, write_file, write_grid
-from cmgai_fem.states.labels import Array
+from cmgai_fem.states.labels import Array, in_space
 from cmgai_fem.writing import write_json, write_table
 
 ENDINGS = (".csv", ".npz", ".vtp")
@@ -85,9 +85,7 @@ def write_cloud(path: Path, cloud: Array, columns: Sequence[str], facts: Mapping
         np.savez(stream, allow_pickle=False, **told, **{PROVENANCE: np.array(json.dumps(facts))})
         write_file(path, stream.getvalue())
     else:
-        points = np.zeros((len(cloud), 3))
-        points[:, : min(cloud.shape[1], 3)] = cloud[:, :3]
-        grid = pyvista.PolyData(points)
+        grid = pyvista.PolyData(in_space(cloud[:, :3]))
         for name, column in zip(columns, cloud.T, strict=True):
             grid.point_data[name] = column
         grid.field_data[coordinate] = np.array([value])

@@ -68,6 +68,18 @@ def set_names(array: pyvista.pyvista_ndarray, names: Sequence[str]) -> None:
         array.VTKObject.SetComponentName(index, name)
 
 
+def data_at(grid: pyvista.DataSet, location: str) -> pyvista.DataSetAttributes:
+    """The fields of a grid at its nodes ("point") or in its cells ("cell")."""
+    return grid.point_data if location == "point" else grid.cell_data
+
+
+def put_field(data: pyvista.DataSetAttributes, name: str, values: Array, components: Sequence[str] = ()) -> None:
+    """Give a grid a field (L, n), a scalar where n is one, and name its components where there are as many names."""
+    data[name] = values if values.shape[1] > 1 else values[:, 0]
+    if len(components) == values.shape[1] > 1:
+        set_names(data[name], components)
+
+
 def in_order(grid: pyvista.DataSet) -> None:
     """Bring the components of every field of a grid into our order, by the names that its file gives them."""
     for data in (grid.point_data, grid.cell_data):

@@ -7,7 +7,7 @@ import numpy as np
 from cmgai_fem.curves.readings import CurveReadings
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.curve_table import split_heading
-from cmgai_fem.files.text_table import number_of, read_table
+from cmgai_fem.files.text_table import number_at, read_table
 from cmgai_fem.files.units import Unit, unit_of
 
 STRESSES = ("stress", "tolerance")
@@ -38,21 +38,13 @@ def read_curve_readings(path: Path, plastic: bool) -> CurveReadings:
             raise InputError(f"{path}: column {name} is missing")
     if not table.rows:
         raise InputError(f"{path}: there are no rows below the header")
-    numbers = {name: [_number(path, row, cells, name, *units[name]) for row, cells in table.rows] for name in units}
+    numbers = {
+        name: [unit.to_si(number_at(cells, place, f"{path}, row {row}, column {name}")) for row, cells in table.rows]
+        for name, (place, unit) in units.items()
+    }
     rows = tuple(row for row, _ in table.rows)
     seen, stress, tolerance = (np.array(numbers[name]) for name in (strain, *STRESSES))
     for row, positive in zip(rows, (stress > 0.0) & (tolerance > 0.0), strict=True):
         if not positive:
             raise InputError(f"{path}, row {row}: stress and tolerance must be positive")
     return CurveReadings(seen, stress, tolerance, rows)
-
-
-def _number(path: Path, row: int, cells: list[str], name: str, position: int, unit: Unit) -> float:
-    text = cells[position] if position < len(cells) else ""
-    try:
-        value = number_of(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise InputError(f"{path}, row {row}, column {name}: {text!r} is not a finite number")
-    return unit.to_si(value)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cmgai_fem.curves.table import CurveState, CurveTests, Test
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.text_table import number_of, read_table
+from cmgai_fem.files.text_table import cell_at, number_at, read_table
 from cmgai_fem.files.units import Unit, unit_of
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
@@ -67,13 +67,12 @@ class Point:
     stress: float
 
 
-def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: int = LEAST_STATES) -> CurveTests:
+def read_curves(path: Path, *, least_points: int = LEAST_POINTS) -> CurveTests:
     """Read a table of tests.
 
     Args:
         path: the CSV file; lines that begin with # are comments.
         least_points: fewest points of a state.
-        least_states: fewest states.
 
     Raises:
         InputError: names the file, and the row and column where there is one.
@@ -87,10 +86,10 @@ def read_curves(path: Path, *, least_points: int = LEAST_POINTS, least_states: i
         raise InputError(f"{path}: there are no rows below the header")
     points, before = _loaded(path, points, columns)
     states, more = _states(path, points, columns, names, least_points)
-    if len(states) < least_states:
+    if len(states) < LEAST_STATES:
         raise InputError(
             f"{path}: column {' and '.join(columns[name].heading for name in names)}: {len(states)} states are too few "
-            f"to generate others from, give at least {least_states}"
+            f"to generate others from, give at least {LEAST_STATES}"
         )
     plastic = "plastic_strain" in columns
     coordinates = Coordinates(tuple(Coordinate(name, QUANTITIES[name][1]) for name in names))
@@ -157,25 +156,17 @@ def _column(path: Path, number: int, position: int, heading: str, quantity: str,
 
 
 def _point(path: Path, number: int, cells: Sequence[str], columns: Mapping[str, Column], names: Sequence[str]) -> Point:
-    numbers = {}
+    numbers, test = {}, ""
     for quantity, column in columns.items():
         where = f"{path}, row {number}, column {column.heading!r}"
-        if column.position >= len(cells) or not cells[column.position]:
-            raise InputError(f"{where}: the value is missing")
+        text = cell_at(cells, column.position, where)
         if quantity == "test":
+            test = text
             continue
-        text = cells[column.position]
-        try:
-            value = number_of(text)
-        except ValueError as error:
-            raise InputError(f"{where}: {text!r} is not a number") from error
-        if not np.isfinite(value):
-            raise InputError(f"{where}: {text!r} is not a finite number; leave the row out if nothing was measured")
-        numbers[quantity] = column.unit.to_si(value)
+        numbers[quantity] = column.unit.to_si(number_at(cells, column.position, where))
         if quantity in STATE_COLUMNS and numbers[quantity] <= 0.0:
             raise InputError(f"{where}: {text} is not positive" + (" kelvin" if quantity == "temperature" else ""))
     strain = numbers["plastic_strain" if "plastic_strain" in columns else "strain"]
-    test = cells[columns["test"].position] if "test" in columns else ""
     return Point(number, tuple(numbers[name] for name in names), test, strain, numbers["stress"])
 
 

@@ -17,7 +17,7 @@ from scipy.io import _netcdf, netcdf_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
 from cmgai_fem.files.components import DIGITS, FULL_TENSOR, USUAL, component_of, component_order, names_of, set_names
-from cmgai_fem.files.meshio_grids import make_grid, runs_of_one_kind
+from cmgai_fem.files.meshio_grids import UPRIGHT_FIRST, make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
 
@@ -32,12 +32,8 @@ NAMES = {
     "hexahedron20": "HEX20", "hexahedron27": "HEX27", "wedge": "WEDGE6", "wedge15": "WEDGE15",
     "pyramid": "PYRAMID5", "pyramid13": "PYRAMID13",
 }  # fmt: skip
-# VTK's node order in terms of Exodus's: Exodus numbers the upright edges before the top ones, and the centre first.
-TO_VTK = {
-    "hexahedron20": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15],
-    "hexahedron27": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15, 23, 24, 25, 26, 21, 22, 20],
-    "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
-}
+# VTK's node order in terms of Exodus's, which numbers the centre first, too.
+TO_VTK = UPRIGHT_FIRST | {"hexahedron27": [*UPRIGHT_FIRST["hexahedron20"], 23, 24, 25, 26, 21, 22, 20]}
 # Components that make one field of scalars; fewer are scalars of their own.
 WHOLE = (*USUAL.values(), FULL_TENSOR, ("xx", "xy", "yx", "yy"), ("xx", "yy", "xy"))
 LENGTH = 256

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.components import aligned
+from cmgai_fem.files.components import aligned, data_at, put_field
 from cmgai_fem.files.file_values import state_values, value_text
 from cmgai_fem.files.mapping import MappingReport, map_field
 from cmgai_fem.files.parts import some_of
+from cmgai_fem.files.same_mesh import SAME_NODE, check_size, differing, motion, same_labels
 from cmgai_fem.files.snapshot import (
     Grid,
     Snapshot,
     as_unstructured,
-    cell_dimensions,
     component_names,
     field_values,
     find_location,
@@ -28,11 +28,6 @@ from cmgai_fem.files.trust import printable
 from cmgai_fem.measures import Part
 from cmgai_fem.states.labels import Array, BoolArray, IntArray, Labels
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
-
-# Nodes this close, relative to the size of the body, are the same node: text files keep six digits.
-SAME_NODE = 2e-6
-# No body grows so many times and keeps its mesh.
-LARGER = 50.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,18 +83,14 @@ class FileStates(States):
             raise InputError("these states did not come from files: they have no mesh to show fields on")
         grid = self.template.grid.copy(deep=False)
         location = find_location(self.template, next(iter(self.fields)))
-        data = grid.point_data if location == "point" else grid.cell_data
         for name in self.varying:
             for place in (grid.point_data, grid.cell_data):
                 if name in place and name not in self.fields:
                     place[f"{name}_at_{value_text(self.template_value)}"] = place.pop(name)
         for name, array in fields.items():
             values = np.asarray(array, dtype=float).reshape(len(array), -1)
-            data[name] = values if values.shape[1] > 1 else values[:, 0]
             known = self.fields.get(name)
-            if known is not None and len(known.components) > 1:
-                for index, component in enumerate(known.components):
-                    data[name].VTKObject.SetComponentName(index, component)
+            put_field(data_at(grid, location), name, values, () if known is None else known.components)
         return grid
 
 
@@ -149,16 +140,6 @@ def read_states(
     states = read.states(axes, told.values, field_unit, volumes)
     states = replace(states, notes=(*told.notes, *states.notes))
     return with_numbers(states, where_known)
-
-
-def _check_size(first: Snapshot, other: Snapshot) -> None:
-    """Refuse a body that is many times as large or small as the first one."""
-    sizes = [float(np.linalg.norm(np.ptp(np.asarray(each.grid.points), axis=0))) for each in (first, other)]
-    if not 1.0 / LARGER < sizes[1] / sizes[0] < LARGER:
-        raise InputError(
-            f"{other.name}: its body is {sizes[1] / sizes[0]:.4g} times as large as that of {first.name}: is it in "
-            "another unit of length? Bring both to one"
-        )
 
 
 def gather(
@@ -218,10 +199,10 @@ class Gathered:
             fields[name] = aligned(fields[name], own, wanted, f"{snapshot.name}: field {printable(name)!r}")
         values = self.tell(snapshot.grid.field_data, snapshot.time)
         if self.snapshots and same_labels(self.snapshots[0].grid, snapshot.grid):
-            self.varying |= _differing(self.snapshots[0].grid, snapshot.grid)
+            self.varying |= differing(self.snapshots[0].grid, snapshot.grid)
             if (moved := motion(self.snapshots[0].grid, snapshot.grid)) > SAME_NODE:
                 self.moved[snapshot.name] = moved
-                _check_size(self.snapshots[0], snapshot)
+                check_size(self.snapshots[0], snapshot)
             snapshot = replace(snapshot, grid=self.snapshots[0].grid)
         self.snapshots.append(snapshot)
         self.arrays.append(fields)
@@ -359,30 +340,3 @@ def _known_labels(states: FileStates) -> FileStates:
     note = f"{np.count_nonzero(~known)} of {len(known)} labels have no number in some state and are left out"
     fields = {name: replace(field, values=field.values[:, known]) for name, field in states.fields.items()}
     return replace(states, labels=labels, fields=fields, template=template, notes=(*states.notes, note))
-
-
-def same_labels(one: Grid, other: Grid) -> bool:
-    """Whether two grids have the same cells in the same order: of one mesh, moved or not; points without cells stay."""
-    if one.n_points != other.n_points or one.n_cells != other.n_cells:
-        return False
-    first, second = as_unstructured(one), as_unstructured(other)
-    same = np.array_equal(first.celltypes, second.celltypes) and np.array_equal(
-        first.cell_connectivity, second.cell_connectivity
-    )
-    bodies = first.n_cells > 0 and cell_dimensions(first).max() > 0
-    return same and bool(bodies or motion(one, other) <= SAME_NODE)
-
-
-def motion(one: Grid, other: Grid) -> float:
-    """Largest way of a node between two grids of as many, relative to the size of the body."""
-    extent = float(np.ptp(one.points, axis=0).max()) or 1.0
-    way = np.asarray(one.points, dtype=float) - np.asarray(other.points, dtype=float)
-    return float(np.abs(way).max()) / extent
-
-
-def _differing(one: Grid, other: Grid) -> set[str]:
-    """Names of fields that two grids on one mesh do not share to the last digit."""
-    names: set[str] = set()
-    for mine, theirs in ((one.point_data, other.point_data), (one.cell_data, other.cell_data)):
-        names |= {name for name in mine if name not in theirs or not np.array_equal(mine[name], theirs[name])}
-    return names

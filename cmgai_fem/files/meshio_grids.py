@@ -9,13 +9,18 @@ import pyvista
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.snapshot import BOXES, CELL_NAMES, Grid, as_unstructured
-from cmgai_fem.states.labels import NODES_PER_CELL, VTK_CELLS, Array, IntArray
+from cmgai_fem.states.labels import NODES_PER_CELL, VTK_CELLS, Array, IntArray, in_space
 
 if TYPE_CHECKING:
     import meshio
 
 # meshio numbers the linear wedge as Gmsh does, VTK with the other orientation.
 WEDGE = [0, 2, 1, 3, 5, 4]
+# VTK's node order in terms of that of files that number the upright edges before the top ones.
+UPRIGHT_FIRST = {
+    "hexahedron20": [*range(12), 16, 17, 18, 19, 12, 13, 14, 15],
+    "wedge15": [*range(9), 12, 13, 14, 9, 10, 11],
+}
 
 
 def load_meshio() -> ModuleType:
@@ -40,7 +45,7 @@ def from_meshio(mesh: "meshio.Mesh") -> pyvista.UnstructuredGrid:
             raise InputError(f"cells of kind {kind!r} are not read; there are: {', '.join(VTK_CELLS)}")
     blocks = [np.asarray(block.data, dtype=np.int64) for block in mesh.cells]
     blocks = [block[:, WEDGE] if kind == "wedge" else block for kind, block in zip(kinds, blocks, strict=True)]
-    grid = make_grid(embedded(mesh.points), kinds, blocks)
+    grid = make_grid(in_space(mesh.points), kinds, blocks)
     for name, array in mesh.point_data.items():
         grid.point_data[name] = _flat(array)
     for name, arrays in mesh.cell_data.items():
@@ -98,14 +103,6 @@ def make_grid(points: Array, kinds: list[str], blocks: list[IntArray]) -> pyvist
     if not cells:
         cells, types = [np.hstack([[1, node] for node in range(len(points))])], [np.ones(len(points))]
     return pyvista.UnstructuredGrid(np.concatenate(cells), np.concatenate(types).astype(np.uint8), points)
-
-
-def embedded(points: Array) -> Array:
-    """Points (N, 1..3) as (N, 3) floats, what is missing zero."""
-    points = np.asarray(points, dtype=float)
-    result = np.zeros((len(points), 3))
-    result[:, : points.shape[1]] = points
-    return result
 
 
 def _flat(array: Array) -> Array:

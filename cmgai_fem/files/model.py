@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyvista
 from numpy.typing import ArrayLike
 
 from cmgai_fem.calibration.blend import Blend, Blended, data_of
-from cmgai_fem.calibration.guided import Guided
 from cmgai_fem.calibration.law_calibration import Stated
 from cmgai_fem.calibration.mirrored import telling_states
 from cmgai_fem.calibration.moved import Mixing, Moved
@@ -26,20 +24,21 @@ from cmgai_fem.calibration.suspects import find_suspects
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.calibration.trust import Trust, judge
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import data_at, put_field
 from cmgai_fem.files.file_states import FileStates
 from cmgai_fem.files.kept import damaged, read_kept, write_kept
 from cmgai_fem.files.member import keep_member, read_member
-from cmgai_fem.files.model_pieces import read_pieces, write_pieces
+from cmgai_fem.files.model_pieces import mesh_arrays, mesh_of, read_pieces, states_facts, write_pieces
 from cmgai_fem.files.pieces import PiecedStates
-from cmgai_fem.files.snapshot import Snapshot, as_unstructured, check_grid, find_location, labels_of
+from cmgai_fem.files.snapshot import Snapshot, as_unstructured, find_location, labels_of
 from cmgai_fem.files.trust import printable
 from cmgai_fem.files.writers import check_folder
 from cmgai_fem.machine import agreed
 from cmgai_fem.states.labels import Array
-from cmgai_fem.states.states import Coordinate, Coordinates, Field
+from cmgai_fem.states.states import Field
 from cmgai_fem.transport.feature_space import Admissible
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Superposition
+from cmgai_fem.transport.solution import Answer, Superposition
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -62,7 +61,7 @@ class Model:
 
     problem: Problem
     inside: bool
-    solution: Superposition | Blended | Moved | Stated
+    solution: Answer
     facts: Mapping[str, Any]
 
     @property
@@ -81,21 +80,16 @@ class Model:
 
     def error(self, value: ArrayLike) -> Array | None:
         """(L, n) estimated error at the state `value`; None where the known states leave none out."""
-        point = self._point(value)
-        return self.solution.error(point) if isinstance(self.solution, Blended | Moved | Stated) else None
+        return self.solution.error(self._point(value))
 
     def answer(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
         """(l, n) generated field of some labels at the state `value`, and `error`: both in one go."""
-        if isinstance(self.solution, Blended):
-            return self.solution.answer(self._point(value)).over(labels)
-        spread = self.error(value)
-        return self.at(value)[labels], None if spread is None else spread[labels]
+        return self.solution.on(self._point(value), labels)
 
     def trust(self, value: ArrayLike) -> Trust:
         """How far the field at the state `value` is to be trusted, and why."""
         point = self._point(value)
-        size = self.solution.size(point) if isinstance(self.solution, Blended | Moved | Stated) else None
-        numbers = self.solution.numbers(point) if isinstance(self.solution, Blended) else None
+        size, numbers = self.solution.size(point), self.solution.numbers(point)
         return judge(self.states.values, point, size, *self._counted, numbers)
 
     @cached_property
@@ -157,24 +151,8 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
     if not isinstance(states, FileStates) or (states.template is None and not pieced):
         raise InputError("a model needs states of read_states, which takes files, grids and arrays")
     solution = generator.solutions[method] if method else generator.solution
-    arrays: dict[str, np.ndarray] = {"states/values": states.values}
-    blend: dict[str, Any] | None = None
-    moving: dict[str, Any] | None = None
-    if isinstance(solution, Moved):
-        mix = solution.mix
-        moving = {"order": mix.order, "kind": list(mix.kind)}
-        arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
-    if isinstance(solution, Guided):
-        raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
-    if isinstance(solution, Stated):
-        arrays["shares"] = np.ones(1)
-        blend = {"factor": solution.factor}
-    elif not isinstance(solution, Superposition):
-        made = (solution.plain if isinstance(solution, Moved) else solution).blend
-        arrays["shares"] = np.array(made.stacked, dtype=float)
-        blend = {"rows": list(made.rows), "taken": made.taken, "scale": made.scale}
-    else:
-        arrays["shares"] = np.array(solution.shares, dtype=float)
+    mixture, arrays = _mixture(solution)
+    arrays["states/values"] = states.values
     members = []
     for index, member in enumerate(solution.members):
         told, own = keep_member(member, generator.points)
@@ -191,8 +169,7 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         "bounds": vars(bounds),
         "files": [file.name for file in states.files],
         "made": generator.describe(),
-        "blend": blend,
-        "moving": moving,
+        **mixture,
         "members": members,
     }
     if isinstance(states, PiecedStates):
@@ -201,14 +178,30 @@ def save_model(path: Path, generator: "Generator", method: str = "") -> None:
         agreed(comm, lambda: write_kept(path, FORMAT, facts, arrays) if comm is None or comm.rank == 0 else "")
         return
     assert states.template is not None
-    mesh = as_unstructured(states.template.grid)
-    arrays |= {
-        "states/known": problem.known.values,
-        "mesh/points": np.asarray(mesh.points),
-        "mesh/cells": np.asarray(mesh.cells),
-        "mesh/types": np.asarray(mesh.celltypes),
-    }
+    arrays |= {"states/known": problem.known.values} | mesh_arrays(as_unstructured(states.template.grid))
     write_kept(path, FORMAT, facts | {"location": find_location(states.template, problem.field)}, arrays)
+
+
+def _mixture(solution: Answer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """How the members are mixed, as facts and arrays.
+
+    Raises:
+        InputError: a mixture that is not kept.
+    """
+    if isinstance(solution, Superposition):
+        return {"blend": None, "moving": None}, {"shares": np.array(solution.shares, dtype=float)}
+    if isinstance(solution, Stated):
+        return {"blend": {"factor": solution.factor}, "moving": None}, {"shares": np.ones(1)}
+    if not isinstance(solution, Blended | Moved):
+        raise InputError("a transport guided by a cheap model answers at single states: it is not kept as a model")
+    blend = (solution.plain if isinstance(solution, Moved) else solution).blend
+    told = {"rows": list(blend.rows), "taken": blend.taken, "scale": blend.scale}
+    arrays: dict[str, np.ndarray] = {"shares": np.array(blend.stacked, dtype=float)}
+    if not isinstance(solution, Moved):
+        return {"blend": told, "moving": None}, arrays
+    mix = solution.mix
+    arrays |= {"moving/plain": mix.plain, "moving/variance": mix.variance, "moving/squared": mix.squared}
+    return {"blend": told, "moving": {"order": mix.order, "kind": list(mix.kind)}}, arrays
 
 
 def load_model(path: Path, comm: "MPI.Comm | None" = None) -> Model:
@@ -254,7 +247,7 @@ def _assemble(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
     ruled = 0 if told is None or "factor" in told else len(told["rows"])
     if len(shares) + ruled != len(members) or (shares.ndim > 1 and shares.shape[1:] != (states.labels.count,)):
         raise InputError(f"{shares.shape} weights for {len(members)} members")
-    solution: Superposition | Blended | Moved | Stated = Superposition(tuple(members), tuple(shares))
+    solution: Answer = Superposition(tuple(members), tuple(shares))
     if told is not None and "factor" in told:
         solution = Stated(members[0], float(told["factor"]), data_of(problem))
     elif told is not None:
@@ -285,18 +278,14 @@ def _mix(problem: Problem, told: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 def states_of(path: Path, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FileStates:
     """The known states on their mesh."""
-    grid = pyvista.UnstructuredGrid(arrays["mesh/cells"], arrays["mesh/types"], arrays["mesh/points"])
-    check_grid(path, grid)
+    grid = mesh_of(path, arrays)
     known, name, location = arrays["states/known"], str(facts["field"]), str(facts["location"])
-    data = grid.point_data if location == "point" else grid.cell_data
-    data[name] = known[0] if known.shape[2] > 1 else known[0, :, 0]
+    put_field(data_at(grid, location), name, known[0])
     snapshot, values = Snapshot(path, grid), arrays["states/values"]
     return FileStates(
         labels_of(snapshot, location),
-        Coordinates(tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])),
-        values,
-        {name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))},
-        snapshot,
-        tuple(float(part) for part in values[0]),
-        tuple(Path(str(file)) for file in facts["files"]),
+        values=values,
+        fields={name: Field(known, str(facts["unit"]), tuple(map(str, facts["components"])))},
+        template=snapshot,
+        **states_facts(facts, values),
     )

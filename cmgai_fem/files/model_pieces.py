@@ -13,6 +13,7 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import data_at
 from cmgai_fem.files.kept import damaged, read_kept, write_kept
 from cmgai_fem.files.pieces import PiecedStates
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured, check_grid, find_location
@@ -44,9 +45,9 @@ class KeptPieces(PiecedStates):
         """The mesh of one of the pieces here, read anew, with fields (l, n) of its labels."""
         with damaged(self.kept[row]):
             _, arrays = read_kept(self.kept[row], FORMAT)
-            grid = _mesh(self.kept[row], arrays)
+            grid = mesh_of(self.kept[row], arrays)
         name, known = next(iter(self.fields)), arrays["states/known"][0]
-        (grid.point_data if self.location == "point" else grid.cell_data)[name] = known
+        data_at(grid, self.location)[name] = known
         return replace(self, template=Snapshot(self.kept[row], grid)).grid(**fields)
 
 
@@ -72,10 +73,7 @@ def write_pieces(path: Path, states: PiecedStates) -> dict[str, Any]:
         for row, labels in enumerate(dealt.slices):
             grid = as_unstructured(states.grid_of(row))
             location = find_location(Snapshot(path, grid), name)
-            arrays = {
-                "mesh/points": np.asarray(grid.points),
-                "mesh/cells": np.asarray(grid.cells),
-                "mesh/types": np.asarray(grid.celltypes),
+            arrays = mesh_arrays(grid) | {
                 "labels/points": states.labels.points[labels],
                 "labels/weights": states.labels.weights[labels],
                 "states/known": known.values[:, labels],
@@ -121,11 +119,9 @@ def read_pieces(path: Path, facts: Mapping[str, Any], values: Array, comm: "MPI.
     known, points, weights = agreed(comm, read)
     return KeptPieces(
         Labels(points, weights, {}, dealt=Portion.dealt(counts, comm)),
-        Coordinates(tuple(Coordinate(*map(str, coordinate)) for coordinate in facts["coordinates"])),
-        values,
-        {str(facts["field"]): Field(known, str(facts["unit"]), components)},
-        template_value=tuple(float(part) for part in values[0]),
-        files=tuple(Path(str(file)) for file in facts["files"]),
+        values=values,
+        fields={str(facts["field"]): Field(known, str(facts["unit"]), components)},
+        **states_facts(facts, values),
         number=int(mine[0]),
         count=len(pieces),
         kept=tuple(kept_path(path, int(row)) for row in mine),
@@ -133,7 +129,23 @@ def read_pieces(path: Path, facts: Mapping[str, Any], values: Array, comm: "MPI.
     )
 
 
-def _mesh(path: Path, arrays: Mapping[str, np.ndarray]) -> pyvista.UnstructuredGrid:
+def states_facts(facts: Mapping[str, Any], values: Array) -> dict[str, Any]:
+    """What a model file's facts say of known states at (K, m) values, as `FileStates` has it."""
+    return {
+        "coordinates": Coordinates(tuple(Coordinate(*map(str, each)) for each in facts["coordinates"])),
+        "template_value": tuple(float(part) for part in values[0]),
+        "files": tuple(Path(str(file)) for file in facts["files"]),
+    }
+
+
+def mesh_arrays(grid: pyvista.UnstructuredGrid) -> dict[str, np.ndarray]:
+    """A mesh as arrays of a model file."""
+    parts = {"points": grid.points, "cells": grid.cells, "types": grid.celltypes}
+    return {f"mesh/{name}": np.asarray(part) for name, part in parts.items()}
+
+
+def mesh_of(path: Path, arrays: Mapping[str, np.ndarray]) -> pyvista.UnstructuredGrid:
+    """The mesh that `mesh_arrays` took apart, checked."""
     grid = pyvista.UnstructuredGrid(arrays["mesh/cells"], arrays["mesh/types"], arrays["mesh/points"])
     check_grid(path, grid)
     return grid

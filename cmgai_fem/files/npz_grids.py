@@ -11,10 +11,10 @@ import numpy as np
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
-from cmgai_fem.files.components import names_of, set_names
-from cmgai_fem.files.meshio_grids import embedded, make_grid, runs_of_one_kind
+from cmgai_fem.files.components import data_at, names_of, put_field, set_names
+from cmgai_fem.files.meshio_grids import make_grid, runs_of_one_kind
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
-from cmgai_fem.states.labels import VTK_CELLS
+from cmgai_fem.states.labels import VTK_CELLS, in_space
 from cmgai_fem.states.states import States
 
 
@@ -55,7 +55,7 @@ def _grid(arrays: Mapping[str, np.ndarray]) -> Grid:
     for kind in kinds:
         if kind not in VTK_CELLS:
             raise InputError(f"cells of kind {kind!r} are not read; there are: {', '.join(VTK_CELLS)}")
-    grid = make_grid(embedded(arrays["points"]), kinds, [np.asarray(arrays[key], dtype=np.int64) for key in keys])
+    grid = make_grid(in_space(arrays["points"]), kinds, [np.asarray(arrays[key], dtype=np.int64) for key in keys])
     for key, array in arrays.items():
         place, _, name = key.partition("/")
         if place in ("point_data", "cell_data", "field_data") and name:
@@ -73,13 +73,9 @@ def _from_states(path: Path, states: States) -> list[Snapshot]:
     labels = states.labels
     snapshots = []
     for index, value in enumerate(states.values):
-        grid = make_grid(embedded(labels.points), list(labels.cells), list(labels.cells.values()))
-        data = grid.point_data if labels.location == "point" else grid.cell_data
+        grid = make_grid(in_space(labels.points), list(labels.cells), list(labels.cells.values()))
         for name, field in states.fields.items():
-            values = field.values[index]
-            data[name] = values if values.shape[1] > 1 else values[:, 0]
-            if len(field.components) > 1:
-                set_names(data[name], field.components)
+            put_field(data_at(grid, labels.location), name, field.values[index], field.components)
         for coordinate, part in zip(states.coordinates, value, strict=True):
             grid.field_data[coordinate.name] = np.array([part])
         snapshots.append(Snapshot(path, grid, float(value[0]) if len(value) == 1 else None))

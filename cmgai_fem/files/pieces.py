@@ -6,7 +6,7 @@ it stands for there, so that sums over the body are those of the whole mesh.
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from cmgai_fem.files.trust import check_readable, printable
 from cmgai_fem.files.vtk_files import PIECES, listed, steps_of
 from cmgai_fem.files.writers import PROVENANCE, write_file
 from cmgai_fem.machine import agreed
-from cmgai_fem.states.labels import Labels
+from cmgai_fem.progress import Report
+from cmgai_fem.states.labels import Labels, in_space
 from cmgai_fem.states.portion import MOST_WHOLE, Portion
 from cmgai_fem.states.states import Field
 from cmgai_fem.writing import scratch_array
@@ -30,7 +31,6 @@ from cmgai_fem.writing import scratch_array
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-Report = Callable[[str], None]
 # VTK's names of numpy's types.
 XML_TYPES = (
     {"f8": "Float64", "f4": "Float32"}
@@ -166,8 +166,7 @@ class Pieces:
 
 def _plain(labels: Labels, count: int) -> Labels:
     """The first labels as bare points in space."""
-    places = labels.positions[:count]
-    return Labels(np.pad(places, ((0, 0), (0, 3 - places.shape[1]))), labels.weights[:count], {})
+    return Labels(in_space(labels.positions[:count]), labels.weights[:count], {})
 
 
 def _pieces_of(path: Path) -> list[list[Piece]]:

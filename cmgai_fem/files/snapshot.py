@@ -7,7 +7,7 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.files.components import USUAL, names_of
+from cmgai_fem.files.components import USUAL, data_at, names_of
 from cmgai_fem.files.trust import printable
 from cmgai_fem.states.labels import (
     NODES_PER_CELL,
@@ -112,7 +112,7 @@ def find_location(snapshot: Snapshot, field: str) -> str:
 
 def field_values(snapshot: Snapshot, field: str, location: str) -> Array:
     """Values (places, n) of a field as floats; a matrix a place is written out row by row."""
-    data = snapshot.grid.point_data if location == "point" else snapshot.grid.cell_data
+    data = data_at(snapshot.grid, location)
     if field not in data:
         find_location(snapshot, field)
         here, before = ("cells", "nodes") if location == "point" else ("nodes", "cells")
@@ -125,7 +125,7 @@ def field_values(snapshot: Snapshot, field: str, location: str) -> Array:
 
 def component_names(snapshot: Snapshot, field: str, location: str) -> tuple[str, ...]:
     """Component names of a field: the file's own, or the usual ones for their number."""
-    data = snapshot.grid.point_data if location == "point" else snapshot.grid.cell_data
+    data = data_at(snapshot.grid, location)
     count = int(np.prod(data[field].shape[1:], dtype=int))
     return tuple(names_of(data[field])) or USUAL.get(count, tuple(str(index) for index in range(count)))
 

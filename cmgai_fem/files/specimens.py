@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import set_names
 from cmgai_fem.files.file_states import FileStates, Gathered, gather, with_numbers
 from cmgai_fem.files.file_values import state_values
 from cmgai_fem.files.snapshot import Grid
@@ -65,8 +66,7 @@ class Specimens:
                 data.pop(name)
             for name in set(data.keys()) & fields.keys():
                 if fields[name].ndim == 2 and fields[name].shape[1] == len(self.data.components) > 1:
-                    for index, component in enumerate(self.data.components):
-                        data[name].VTKObject.SetComponentName(index, component)
+                    set_names(data[name], self.data.components)
         return grid
 
 

@@ -1,7 +1,9 @@
 """Tables as instruments and spreadsheets export them: separators, decimal commas, encodings, a row of units."""
 
 import csv
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +75,33 @@ def number_of(text: str) -> float:
     if "_" in text:
         raise ValueError(text)
     return float(text)
+
+
+def cell_at(cells: Sequence[str], position: int, where: str) -> str:
+    """A cell of a row; `where` says in the message which.
+
+    Raises:
+        InputError: it is empty.
+    """
+    if position >= len(cells) or not cells[position]:
+        raise InputError(f"{where}: the value is missing")
+    return cells[position]
+
+
+def number_at(cells: Sequence[str], position: int, where: str) -> float:
+    """The number in a cell of a row.
+
+    Raises:
+        InputError: there is none, or it is not finite.
+    """
+    text = cell_at(cells, position, where)
+    try:
+        value = number_of(text)
+    except ValueError as error:
+        raise InputError(f"{where}: {text!r} is not a number") from error
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {text!r} is not a finite number; leave the row out if nothing was measured")
+    return value
 
 
 def _text(path: Path) -> tuple[str, list[str]]:

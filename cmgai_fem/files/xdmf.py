@@ -20,12 +20,12 @@ from meshio.xdmf.common import xdmf_idx_to_meshio_type, xdmf_to_meshio_type
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.files import trust
-from cmgai_fem.files.components import names_of, set_names
-from cmgai_fem.files.meshio_grids import embedded, load_meshio, make_grid, runs_of_one_kind
+from cmgai_fem.files.components import names_of, put_field
+from cmgai_fem.files.meshio_grids import load_meshio, make_grid, runs_of_one_kind
 from cmgai_fem.files.parts import join
 from cmgai_fem.files.snapshot import Grid, Snapshot, as_unstructured
 from cmgai_fem.files.trust import printable
-from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray
+from cmgai_fem.states.labels import NODES_PER_CELL, Array, IntArray, in_space
 
 KINDS = {name.lower(): kind for name, kind in xdmf_to_meshio_type.items()}
 # The way from VTK's order of a symmetric tensor to XDMF's, which is also the way back.
@@ -48,7 +48,7 @@ def read_xdmf(path: Path) -> list[Snapshot]:
     file = _File(path, root)
     steps: dict[float | None, list[Element]] = {}
     for top in file.tops():
-        if not _is(top, "Temporal"):
+        if not _is_series(top):
             # A mesh that series include is no state of its own.
             if top.find("Attribute") is not None or not file.series:
                 steps.setdefault(time_of(path, top), []).append(top)
@@ -96,7 +96,7 @@ class _File:
     def __init__(self, path: Path, root: Element) -> None:
         self.path = path
         self.domain = root.find("Domain") if root.find("Domain") is not None else root
-        self.series = [grid for grid in root.iter("Grid") if _is(grid, "Temporal")]
+        self.series = [grid for grid in root.iter("Grid") if _is_series(grid)]
         self.meshes = [grid for grid in root.iter("Grid") if _has_mesh(grid)]
         if not self.meshes:
             raise InputError(f"{printable(str(path))}: holds no mesh")
@@ -155,8 +155,8 @@ def _same(one: pyvista.UnstructuredGrid, other: pyvista.UnstructuredGrid) -> boo
     return np.array_equal(one.points, other.points) and np.array_equal(one.cells, other.cells)
 
 
-def _is(grid: Element, kind: str) -> bool:
-    return grid.get("GridType", "").lower() == "collection" and grid.get("CollectionType", "").lower() == kind.lower()
+def _is_series(grid: Element) -> bool:
+    return grid.get("GridType", "").lower() == "collection" and grid.get("CollectionType", "").lower() == "temporal"
 
 
 def _has_mesh(grid: Element) -> bool:
@@ -218,7 +218,7 @@ def _mesh(path: Path, grid: Element) -> pyvista.UnstructuredGrid:
         kinds, blocks = [KINDS[name]], [connectivity.reshape(-1, NODES_PER_CELL[KINDS[name]])]
     else:
         raise InputError(f"{printable(str(path))}: cells of type {printable(name)} are not read")
-    return make_grid(embedded(points), kinds, blocks)
+    return make_grid(in_space(points), kinds, blocks)
 
 
 def _mixed(path: Path, numbers: IntArray) -> tuple[list[str], list[IntArray]]:
@@ -260,9 +260,7 @@ def _attributes(path: Path, attributes: Iterable[Element], grid: pyvista.Unstruc
         if kind == "tensor6":
             values = values[:, TENSOR]
         data = grid.point_data if centre == "node" else grid.cell_data
-        data[name] = values if values.shape[1] > 1 else values[:, 0]
-        if kind in ("tensor", "matrix") and values.shape[1] == 4:
-            set_names(data[name], PLANE_TENSOR)
+        put_field(data, name, values, PLANE_TENSOR if kind in ("tensor", "matrix") else ())
 
 
 def _data(path: Path, parent: Element) -> Array:

@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.mechanics import tensors
-from cmgai_fem.mechanics.explicit_conditions import Plane, RigidWall, Support
+from cmgai_fem.mechanics.explicit_conditions import Plane, RigidWall, Support, given_dofs
 from cmgai_fem.mechanics.kinematics import Kinematics
 from cmgai_fem.mechanics.plasticity import PointModel, PointState
 from cmgai_fem.states.labels import Array, IntArray
@@ -118,7 +118,7 @@ class ExplicitDynamics:
         self._deviatoric = np.zeros_like(kinematics.full.gradient)
         self._volumetric = np.zeros_like(kinematics.centre.gradient)
         self._volumetric_energy = np.zeros(kinematics.cells)
-        self._fixed, self._moved = self._given(supports)
+        self._fixed, self._moved = given_dofs(supports, kinematics.nodes[:owned], kinematics.dimension)
         self._walls = [Plane.of(wall, kinematics) for wall in ([walls] if isinstance(walls, RigidWall) else walls)]
         # Where something outside does work: everywhere under loads, else where nodes move or may strike.
         dofs = [dofs for dofs, _ in self._moved] + [wall.dofs for wall in self._walls]
@@ -343,17 +343,3 @@ class ExplicitDynamics:
         for model, points in self._blocks:
             density[points] = model.metal.density
         return self.kinematics.assemble_nodal(density)
-
-    def _given(self, supports: Sequence[Support]) -> tuple[IntArray, list[tuple[IntArray, Callable[[float], Array]]]]:
-        """Dofs that are held, and those that are moved with their displacements."""
-        g = self.kinematics.dimension
-        places = self.kinematics.nodes[: self._owned // g]
-        held, moved = [np.empty(0, dtype=np.int64)], []
-        for support in supports:
-            nodes = np.flatnonzero(support.nodes(places)) if callable(support.nodes) else support.nodes
-            dofs = np.asarray(nodes, dtype=np.int64) * g + support.component
-            if support.displacement is None:
-                held.append(dofs)
-            else:
-                moved.append((dofs, support.displacement))
-        return np.unique(np.concatenate(held)), moved

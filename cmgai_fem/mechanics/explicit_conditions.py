@@ -26,6 +26,27 @@ class Support:
     displacement: Callable[[float], Array] | None = None
 
 
+def given_dofs(
+    supports: Sequence[Support], places: Array, components: int
+) -> tuple[IntArray, list[tuple[IntArray, Callable[[float], Array]]]]:
+    """Degrees of freedom that are held, and those that are moved with their displacements.
+
+    Args:
+        supports: what is given.
+        places: (N, g) owned nodes [m].
+        components: of a node.
+    """
+    held, moved = [np.empty(0, dtype=np.int64)], []
+    for support in supports:
+        nodes = np.flatnonzero(support.nodes(places)) if callable(support.nodes) else support.nodes
+        dofs = np.asarray(nodes, dtype=np.int64) * components + support.component
+        if support.displacement is None:
+            held.append(dofs)
+        else:
+            moved.append((dofs, support.displacement))
+    return np.unique(np.concatenate(held)), moved
+
+
 @dataclass(frozen=True)
 class RigidWall:
     """A frictionless rigid plane: no node may pass it; it may leave again.

@@ -31,12 +31,12 @@ from cmgai_fem.mechanics.problem import Analysis, BodyProblem, Steps
 from cmgai_fem.mechanics.reference import (
     Admissibility,
     ReferenceModel,
-    Report,
     check_values,
     plastic_strain_check,
 )
 from cmgai_fem.mechanics.sharing import solve_states
 from cmgai_fem.mechanics.thermoelastic import Setting
+from cmgai_fem.progress import Report
 from cmgai_fem.states.states import States
 
 if TYPE_CHECKING:

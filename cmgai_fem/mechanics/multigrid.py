@@ -14,6 +14,9 @@ from petsc4py import PETSc
 
 from cmgai_fem.errors import ConvergenceError
 
+# Earlier solutions that are kept for starting.
+RECYCLED = 6
+
 
 class ElasticitySolver:
     """Solves A x = b for a sweep of similar symmetric positive definite matrices.
@@ -25,12 +28,10 @@ class ElasticitySolver:
         matrix: the operator; assembled anew in place between solves.
         space: the displacement space that it acts on.
         tolerance: residual to reach, relative to the right-hand side.
-        recycle: how many earlier solutions to keep for starting.
     """
 
-    def __init__(self, matrix: PETSc.Mat, space: fem.FunctionSpace, tolerance: float = 1e-11, recycle: int = 6) -> None:
+    def __init__(self, matrix: PETSc.Mat, space: fem.FunctionSpace, tolerance: float) -> None:
         self._matrix = matrix
-        self._recycle = recycle
         self._solutions: list[PETSc.Vec] = []
         self._solver = PETSc.KSP().create(matrix.comm)
         self._solver.setOptionsPrefix("elasticity_")
@@ -59,7 +60,7 @@ class ElasticitySolver:
                 f"state {state}: the elasticity solve did not reach its tolerance in {iterations} iterations "
                 f"(KSP reason {self._solver.reason})"
             )
-        self._solutions = [*self._solutions, solution.copy()][-self._recycle :] if self._recycle else []
+        self._solutions = [*self._solutions, solution.copy()][-RECYCLED:]
         return iterations
 
     def _start(self, load: PETSc.Vec, solution: PETSc.Vec) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.body import Body
 from cmgai_fem.mechanics.meshing import NodeGather, labels_of
-from cmgai_fem.states.labels import Array, IntArray
+from cmgai_fem.states.labels import Array, IntArray, in_space
 
 # A point beside the body by less than this share of the nearest cell counts as on it: chords cut curved sides.
 BESIDE = 0.1
@@ -83,8 +83,7 @@ class Place:
         mesh, self._comm, self.point = body.mesh, body.mesh.comm, tuple(point)
         if len(point) != mesh.geometry.dim:
             raise InputError(f"{name}: give {mesh.geometry.dim} coordinates")
-        embedded = np.zeros((1, 3))
-        embedded[0, : len(point)] = point
+        embedded = in_space(np.array([point]))
         self.cells = self._near(body, embedded)
         if not self._comm.allreduce(len(self.cells)):
             raise InputError(f"{name}: the point lies outside the mesh")

@@ -25,6 +25,7 @@ class Recorder:
         recovered: what is known at quadrature points alone, e.g. the stress (see `recovery`).
         axisymmetric: volumes are then those of the ring.
         components: names of the components of fields that are not the common ones.
+        units: of fields whose unit is not the common one.
     """
 
     def __init__(
@@ -32,10 +33,11 @@ class Recorder:
         body: Body,
         functions: Mapping[str, fem.Function],
         recovered: Mapping[str, Recovered],
-        axisymmetric: bool,
-        components: Mapping[str, tuple[str, ...]],
+        axisymmetric: bool = False,
+        components: Mapping[str, tuple[str, ...]] | None = None,
+        units: Mapping[str, str] | None = None,
     ) -> None:
-        self._components = components
+        self._components, self._units = components or {}, units or {}
         self._body, self._recovered, self._axisymmetric = body, recovered, axisymmetric
         self._functions: dict[str, tuple[fem.Function, fem.Function, NodeGather]] = {}
         for name, source in functions.items():
@@ -64,7 +66,7 @@ class Recorder:
             return None
         if volumes is not None:
             labels = Labels(labels.points, volumes, labels.cells, labels.location)
-        units = {"displacement": "m", "stress": "Pa"}
+        units = {"displacement": "m", "stress": "Pa", **self._units}
         components = {"displacement": ("x", "y", "z")[: labels.points.shape[1]], "stress": SYMMETRIC_TENSOR}
         components |= self._components
         fields = {

@@ -25,14 +25,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cmgai_fem.errors import CmgaiError, ConvergenceError, InputError
 from cmgai_fem.machine import check_forms_compile
 from cmgai_fem.metrics import plastic_strain_violation
-from cmgai_fem.progress import steps
+from cmgai_fem.progress import Report, steps
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-Report = Callable[[str], None]
 Admissibility = Callable[[float, Mapping[str, Array]], dict[str, float]]
 Projection = Callable[[float, Mapping[str, Array]], dict[str, Array]]
 

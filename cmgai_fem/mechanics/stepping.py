@@ -40,7 +40,7 @@ class Stepper:
         count: number of equal steps between two wanted moments instead; their error is then not known.
 
     Attributes:
-        steps, rejected: so far.
+        steps: so far.
         error: the largest of an accepted step; None where it is not known.
         size: of the next step.
 
@@ -50,7 +50,6 @@ class Stepper:
     tolerance: float = 1e-4
     count: int | None = None
     steps: int = 0
-    rejected: int = 0
     error: float | None = None
     size: float = 0.0
 
@@ -83,7 +82,6 @@ class Stepper:
                 if size < SHORTEST * whole:
                     raise ConvergenceError(f"state {label}: no step keeps the error below {self.tolerance:g}")
                 system.restore(before)
-                self.rejected += 1
             factor = 0.9 * (self.tolerance / max(error, 1e-300)) ** (1.0 / (system.order + 1))
             wanted = size * min(4.0, max(0.2, factor))
             # A step that was cut to meet a wanted moment says nothing against longer ones.

@@ -20,8 +20,9 @@ from cmgai_fem.mechanics.material_card import MaterialCard
 from cmgai_fem.mechanics.materials import JohnsonCookTable, LinearTable, VoceTable
 from cmgai_fem.mechanics.meshing import MeshParameters
 from cmgai_fem.mechanics.problem import BodyProblem, Steps
-from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values, plastic_strain_check
+from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, check_values, plastic_strain_check
 from cmgai_fem.mechanics.sharing import solve_states
+from cmgai_fem.progress import Report
 from cmgai_fem.states.states import Coordinate, States
 
 MICROSECOND = 1e-6

@@ -14,12 +14,14 @@ from cmgai_fem.mechanics.conditions import Convection, Foundation, Temperature, 
 from cmgai_fem.mechanics.equilibrium import EquilibriumCheck
 from cmgai_fem.mechanics.heat import Conduction
 from cmgai_fem.mechanics.materials import Material, austenitic_steel
-from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
+from cmgai_fem.mechanics.meshing import MeshParameters
+from cmgai_fem.mechanics.recording import Recorder
 from cmgai_fem.mechanics.recovery import NodalProjection, symmetric_components
-from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, Report, check_values
+from cmgai_fem.mechanics.reference import Admissibility, ReferenceModel, check_values
 from cmgai_fem.mechanics.thermoelastic import ThermoElasticity
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Coordinate, Field, States
+from cmgai_fem.states.states import Coordinate, States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -53,41 +55,31 @@ class ThermalStress(ReferenceModel):
 
     def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """Temperature [degC], displacement [m] and stress [Pa] at the mesh's nodes for every hot-face temperature."""
-        material = austenitic_steel()
-        check_values(values, HOT_FACE.label())
-        for value in values:
-            material.check(min(value, self.ambient), max(value, self.ambient), HOT_FACE.label(value))
+        material = self._steel(values)
         body = self.mesh.read(comm)
         heat = self.conduction(body, material)
         elastic = self._elasticity(body, material, heat.temperature)
         stress = NodalProjection(body.mesh, symmetric_components(elastic.stress), 2 * self.degree)
-        nodal = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1, (3,))))
-        gather_displacement = NodeGather(nodal.function_space)
-        linear = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1)))
-        gather_temperature = NodeGather(linear.function_space)
-        found: dict[str, list[Array | None]] = {"temperature": [], "displacement": [], "stress": []}
+        functions = {"temperature": heat.temperature, "displacement": elastic.displacement}
+        recorder = Recorder(body, functions, {"stress": stress}, units={"temperature": "degC"})
         for number, value in enumerate(values, start=1):
             state = HOT_FACE.label(value)
             heat.inputs.begin(value)
             temperature = heat.solve(state)
             check_temperature(comm, temperature, material, state)
             iterations = elastic.solve(state)
-            nodal.interpolate(elastic.displacement)
-            linear.interpolate(temperature)
-            found["temperature"].append(gather_temperature(linear.x.array))
-            found["displacement"].append(gather_displacement(nodal.x.array))
-            found["stress"].append(stress(state))
+            recorder.record(state)
             if comm.rank == 0:
                 report(f"reference {number}/{len(values)}: {state}, {iterations} iterations")
-        if body.labels is None:
-            return None
-        units = {"temperature": "degC", "displacement": "m", "stress": "Pa"}
-        components = {"temperature": ("",), "displacement": ("x", "y", "z"), "stress": SYMMETRIC_TENSOR}
-        fields = {
-            name: Field(np.stack([array for array in arrays if array is not None]), units[name], components[name])
-            for name, arrays in found.items()
-        }
-        return States.of(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+        return recorder.states(HOT_FACE, values)
+
+    def _steel(self, values: Sequence[float]) -> Material:
+        """The steel; refuses hot-face temperatures that its card does not hold for."""
+        material = austenitic_steel()
+        check_values(values, HOT_FACE.label())
+        for value in values:
+            material.check(min(value, self.ambient), max(value, self.ambient), HOT_FACE.label(value))
+        return material
 
     def admissibility(self) -> Admissibility:
         """Weak equilibrium of the generated stress with the tip load; see `equilibrium.EquilibriumCheck`."""

@@ -18,10 +18,13 @@ from cmgai_fem.mechanics.meshing import MeshParameters, NodeGather
 from cmgai_fem.mechanics.multigrid import set_two_level
 from cmgai_fem.mechanics.plastic_load import ITERATIVE
 from cmgai_fem.mechanics.quasi_static import QuasiStaticPlasticity
-from cmgai_fem.mechanics.reference import Admissibility, Projection, Report, check_values
+from cmgai_fem.mechanics.recording import Recorder
+from cmgai_fem.mechanics.reference import Admissibility, Projection
 from cmgai_fem.mechanics.thermal_stress import HOT_FACE, ThermalStress, check_temperature
+from cmgai_fem.metrics import von_mises
+from cmgai_fem.progress import Report
 from cmgai_fem.states.labels import Array
-from cmgai_fem.states.states import SYMMETRIC_TENSOR, Field, States
+from cmgai_fem.states.states import States
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -56,18 +59,23 @@ class ThermalStressPlastic(ThermalStress):
 
     def solve(self, comm: "MPI.Comm", values: Sequence[float], report: Report) -> States | None:
         """Stress [Pa], equivalent plastic strain, temperature [degC] and displacement [m] at the mesh's nodes."""
-        material = austenitic_steel()
-        check_values(values, HOT_FACE.label())
-        for value in values:
-            material.check(min(value, self.ambient), max(value, self.ambient), HOT_FACE.label(value))
+        material = self._steel(values)
         body = self.mesh.read(comm)
         heat = self.conduction(body, material)
         problem = HeatedPlasticity(body, material, self)
-        nodal = fem.Function(fem.functionspace(body.mesh, ("Lagrange", 1, (3,))))
-        gather_displacement = NodeGather(nodal.function_space)
         gather = {count: _gather(body, count) for count in (1, 6)}
-        units = {"stress": "Pa", "equivalent_plastic_strain": "", "temperature": "degC", "displacement": "m"}
-        found: dict[str, list[Array | None]] = {name: [] for name in units}
+        recorder = Recorder(
+            body,
+            {"temperature": heat.temperature, "displacement": problem.displacement},
+            {
+                "stress": lambda _: gather[6](problem.recover(problem.stress.x.array.reshape(-1, 6)).ravel()),
+                "equivalent_plastic_strain": lambda _: gather[1](
+                    problem.recover(problem.equivalent_plastic_strain[:, None]).ravel()
+                ),
+            },
+            units={"temperature": "degC"},
+        )
+        done = 0
         heat.inputs.begin(self.ambient)
         problem.heat_to(heat.solve("cold"), material)
         problem.solve(f"tip load at {self.ambient:g} degC")
@@ -80,24 +88,11 @@ class ThermalStressPlastic(ThermalStress):
             iterations = problem.solve(state)
             if value not in values:
                 continue
-            nodal.interpolate(problem.displacement)
-            stress = problem.recover(problem.stress.x.array.reshape(-1, 6))
-            plastic = problem.recover(problem.equivalent_plastic_strain[:, None])
-            found["stress"].append(gather[6](stress.ravel()))
-            found["equivalent_plastic_strain"].append(gather[1](plastic.ravel()))
-            found["temperature"].append(gather[1](temperature.x.array))
-            found["displacement"].append(gather_displacement(nodal.x.array))
+            recorder.record(state)
+            done += 1
             if comm.rank == 0:
-                done = len(found["stress"])
                 report(f"reference {done}/{len(values)}: {state}, {iterations} Newton iterations in its last step")
-        if body.labels is None:
-            return None
-        components = {"stress": SYMMETRIC_TENSOR, "displacement": ("x", "y", "z")}
-        fields = {
-            name: Field(np.stack([a for a in arrays if a is not None]), units[name], components.get(name, ("",)))
-            for name, arrays in found.items()
-        }
-        return States.of(body.labels, HOT_FACE, np.asarray(values, dtype=float), fields)
+        return recorder.states(HOT_FACE, values)
 
     def admissibility(self) -> Admissibility:
         """Yield violation, negative plastic strain and equilibrium residual of generated fields.
@@ -220,13 +215,6 @@ def heating_path(start: float, states: Sequence[float], step: float) -> list[flo
     """Hot-face temperatures [degC] to solve at: multiples of `step` above `start`, and the states, increasing."""
     grid = np.arange(np.floor(start / step) + 1.0, np.ceil(states[-1] / step)) * step
     return sorted({float(value) for value in (*grid, *states) if value > start})
-
-
-def von_mises(stress: Array) -> Array:
-    """Von Mises stress (L,) of stresses (L, 6), components xx, yy, zz, xy, yz, xz."""
-    xx, yy, zz, xy, yz, xz = stress.T
-    normal = 0.5 * ((xx - yy) ** 2 + (yy - zz) ** 2 + (zz - xx) ** 2)
-    return np.asarray(np.sqrt(normal + 3.0 * (xy**2 + yz**2 + xz**2)))
 
 
 def _gather(body: Body, components: int) -> NodeGather:

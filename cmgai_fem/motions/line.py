@@ -83,20 +83,20 @@ class LineMotion:
         """Unknowns of the force: B-splines over the states, as many as motions without force leave."""
         return max(len(self.nodes) - self.order - 2, 0)
 
-    def _piece(self, row: int) -> "Piece | Coasting":
+    def _piece(self, row: int) -> "MotionPiece | Coasting":
         """The curves before state `row`, and after the one before it."""
         if row not in self._pieces:
             self._pieces[row] = self._coasting(row) if self.order < 0 else self._made(row)
         return self._pieces[row]
 
     @cached_property
-    def _pieces(self) -> dict[int, "Piece | Coasting"]:
+    def _pieces(self) -> dict[int, "MotionPiece | Coasting"]:
         return {}
 
     def _coasting(self, row: int) -> "Coasting":
         return Coasting(self.nodes[row - 1], self.nodes[row], self.damping, row, len(self.nodes))
 
-    def _made(self, row: int) -> "Piece":
+    def _made(self, row: int) -> "MotionPiece":
         nodes, count = self.nodes, len(self.nodes)
         low = nodes[row - 1] if row > 0 else min(self.span[0], nodes[0] - (nodes[1] - nodes[0]))
         high = nodes[row] if row < count else max(self.span[1], nodes[-1] + (nodes[-1] - nodes[-2]))
@@ -110,7 +110,7 @@ class LineMotion:
         values[:first], values[degree + 1 - last :] = np.eye(count)[[row] * first], np.eye(count)[[row - 1] * last]
         asked = slice(first, degree + 1 - last)
         values[asked] = self._answer(places[asked])
-        return Piece(float(low), float(high), _coefficients(values @ self._softened))
+        return MotionPiece(float(low), float(high), _coefficients(values @ self._softened))
 
     def _answer(self, s: Array) -> Array:
         """(T, K) weights of hard states at pseudo-times (T,), none of them a state's but the first or last one's."""
@@ -132,7 +132,7 @@ class LineMotion:
 
 
 @dataclass(frozen=True)
-class Piece:
+class MotionPiece:
     """The curves of all states between two pseudo-times.
 
     Args:

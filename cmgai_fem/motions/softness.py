@@ -10,9 +10,7 @@ HARDEST, SOFTEST = 1e-4, 1e3
 STEPS = 40
 
 
-def explained_softness(
-    nodes: Array, order: int, data: Array, scatter: Array, shares: Array, tension: float = 0.0
-) -> Array | None:
+def explained_softness(nodes: Array, order: int, data: Array, scatter: Array, shares: Array) -> Array | None:
     """Softness that leaves the states as much misfit as their scatter explains.
 
     The squared misfit in units of the scatter, over the degrees of freedom that the motion leaves to it, estimates the
@@ -24,7 +22,6 @@ def explained_softness(
         data: (K, l) features of the states.
         scatter: (K,) standard error of each state's features, positive.
         shares: (l,) share of each feature in the mean of squares; adds up to one.
-        tension: tau of the motion.
 
     Returns:
         (K,) softness as `PolyharmonicSpline` takes it, proportional to the scatter; None where any softness misfits
@@ -32,7 +29,7 @@ def explained_softness(
 
     Source: G. Wahba, Spline Models for Observational Data (1990), section 4.7.
     """
-    hard = PolyharmonicSpline(nodes, order, tension=tension)
+    hard = PolyharmonicSpline(nodes, order)
     # Softness is measured against the energy of unit data, so that the bounds hold in any units of s.
     unit = 1.0 / (float(np.max(scatter)) * np.sqrt(float(np.mean(np.diag(hard.bending))) or 1.0))
     factor = explained_factor(hard.bending, hard.free, data, scatter, shares, (HARDEST * unit, SOFTEST * unit))

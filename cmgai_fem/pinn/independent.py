@@ -131,10 +131,7 @@ class Window:
         matrix, right = self.system(moving, forcing)
         outputs = np.vstack([moving.outputs, forcing.outputs])
         history.add(0.5 * float(np.sum((matrix @ outputs - right) ** 2)), self.residual(moving, forcing))
-        scale = np.linalg.norm(matrix, axis=0) + 1e-300
-        ridge = RIDGE * np.eye(len(scale))
-        unitary, upper = linalg.qr(np.vstack([matrix / scale, ridge]), mode="economic")
-        outputs = linalg.solve_triangular(upper, unitary[: len(matrix)].T @ right) / scale[:, None]
+        outputs = least_squares(matrix, right)
         moving, forcing = replace(moving, outputs=outputs[:count]), replace(forcing, outputs=outputs[count:])
         left = self.residual(moving, forcing)
         history.add(0.5 * float(np.sum((matrix @ outputs - right) ** 2)), left)
@@ -144,6 +141,14 @@ class Window:
                 f"(tolerance {TOLERANCE:.0e}) between s = {self.span[0]:.4g} and {self.span[1]:.4g}: use pinn or fem"
             )
         return moving, forcing
+
+
+def least_squares(matrix: Array, right: Array) -> Array:
+    """(h, m) output weights of least residual, of a matrix (rows, h) and right-hand sides (rows, m)."""
+    scale = np.linalg.norm(matrix, axis=0) + 1e-300
+    ridge = RIDGE * np.eye(len(scale))
+    unitary, upper = linalg.qr(np.vstack([matrix / scale, ridge]), mode="economic")
+    return np.asarray(linalg.solve_triangular(upper, unitary[: len(matrix)].T @ right) / scale[:, None])
 
 
 def drawn(pieces: Array, longest: float, outputs: int, count: int, generator: np.random.Generator) -> TanhNetwork:

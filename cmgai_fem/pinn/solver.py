@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.interpolate import make_interp_spline
 
-from cmgai_fem.errors import ConvergenceError, InputError
+from cmgai_fem.errors import ConvergenceError
 from cmgai_fem.pinn.bases import ModalBasis, modal_basis
 from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.coupling import coupling_at
@@ -27,7 +27,7 @@ from cmgai_fem.pinn.curves import (
 from cmgai_fem.pinn.field_network import FieldForce, train_field
 from cmgai_fem.pinn.modal import ModalResidual, ModalTransport
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.pinn.training import History, torch_threads, train
+from cmgai_fem.pinn.training import History, torch_device, torch_threads, train
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Free, Least, Potential, StateForce
 from cmgai_fem.transport.problem import Problem
@@ -341,13 +341,3 @@ def _enough_points(window: ModalTransport, curves: tuple[NetworkCurve, NetworkCu
         weights += curves[1].network.size
     pieces = len(window.pieces) - 1
     return int(np.ceil((2.0 if newton else 4.0) * weights / (pieces * len(window.scale))))
-
-
-def torch_device(name: str) -> torch.device:
-    """A device that is there."""
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} is not available: {str(error).splitlines()[0]}") from error
-    return device

@@ -18,9 +18,9 @@ from cmgai_fem.pinn.checkpoint import Checkpoint, training_key
 from cmgai_fem.pinn.export import export_weights
 from cmgai_fem.pinn.export import motion_from_weights as path_from_weights
 from cmgai_fem.pinn.networks import Network
-from cmgai_fem.pinn.solver import solve_pinn, torch_device
+from cmgai_fem.pinn.solver import solve_pinn
 from cmgai_fem.pinn.space_training import HIDDEN, SpaceTraining, TrainedMotion
-from cmgai_fem.pinn.training import torch_threads
+from cmgai_fem.pinn.training import torch_device, torch_threads
 from cmgai_fem.states.labels import Array, labels_on_points
 from cmgai_fem.states.states import Coordinate, Coordinates, Field, States
 from cmgai_fem.transport.forces import Least

@@ -69,23 +69,3 @@ def first_piola_kirchhoff(law: Law, gradient: Tensor) -> Tensor:
         return law.energy(value, OPERATIONS).sum()
 
     return torch.func.grad(total_energy)(gradient)
-
-
-def stress_rate(law: Law, gradient: Tensor, rate: Tensor) -> Tensor:
-    """Change of stress `∂P/∂H : rate`, the tangent applied to a gradient of the same shape.
-
-    The tangent is a Hessian, so its product with `rate` is the gradient of `P : rate`: reverse mode twice.
-
-    Args:
-        law: the constitutive law.
-        gradient: (..., n, d) displacement gradient.
-        rate: (..., n, d) its change.
-
-    Returns:
-        (..., n, d) change of `P`.
-    """
-
-    def total_power(value: Tensor) -> Tensor:
-        return (first_piola_kirchhoff(law, value) * rate).sum()
-
-    return torch.func.grad(total_power)(gradient)

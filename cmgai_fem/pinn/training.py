@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cmgai_fem.errors import InputError
 from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.pinn.levenberg_marquardt import LevenbergMarquardt
 from cmgai_fem.pinn.modal import ModalResidual
@@ -149,3 +150,13 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def torch_device(name: str) -> torch.device:
+    """A device that is there."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {name!r} is not available: {str(error).splitlines()[0]}") from error
+    return device

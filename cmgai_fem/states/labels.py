@@ -134,10 +134,16 @@ def unit_size(points: Array) -> tuple[Array, Array]:
 
     VTK's tolerances are absolute: in this unit a micrometre and a kilometre fare alike.
     """
-    embedded = np.zeros((len(points), 3))
-    embedded[:, : points.shape[1]] = points
+    embedded = in_space(points)
     extent = float(np.ptp(embedded, axis=0).max()) or 1.0
     return (embedded - embedded.mean(axis=0)) / extent, extent ** np.arange(4.0)
+
+
+def in_space(points: Array) -> Array:
+    """Points or vectors (N, 1..3) as (N, 3) floats, what is missing zero."""
+    found = np.zeros((len(points), 3))
+    found[:, : np.shape(points)[1]] = points
+    return found
 
 
 # What VTK calls the size of a cell, by its dimension.

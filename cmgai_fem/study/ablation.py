@@ -15,31 +15,31 @@ from cmgai_fem.calibration.calibrate import Calibration
 from cmgai_fem.calibration.candidates import HIGHEST_ORDER, Candidate, Search, transformed
 from cmgai_fem.calibration.left_out import LeftOut
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.generate import Networks, Report
-from cmgai_fem.generated import Answer, Generated
+from cmgai_fem.generate import Networks
+from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
 from cmgai_fem.motions.line import Line
 from cmgai_fem.motions.nested import Nested, grid_axes
 from cmgai_fem.motions.polyharmonic import highest_order
 from cmgai_fem.motions.scattered import Scattered
-from cmgai_fem.progress import steps
+from cmgai_fem.progress import Report, steps
 from cmgai_fem.solve import Solver
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import States
 from cmgai_fem.study.ablation_rows import AblationRow
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation
-from cmgai_fem.transport.forces import StateForce, make_force
+from cmgai_fem.transport.forces import Autonomous, ForceModel, Free, Potential, StateForce
 from cmgai_fem.transport.laws import Law, Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
-from cmgai_fem.transport.solution import Solution
+from cmgai_fem.transport.solution import Answer, Solution
 
 DAMPINGS = (1.0, 4.0)
 # Parts of half a period that the longest wave of the label mesh swings through between two states, one a membrane.
 SWINGS = (0.05, 0.2, 0.5)
 # Change of the motion at which the Krylov space of a law is large enough here: a law that matters changes far more.
 TOLERANCE = 1e-4
-FORCES = ("potential", "autonomous", "free")
+FORCES: dict[str, ForceModel] = {force.name: force for force in (Potential(), Autonomous(), Free())}
 PARTS = ("order", "law", "force")
 TEXT = (
     "One part of the theory changed at a time about what calibration chose, all else kept. The left-out error is what "
@@ -241,7 +241,7 @@ def _left_out(problem: Problem, calibration: Calibration, candidate: Candidate, 
 
 def _solved(problem: Problem, variant: Variant, fem: Solver, pinn: Solver) -> Solution:
     carried = variant.candidate.apply(transformed(problem, [variant.candidate])[variant.candidate.mass_axes])
-    return pinn(replace(carried, force=make_force(variant.force))) if variant.force else fem(carried)
+    return pinn(replace(carried, force=FORCES[variant.force])) if variant.force else fem(carried)
 
 
 def _measured(row: AblationRow, reference: States, points: Array, solution: Solution | Answer) -> AblationRow:

@@ -5,7 +5,6 @@ A state is a point, one number a coordinate; where there is one coordinate, the 
 
 from collections.abc import Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,11 +13,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.errors import InputError
-from cmgai_fem.mechanics.reference import ReferenceModel, load_model
 from cmgai_fem.states.axes import NAMED_KINDS
 from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate, Coordinates
-from cmgai_fem.study.file import Split, StudyFile, Table, read_study, validated
+from cmgai_fem.study.file import Split, StudyFile, Table
 from cmgai_fem.transport.laws import Membrane
 
 
@@ -189,24 +187,6 @@ def gather_reference(data: dict[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in data.items() if key in FieldStudy.model_fields}
     rest = {key: value for key, value in data.items() if key not in FieldStudy.model_fields}
     return own | {"reference": own.get("reference", {}) | rest}
-
-
-def model_of_file(path: Path, overrides: Sequence[str] = ()) -> tuple[ReferenceModel, Coordinate]:
-    """The reference model that a file says, be it a study or the model alone, and its state coordinate.
-
-    Raises:
-        InputError: no TOML, or no model; one line that names the file and the key.
-    """
-    said = read_study(path, overrides)
-    if not isinstance(kind := said.get("kind"), str):
-        raise InputError(f'{path}: kind: missing; say kind = "mechanics", or a model of your own, file.py:Class')
-    data = gather_reference(said)
-    coordinate = Coordinate("state")
-    if "coordinate" in data:
-        table = validated(CoordinateTable, path, data["coordinate"])
-        coordinate = Coordinate(table.name, table.unit)
-    parameters = data.get("reference", {}) | ({"mesh": data["mesh"]} if "mesh" in data else {})
-    return load_model(kind, parameters, path.parent), coordinate
 
 
 class FieldStudy(StudyFile):

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from cmgai_fem.generate import Networks, Report, silent
+from cmgai_fem.generate import Networks, silent
 from cmgai_fem.mechanics.reference import ReferenceModel, load_model, solve_reference
 from cmgai_fem.pinn.settings import TrainingSettings
-from cmgai_fem.progress import steps
+from cmgai_fem.progress import Report, steps
 from cmgai_fem.rivals import rivals_for
 from cmgai_fem.solve import METHODS
 from cmgai_fem.states.states import Field, States

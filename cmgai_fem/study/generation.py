@@ -12,9 +12,10 @@ import numpy as np
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.errors import InputError
 from cmgai_fem.features.moving import MovingLabels
-from cmgai_fem.generate import Networks, Report, generate
+from cmgai_fem.generate import Networks, generate
 from cmgai_fem.generated import Generated, Generator
 from cmgai_fem.metrics import von_mises
+from cmgai_fem.progress import Report
 from cmgai_fem.rivals import SLOW, rivals_for
 from cmgai_fem.rivals.rivalry import compete
 from cmgai_fem.solve import CHECK, METHODS

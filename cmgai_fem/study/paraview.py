@@ -8,15 +8,15 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.errors import InputError
-from cmgai_fem.states.labels import VTK_CELLS, Array, Labels
+from cmgai_fem.files.components import data_at, put_field
+from cmgai_fem.states.labels import VTK_CELLS, Array, Labels, in_space
 from cmgai_fem.states.states import Field, States
 from cmgai_fem.writing import whole_file
 
 
 def unstructured_grid(labels: Labels) -> pyvista.UnstructuredGrid:
     """The label mesh as a VTK grid in 3-D; bare points become vertices. Coordinates in metres."""
-    points = np.zeros((len(labels.points), 3))
-    points[:, : labels.points.shape[1]] = labels.points
+    points = in_space(labels.points)
     cells = labels.cells or {"vertex": np.arange(len(points))[:, None]}
     return pyvista.UnstructuredGrid({VTK_CELLS[kind]: np.asarray(block) for kind, block in cells.items()}, points)
 
@@ -52,10 +52,9 @@ def write_paraview(folder: Path, name: str, generated: Mapping[str, States], ref
     files = []
     for index, value in enumerate(values):
         grid = unstructured_grid(first.labels)
-        data = grid.point_data if first.labels.location == "point" else grid.cell_data
+        data = data_at(grid, first.labels.location)
         for array_name, (field, array) in _arrays(sets, value).items():
-            data[array_name] = array if array.shape[1] > 1 else array[:, 0]
-            _name_components(data[array_name].VTKObject, field)
+            put_field(data, array_name, array, field.components)
         path = folder / f"{name}_{index:03d}.vtu"
         with whole_file(path) as temporary:
             grid.save(temporary)
@@ -76,12 +75,6 @@ def _arrays(sets: Mapping[str, States], value: Array) -> dict[str, tuple[Field, 
             if method != "reference" and truth is not None:
                 arrays[f"{field_name}_{method}_error"] = (field, field.values[rows[0]] - truth[1])
     return arrays
-
-
-def _name_components(array: pyvista.pyvista_ndarray, field: Field) -> None:
-    if len(field.components) > 1:
-        for index, component in enumerate(field.components):
-            array.SetComponentName(index, component)
 
 
 def _write_collection(path: Path, files: list[tuple[float, str]]) -> Path:

@@ -15,15 +15,18 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.files.components import data_at
 from cmgai_fem.metrics import von_mises
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.states.states import States
+from cmgai_fem.study.charts import INK
 from cmgai_fem.study.paraview import unstructured_grid
 
-INK = "#1f2933"
 FIELD_COLOURS = "viridis"
 ERROR_COLOURS = "RdBu_r"
 PIXELS = (1000, 750)
+# White pixels that are left about what is drawn.
+MARGIN = 6
 # Where the uppermost values stand so many times as high as these per cent of all, a scale up to them leaves all else in
 # one colour: it ends below the peak.
 MOST, PEAK = 99.5, 3.0
@@ -151,8 +154,7 @@ def _render_panel(labels: Labels, panel: Panel, colours: str, limits: tuple[floa
     grid = unstructured_grid(labels)
     if panel.displacement is not None:
         grid.points[:, : panel.displacement.shape[1]] += panel.displacement
-    data = grid.point_data if labels.location == "point" else grid.cell_data
-    data["shown"] = panel.values
+    data_at(grid, labels.location)["shown"] = panel.values
     bare = not labels.cells
     flat = bool(np.ptp(grid.points[:, 2]) == 0.0)
     # Without a display VTK warns of the X server before it takes EGL or OSMesa; errors still show.
@@ -198,13 +200,13 @@ def _render(
     return _crop(image)
 
 
-def _crop(image: NDArray[np.uint8], margin: int = 6) -> NDArray[np.uint8]:
+def _crop(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     drawn = np.any(image[..., :3] < 250, axis=2)
     if not drawn.any():
         return image[..., :3]
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-    return image[top : rows[-1] + margin + 1, left : columns[-1] + margin + 1, :3]
+    top, left = max(rows[0] - MARGIN, 0), max(columns[0] - MARGIN, 0)
+    return image[top : rows[-1] + MARGIN + 1, left : columns[-1] + MARGIN + 1, :3]
 
 
 def scale_limits(panels: list[Panel]) -> tuple[float, float, str]:

@@ -18,7 +18,7 @@ from scipy import sparse
 from cmgai_fem.calibration.trials import inside_hull
 from cmgai_fem.generated import Generated
 from cmgai_fem.metrics import field_error
-from cmgai_fem.states.labels import Array, IntArray, Labels
+from cmgai_fem.states.labels import Array, IntArray, Labels, in_space
 from cmgai_fem.states.states import States
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.findings import Row, Section
@@ -220,7 +220,7 @@ def _field(surface: "Surface", shown: Shown) -> dict[str, Any]:
 
 def _shift(surface: "Surface", displacement: Array) -> dict[str, Any]:
     """Displacement of the points [m], in 3-D."""
-    return packed(np.pad(surface.nodal(displacement), ((0, 0), (0, 3 - displacement.shape[1]))))
+    return packed(in_space(surface.nodal(displacement)))
 
 
 @dataclass(frozen=True, eq=False)

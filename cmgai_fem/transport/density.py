@@ -97,26 +97,6 @@ def density_by_jacobian(labels: Labels, density: Array, positions: Array, state:
     return density * lumped_volumes(labels.points, cells) / lumped_volumes(positions, cells)
 
 
-def transport_cost(labels: Labels, density: Array, positions: Array) -> float:
-    """`∫ rho0 |x − X|² dX / ∫ rho0 dX`: the squared Wasserstein-2 distance where the map is optimal.
-
-    Args:
-        labels: the label mesh.
-        density: (N,) reference density, linear in each cell.
-        positions: (N, d) images of the labels, linear in each cell.
-
-    Returns:
-        The cost, exact for these linear interpolants.
-    """
-    cells = simplices(labels)
-    points, weights = _cubic_rule(cells.shape[1] - 1)
-    volumes = np.abs(cell_volumes(labels.points, cells))
-    rho = density[cells] @ points.T
-    moved = np.einsum("qv,cvi->cqi", points, (positions - labels.points)[cells])
-    mass = volumes[:, None] * weights * rho
-    return float(np.sum(mass * np.sum(moved**2, axis=-1)) / np.sum(mass))
-
-
 def deposit(labels: Labels, masses: Array, positions: Array, edges: tuple[Array, ...], parts: int = 4) -> Array:
     """Conservative deposit of the cells' masses on a rectilinear grid.
 
@@ -147,15 +127,6 @@ def deposit(labels: Labels, masses: Array, positions: Array, edges: tuple[Array,
     for axis, lines in enumerate(edges):
         volumes = volumes * np.diff(lines).reshape([-1 if k == axis else 1 for k in range(len(edges))])
     return total.reshape(shape) / volumes
-
-
-def _cubic_rule(d: int) -> tuple[Array, Array]:
-    """Barycentric quadrature on a simplex, exact for cubic polynomials (Grundmann and Möller, 1978, s = 1)."""
-    vertices = np.eye(d + 1)
-    inner = (1.0 + 2.0 * vertices) / (d + 3)
-    points = np.vstack([inner, np.full((1, d + 1), 1.0 / (d + 1))])
-    first = (d + 3) ** 2 / (4.0 * (d + 1) * (d + 2))
-    return points, np.append(np.full(d + 1, first), 1.0 - (d + 1) * first)
 
 
 def _part_centres(d: int, parts: int) -> Array:

@@ -187,16 +187,6 @@ class Free(Potential):
 ForceModel = Least | StateForce | Potential | Autonomous | Free
 
 
-def make_force(name: str, order: int = 0) -> ForceModel:
-    """The force model called `name` ("least", "potential", "autonomous", "free")."""
-    models = {"potential": Potential, "autonomous": Autonomous, "free": Free}
-    if name == Least.name:
-        return Least(order)
-    if name not in models:
-        raise InputError(f"force model {name!r} is unknown; there are: least, {', '.join(models)}")
-    return models[name]()
-
-
 def _need_two(states: int) -> None:
     if states < 2:
         raise InputError(f"transport needs at least two known states, there is {states}")

@@ -1,10 +1,11 @@
 """What every solver returns: a motion through the known states that can be asked for the field at a state."""
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -259,8 +260,48 @@ class Superposed:
         return [(share, one) for share, one in each if share.ndim or share != 0.0]
 
 
+class Answer(ABC):
+    """What generation asks of a field's transports, however they were chosen and mixed."""
+
+    if TYPE_CHECKING:
+        # For readers of types alone: a dataclass would take the property for the default of its field.
+        @property
+        @abstractmethod
+        def members(self) -> tuple[Solution, ...]:
+            """The transports."""
+
+    @abstractmethod
+    def at(self, value: ArrayLike) -> Array:
+        """The generated field (L, n) at the state `value`, (T, L, n) at several; see `Solution.at`."""
+
+    def error(self, value: ArrayLike) -> Array | None:
+        """(L, n) standard deviation of the generated field at a state, in the field's unit; None if none is known."""
+        return None
+
+    def size(self, value: ArrayLike) -> float | None:
+        """Root mean square of `error` over the volume, relative to the known range."""
+        return None
+
+    def numbers(self, value: ArrayLike) -> float | None:
+        """Independent left-out numbers behind the choice at a state; None where they are not counted."""
+        return None
+
+    def on(self, value: ArrayLike, labels: slice = slice(None)) -> tuple[Array, Array | None]:
+        """(l, n) generated field of some labels at one state, and `error`: both in one go."""
+        spread = self.error(value)
+        return self.at(value)[labels], None if spread is None else spread[labels]
+
+    def expect(self, values: Iterable[ArrayLike]) -> None:  # noqa: B027 - most are as quick one by one
+        """Make ready for many states that will be asked for one by one, where that is quicker together."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all members [s]."""
+        return sum(member.seconds for member in self.members)
+
+
 @dataclass(frozen=True)
-class Superposition:
+class Superposition(Answer):
     """A convex combination of transports of one field: what calibration makes of several good ones.
 
     Args:
@@ -282,8 +323,3 @@ class Superposition:
 
     def __repr__(self) -> str:
         return f"Superposition({len(self.members)} members: {', '.join(map(repr, self.members))})"
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all members [s]."""
-        return sum(member.seconds for member in self.members)

@@ -7,7 +7,7 @@ import pytest
 from cmgai_fem.cli import main
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.commands.example import AMBIENT, DIFFUSIVITY, HELD_OUT, KNOWN, example, plate, temperature
-from cmgai_fem.commands.inputs import load_states_file
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.curve_table import read_curves
 from cmgai_fem.files.readers import read_snapshots

@@ -9,8 +9,9 @@ from cmgai_fem.calibration.estimate import coverage
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.commands.generate import generate
 from cmgai_fem.commands.info import describe, tabulate
-from cmgai_fem.commands.inputs import Inputs, load_states_file
+from cmgai_fem.commands.inputs import Inputs
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.readers import read_snapshots

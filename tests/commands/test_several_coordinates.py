@@ -9,8 +9,8 @@ from bodies import block
 
 from cmgai_fem.calibration.candidates import Search
 from cmgai_fem.cli import main
-from cmgai_fem.commands.inputs import load_states_file
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.file_states import read_states
 from cmgai_fem.files.model import load_model

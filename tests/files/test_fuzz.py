@@ -8,7 +8,7 @@ import pyvista
 from bodies import block, stress_at
 from test_calculix import hand_made
 
-from cmgai_fem.commands.inputs import load_states_file
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.model import load_model
 from cmgai_fem.files.readers import read_snapshots

@@ -15,7 +15,8 @@ from bodies import block, stress_at, write_state
 
 from cmgai_fem.commands.compare import compare
 from cmgai_fem.commands.generate import generate
-from cmgai_fem.commands.inputs import Inputs, load_states_file
+from cmgai_fem.commands.inputs import Inputs
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.files.writers import write_grid

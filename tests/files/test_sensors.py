@@ -67,7 +67,7 @@ def test_ten_sensors_cut_the_error_of_an_extrapolated_state_three_times(study):
     completion = complete(stress, UNSEEN, observations)
     truth, _ = smooth(states.labels.points, UNSEEN)
     before = np.sqrt(np.mean((generators["stress"].solution.at(UNSEEN) - truth) ** 2))
-    after = np.sqrt(np.mean((completion.fields["stress"] - truth) ** 2))
+    after = np.sqrt(np.mean((completion.made["stress"] - truth) ** 2))
     assert completion.before > 1.0
     assert completion.after <= 1.0
     assert after < before / 3.0
@@ -83,7 +83,7 @@ def test_every_sensor_is_honoured_even_where_the_states_say_otherwise(study):
     observations = observe(states, sensors)
     completion = complete(generators, UNSEEN, observations)
     for item in observations:
-        reading = item.of(completion.fields[item.sensor.field])
+        reading = item.of(completion.made[item.sensor.field])
         assert abs(reading - item.sensor.value) <= item.sensor.tolerance
 
 
@@ -92,7 +92,7 @@ def test_sensors_that_agree_change_nothing(study):
     field = generators["stress"].solution.at(UNSEEN)
     sensors = [Sensor(line, line, "stress", "yy", field[line, 1], 1e3) for line in range(5)]
     completion = complete({"stress": generators["stress"]}, UNSEEN, observe(states, sensors))
-    np.testing.assert_allclose(completion.fields["stress"], field, atol=1e-3)
+    np.testing.assert_allclose(completion.made["stress"], field, atol=1e-3)
 
 
 def test_contradicting_sensors_are_refused(study):

@@ -11,8 +11,9 @@ from cmgai_fem.cli import main
 from cmgai_fem.errors import InputError
 from cmgai_fem.files.readers import read_snapshots
 from cmgai_fem.mechanics.reference import load_model
-from cmgai_fem.study.field_file import FieldStudy, model_of_file
+from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.file import read_study, studies_folder, validated
+from cmgai_fem.study.model_file import model_of_file
 
 GEO = """SetFactory("OpenCASCADE");
 Rectangle(1) = {0, 0, 0, 2, 1};

@@ -6,7 +6,7 @@ from mpi4py import MPI
 
 from cmgai_fem.errors import InputError
 from cmgai_fem.mechanics.meshing import MeshParameters
-from cmgai_fem.mechanics.thermal_stress_plastic import YIELD_STRESS, ThermalStressPlastic, heating_path, von_mises
+from cmgai_fem.mechanics.thermal_stress_plastic import YIELD_STRESS, ThermalStressPlastic, heating_path
 from cmgai_fem.states.states import States
 
 MODEL = ThermalStressPlastic(mesh=MeshParameters(file="cantilever.geo", size=0.014), heating_step=300.0)
@@ -33,11 +33,6 @@ def test_path_is_the_same_whatever_states_are_asked_for() -> None:
     assert heating_path(20.0, [50.0, 100.0], 25.0) == [25.0, 50.0, 75.0, 100.0]
     assert heating_path(20.0, [100.0], 25.0) == [25.0, 50.0, 75.0, 100.0]
     assert heating_path(20.0, [60.0], 25.0) == [25.0, 50.0, 60.0]
-
-
-def test_von_mises_of_uniaxial_and_shear_stress() -> None:
-    stress = np.array([[7.0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 2.0, 0], [3.0, 3.0, 3.0, 0, 0, 0]])
-    np.testing.assert_allclose(von_mises(stress), [7.0, 2.0 * np.sqrt(3.0), 0.0], atol=1e-12)
 
 
 def test_the_reference_is_admissible(solved: States) -> None:

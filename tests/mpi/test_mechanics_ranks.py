@@ -8,8 +8,8 @@ import pytest
 
 from cmgai_fem.mechanics.reference import ReferenceModel, solve_reference
 from cmgai_fem.states.states import Coordinate, States
-from cmgai_fem.study.field_file import model_of_file
 from cmgai_fem.study.file import studies_folder
+from cmgai_fem.study.model_file import model_of_file
 
 CASES = {
     "cook": (1.0, ["mesh.numbers.cells=6"]),

@@ -22,6 +22,7 @@ from cmgai_fem.study.ablation import AblationRow, ablate, ablate_left_out, check
 from cmgai_fem.study.ablation_rows import ablation_lines
 from cmgai_fem.study.field_file import FieldStudy
 from cmgai_fem.study.generation import Generation, generate_fields
+from cmgai_fem.transport.forces import Free
 from cmgai_fem.transport.problem import Problem
 
 KNOWN = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -172,7 +173,7 @@ def test_another_order_of_a_motion() -> None:
 
 
 def test_forces_that_calibration_does_not_try_are_solved_by_networks(reference: States, monkeypatch) -> None:
-    monkeypatch.setattr("cmgai_fem.study.ablation.FORCES", ("free",))
+    monkeypatch.setattr("cmgai_fem.study.ablation.FORCES", {"free": Free()})
     rows = rows_of(reference, ["force"])
     assert [row.choice for row in rows if row.part == "force"][1:] == ["free"]
     assert rows[-1].note == "" and rows[-1].left_out is None and 0.0 < rows[-1].mean < 1.0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.errors import InputError
@@ -14,7 +14,8 @@ from cmgai_fem.study.pipelines import study_module
 from cmgai_fem.study.run import Options, run_study
 
 STUDY = studies_folder() / "digits"
-density_motion, images, pipeline = (study_module(STUDY, name) for name in ("density_motion", "images", "pipeline"))
+MODULES = ("density_motion", "images", "pipeline", "sample_measures")
+density_motion, images, pipeline, measures = (study_module(STUDY, name) for name in MODULES)
 ClassNormals, fit_motion = density_motion.ClassNormals, density_motion.fit_motion
 classwise_energy_distance = density_motion.classwise_energy_distance
 Folds, ImageSpace, draw_digits = images.Folds, images.ImageSpace, images.draw_digits
@@ -235,3 +236,25 @@ def test_run_by_path_writes_its_folder_and_fails_where_a_tolerance_does(tmp_path
 @pytest.mark.slow
 def test_quick_study_holds_its_tolerances(tmp_path):
     assert run_study("digits", Options(out=tmp_path, quick=True), lambda line: None)[0].passed
+
+
+def test_energy_distance_of_normals_one_apart():
+    rng = np.random.default_rng(1)
+    left, right, same = (rng.normal(size=(2000, 1)) for _ in range(3))
+    # E|a - b| of two unit normals whose means differ by m: closed form with the folded normal.
+    spread, mean = np.sqrt(2.0), 1.0
+    folded = spread * np.sqrt(2 / np.pi) * np.exp(-(mean**2) / 4) + mean * (1 - 2 * norm.cdf(-mean / spread))
+    expected = 2 * folded - 2 * spread * np.sqrt(2 / np.pi)
+    assert measures.energy_distance(left, right + 1.0) == pytest.approx(expected, abs=0.06)
+    assert abs(measures.energy_distance(left, same)) < 0.005
+
+
+def test_sliced_wasserstein_of_a_shift():
+    rng = np.random.default_rng(2)
+    points = rng.normal(size=(200, 4))
+    found = measures.sliced_wasserstein(points, points + np.array([1.0, 0, 0, 0]), rng, directions=4000)
+    assert found == pytest.approx(0.5, rel=0.05)
+
+
+def test_nearest_distances():
+    assert measures.nearest_distances(np.array([[0.0, 0.0], [3.0, 4.0]]), np.zeros((1, 2))).tolist() == [0.0, 5.0]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cmgai_fem.distributions.networks import parameter_count
 from cmgai_fem.errors import InputError
 from cmgai_fem.study.file import find_study, read_study, studies_folder, validated
 from cmgai_fem.study.pipelines import study_module
@@ -15,7 +16,8 @@ from cmgai_fem.writing import write_table
 STUDY = studies_folder() / "multimodal"
 pipeline, law_comparison = study_module(STUDY, "pipeline"), study_module(STUDY, "law_comparison")
 PROBLEMS = study_module(STUDY, "problems").PROBLEMS
-project, fits = study_module(STUDY, "fit").project, study_module(STUDY, "fits")
+fit, fits = study_module(STUDY, "fit"), study_module(STUDY, "fits")
+project = fit.project
 strongest_within_error = fits.strongest_within_error
 
 TINY = """
@@ -163,6 +165,17 @@ def test_strongest_prior_within_one_error_is_taken():
 @pytest.mark.slow
 def test_quick_study_holds_its_tolerances(tmp_path):
     assert run_study("multimodal", Options(out=tmp_path, quick=True), lambda line: None)[0].passed
+
+
+def test_shares_of_modes():
+    assert law_comparison.mode_shares(np.array([0, 1, 1, 1]), 3).tolist() == [0.25, 0.75, 0.0]
+    assert law_comparison.mode_shares(np.array([0, -1]), 2) is None
+
+
+def test_equal_width_gives_nearly_equal_parameters():
+    goal = parameter_count([1, 32, 32, 6])
+    width = fit.width_for(goal, 3, 1, 2)
+    assert abs(parameter_count([3, width, width, 1]) - goal) < 0.04 * goal
 
 
 def test_tables_of_the_readme_are_means_over_seeds_of_a_run(tmp_path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cmgai_fem.commands.inputs import load_states_file
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.distributions.mixture_density import Mixture
 from cmgai_fem.distributions.training import Budget
 from cmgai_fem.study.file import studies_folder

@@ -9,9 +9,9 @@ from pydantic import Field, field_validator
 
 from cmgai_fem.mechanics.reference import solve_reference
 from cmgai_fem.progress import steps
-from cmgai_fem.study.field_file import model_of_file
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, judged
+from cmgai_fem.study.model_file import model_of_file
 from cmgai_fem.study.pipelines import Tools
 
 CHECKS = (

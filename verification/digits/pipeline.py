@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from sklearn.svm import SVC
 
-from cmgai_fem.distributions.measures import energy_distance, nearest_distances, sliced_wasserstein
 from cmgai_fem.progress import steps
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Findings, Picture, Section
@@ -20,6 +19,7 @@ from .figures import picture_grids, picture_interpolation, picture_ways, write_g
 from .image_interpolation import interpolate_images
 from .images import CLASSES, POOL, SIDE, Digits, draw_digits
 from .methods import CMGAI, FLOW, METHODS, NORMAL, Generated, Settings, generate_all
+from .sample_measures import energy_distance, nearest_distances, sliced_wasserstein
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cmgai_fem.distributions.flow_matching import FlowNetwork
 from cmgai_fem.distributions.mixture_density import MixtureShape, Samples
-from cmgai_fem.distributions.networks import parameter_count, width_for
+from cmgai_fem.distributions.networks import parameter_count
 from cmgai_fem.distributions.training import Budget
 
 from .problems import Problem
@@ -149,6 +149,14 @@ def draw_split(problem: Problem, count: int, setup: Setup) -> Split:
 def mixture_shape(problem: Problem, hidden: tuple[int, ...], components: int | None = None) -> MixtureShape:
     """Of a problem's mixture, of as many components as it says by default."""
     return MixtureShape(components or problem.card.components, problem.card.covariance, hidden)
+
+
+def width_for(parameters: int, inputs: int, outputs: int, hidden_layers: int) -> int:
+    """Hidden width whose perceptron has the number of parameters nearest to `parameters`."""
+    return min(
+        range(1, 2048),
+        key=lambda width: abs(parameter_count([inputs, *[width] * hidden_layers, outputs]) - parameters),
+    )
 
 
 def rival_layers(problem: Problem, setup: Setup, inputs: int) -> list[int]:

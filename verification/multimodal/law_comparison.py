@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cmgai_fem.distributions.measures import Wasserstein, mode_shares, wasserstein
+from cmgai_fem.distributions.measures import Wasserstein, wasserstein
 from cmgai_fem.study.findings import TextTable
 from cmgai_fem.study.measurements import Measurement, Quantity
 
@@ -150,3 +150,10 @@ def asked_alone(drawn: Drawn, reference: Reference, setup: Setup) -> list[dict[s
         one |= {"penalty weight": fit.weights[index]} if fit.weights else {}
         one |= {} if likely is None else {"negative log likelihood": float(likely[index])}
     return found
+
+
+def mode_shares(modes: NDArray[np.int64], count: int) -> Array | None:
+    """Share (count,) of each mode among labels (n,), or None where the modes cannot be told apart (-1)."""
+    if np.any(modes < 0):
+        return None
+    return np.bincount(modes, minlength=count)[:count] / len(modes)

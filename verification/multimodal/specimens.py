@@ -15,8 +15,8 @@ import numpy as np
 import pyvista
 
 from cmgai_fem.commands.distribution import generate_from_specimens
-from cmgai_fem.commands.inputs import load_states_file
 from cmgai_fem.commands.provenance import read_provenance
+from cmgai_fem.commands.states_file import load_states_file
 from cmgai_fem.distributions.cloud_laws import superposed
 from cmgai_fem.distributions.known_states import Clouds
 from cmgai_fem.files.readers import read_snapshots

@@ -20,10 +20,11 @@ from cmgai_fem.study.density_pictures import animate_densities, draw_densities
 from cmgai_fem.study.file import StudyFile
 from cmgai_fem.study.findings import Figure, Findings, joined, judged
 from cmgai_fem.study.pipelines import Tools
-from cmgai_fem.transport.density import cell_masses, density_by_jacobian, deposit, lumped_volumes, transport_cost
+from cmgai_fem.transport.density import cell_masses, density_by_jacobian, deposit, lumped_volumes
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.problem import Problem
 
+from .cost import transport_cost
 from .moving_fields import MovingFields, compare
 from .pictures import draw_moments
 from .pull import QuadraticPull, hermite_labels

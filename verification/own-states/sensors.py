@@ -52,7 +52,7 @@ def run(path: Path, unseen: float) -> dict[str, float]:
     assert spread is not None
     return {
         "error as generated [Pa]": _rms(generator.solution.at(unseen) - truth, weights),
-        "error with sensors [Pa]": _rms(completion.fields["stress"] - truth, weights),
+        "error with sensors [Pa]": _rms(completion.made["stress"] - truth, weights),
         "largest sensor misfit before [tolerances]": completion.before,
         "largest sensor misfit after [tolerances]": completion.after,
         "temperature found [degC]": float(estimate.value[0]),

@@ -12,11 +12,12 @@ import ufl
 from dolfinx import fem
 from scipy.sparse import linalg as sparse_linalg
 
-from cmgai_fem.fem.forward import ForwardMarch
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.fem.ufl_ops import first_piola_kirchhoff
 from cmgai_fem.states.labels import Array, Labels
 from cmgai_fem.transport.laws import Law
+
+from .forward import ForwardMarch
 
 SIZE, RATE = 0.05, 2.5  # amplitude [label unit] and frequency [1 / pseudo-time] of the chosen motion
 DEGREE = 10  # of the quadrature with the exact motion

@@ -11,7 +11,6 @@ from matplotlib import figure
 from pydantic import Field as Key
 from pydantic import field_validator
 
-from cmgai_fem.fem.forward import ForwardMarch
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import METHODS, solve
 from cmgai_fem.states.label_meshes import line_mesh, square_mesh
@@ -26,6 +25,7 @@ from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import LAWS, Law, make_law
 from cmgai_fem.transport.problem import Problem
 
+from .forward import ForwardMarch
 from .manufactured import ManufacturedMotion
 from .replay import replay
 

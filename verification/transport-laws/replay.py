@@ -15,7 +15,6 @@ import numpy as np
 from scipy import sparse
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.fem.forward import NEWTON_STEPS, ForwardMarch
 from cmgai_fem.fem.internal_force import InternalForce
 from cmgai_fem.fem.least_force import force_on_dofs
 from cmgai_fem.fem.linear import slow_modes
@@ -23,6 +22,8 @@ from cmgai_fem.fem.spaces import Columns, LabelSpace, products
 from cmgai_fem.states.labels import Array
 from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.solution import Motion, Solution
+
+from .forward import NEWTON_STEPS, ForwardMarch
 
 
 @dataclass(frozen=True)

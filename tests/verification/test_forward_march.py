@@ -7,7 +7,6 @@ import pytest
 from scipy import sparse
 
 from cmgai_fem.errors import ConvergenceError, InputError
-from cmgai_fem.fem.forward import ForwardMarch
 from cmgai_fem.fem.least_force import ForceOnDofs
 from cmgai_fem.fem.spaces import LabelSpace
 from cmgai_fem.solve import solve
@@ -20,7 +19,8 @@ from cmgai_fem.transport.forces import Least
 from cmgai_fem.transport.laws import make_law
 from cmgai_fem.transport.problem import Problem
 
-replay = study_module(studies_folder() / "transport-laws", "replay").replay
+STUDY = studies_folder() / "transport-laws"
+ForwardMarch, replay = study_module(STUDY, "forward").ForwardMarch, study_module(STUDY, "replay").replay
 
 
 def flight(steps, method="midpoint"):

@@ -4,7 +4,7 @@
 
 Implicit midpoint keeps linear and angular momentum of a free body exactly; generalised-alpha damps the frequencies that
 the step cannot resolve. With the force that a transport solver found, the march must give that solver's motion back
-(`verification/transport-laws/replay.py`).
+(`replay.py`).
 """
 
 from collections.abc import Callable
