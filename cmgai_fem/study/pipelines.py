@@ -111,8 +111,8 @@ def refuse(asked: dict[str, object], pipeline: Pipeline, name: str) -> str | Non
     for option, value in asked.items():
         if value and option not in pipeline.TAKES:
             return f"--{option}: means nothing to the study {name!r}; leave it out"
-    parts = asked.get("ablate", ())
+    parts, known = asked.get("ablate", ()), getattr(pipeline, "PARTS", ())
     for part in parts if isinstance(parts, tuple) else ():
-        if part not in pipeline.PARTS:
-            return f"--ablate {part}: no part of the study {name!r}; there are: {', '.join(pipeline.PARTS)}"
+        if part not in known:
+            return f"--ablate {part}: no part of the study {name!r}; there are: {', '.join(known) or 'none'}"
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.pinn.checkpoint import Checkpoint
 from cmgai_fem.study.file import read_study, studies_folder, validated
 from cmgai_fem.study.findings import Row
 from cmgai_fem.study.pipelines import study_module
@@ -155,3 +156,29 @@ def test_the_whole_study(tmp_path: Path) -> None:
     held = {verdict.name: verdict.passed for verdict in found.verdicts}
     assert held["mean against the best of linear, spline and POD-GPR (pod_gpr)"]
     assert held["PINN against finite elements"]
+
+
+def test_a_killed_study_goes_on_to_the_same_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = [
+        "tests.points=12", "tests.repeats=2", "measured=none.csv",
+        'cases=[{material="steel_4340", split="temperature", temperatures=[300.0, 400.0, 500.0, 600.0], rates=[1.0], '
+        "held_out=[[700.0, 1.0]]}]",
+    ]  # fmt: skip
+    finish, trained = Checkpoint.finish, list[int]()
+
+    def killed(self: Checkpoint, *state) -> None:  # type: ignore[no-untyped-def]
+        finish(self, *state)
+        trained.append(1)
+        raise KeyboardInterrupt
+
+    def run(folder: Path) -> list[tuple[str, float]]:
+        found, _ = run_study(str(FOLDER), Options(folder, overrides=overrides), lambda line: None)
+        return [(row["method"], row["nrmse"]) for row in found.rows]
+
+    monkeypatch.setattr(Checkpoint, "finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    assert len(list((tmp_path / "killed" / "training").iterdir())) == len(trained) == 1
+    monkeypatch.setattr(Checkpoint, "finish", finish)
+    assert run(tmp_path / "killed") == run(tmp_path / "whole")
+    assert not (tmp_path / "killed" / "training").exists()
