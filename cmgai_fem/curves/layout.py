@@ -27,7 +27,7 @@ LEAST_STATES = 4
 # Missing states with which scattered ones are still told to be nearly a grid.
 MOST_HOLES = 2
 # Left-out error of a constitutive model, of the least of the transports', from which it joins them.
-FAR_BETTER = 0.5
+FAR_BETTER = 0.7
 
 
 @dataclass(frozen=True)
