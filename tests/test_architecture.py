@@ -26,10 +26,12 @@ FLOORS = (
     ("study",),
     ("commands",),
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 # Started as a process of its own, or asked for by name.
 ENTRIES = {
+    "cmgai_fem.__main__",
     "cmgai_fem.cli",
     "cmgai_fem.files.reading_process",
     "cmgai_fem.mechanics.reference_process",

@@ -113,6 +113,11 @@ def test_a_state_outside_the_material_card_is_refused(tmp_path, capsys):
     assert "900" in capsys.readouterr().err
 
 
+def test_python_starts_the_command_line_by_the_name_of_the_package():
+    done = subprocess.run([sys.executable, "-m", "cmgai_fem", "generate"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("cmgai-fem: ")
+
+
 def test_help_imports_nothing_heavy():
     code = "import sys, cmgai_fem.cli; print(*[m for m in ('torch', 'dolfinx', 'pyvista', 'gmsh') if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
