@@ -36,6 +36,9 @@ SAMPLE = 20_000
 FOLDS = 4
 # Labels that tell how weights without a state fare.
 CROSSED = 3_000
+# Weights fitted to the errors of fewer left-out states than this follow them to the last digit: each member is then
+# thought to owe this part of the best one's squared error to luck of its own.
+TELLING, LUCK = 3, 0.01
 # By how much an error that cannot be crossed, of one state alone, is flattered: the median over the shipped fields.
 FLATTERED = 1.5
 
@@ -102,12 +105,13 @@ def explore(problem: Problem, points: Array, rows: IntArray, search: Search, sol
     errors = np.array([found[member] for member in kept]) * np.sqrt(shares_of(sampled))[:, None]
     most = None if len(states.coordinates) == 1 else MOST
     labels, varied = sampled.states.labels, local and sampled is problem
-    mix = superpose(errors, labels, varied, most)
-    crossed = _crossed(errors, labels, varied, most) or FLATTERED * mix.error
+    luck = LUCK if errors.shape[1] < TELLING else 0.0
+    mix = superpose(errors, labels, varied, most, luck)
+    crossed = _crossed(errors, labels, varied, most, luck) or FLATTERED * mix.error
     return Explored(tuple(kept[row] for row in mix.rows), mix.weights, table, mix.error, crossed, mix.local)
 
 
-def _crossed(errors: Array, labels: Labels, local: bool, most: int | None) -> float | None:
+def _crossed(errors: Array, labels: Labels, local: bool, most: int | None, luck: float) -> float | None:
     """Left-out error of weights that were fitted without the states they are judged by; None with one state."""
     count = errors.shape[1]
     if count < 2:
@@ -118,7 +122,7 @@ def _crossed(errors: Array, labels: Labels, local: bool, most: int | None) -> fl
         labels = Labels(labels.positions[rows], labels.weights[rows], {})
     squares = 0.0
     for fold in np.array_split(np.arange(count), min(count, FOLDS)):
-        mix = superpose(np.delete(errors, fold, axis=1), labels, local, most)
+        mix = superpose(np.delete(errors, fold, axis=1), labels, local, most, luck)
         squares += float(np.sum(_mixed(mix, errors[:, fold]) ** 2))
     return float(np.sqrt(squares / count))
 

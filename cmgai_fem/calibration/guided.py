@@ -32,7 +32,7 @@ from cmgai_fem.transport.problem import Problem
 from cmgai_fem.transport.solution import Answer, Solution
 
 # Left-out error with the cheap models in that without them, from which they are refused: few states tell no closer.
-GATE = 0.9
+GATE = 0.75
 # Error estimate at the states asked for with the cheap models in that without them, above which they are refused.
 WIDER = 2.0
 

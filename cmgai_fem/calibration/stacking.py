@@ -22,9 +22,6 @@ NEIGHBOURS = 128  # labels in a neighbourhood
 WHOLE_SHARE = 1.0  # weight of the whole body's errors beside a neighbourhood's
 # Of the trace: what is added to the diagonal. Of `x.G.x`: a member that would lower it by less does not enter.
 RIDGE, AT_REST = 1e-14, 1e-10
-# Of the least member's squared error: what each member is thought to owe to luck of its own. Without it the weights
-# follow a handful of left-out errors to the last digit.
-OWN_LUCK = 0.01
 # With fewer labels than this there are no neighbourhoods to speak of.
 FEW = 64
 
@@ -46,7 +43,7 @@ class Mix:
     local: Array | None
 
 
-def superpose(errors: Array, labels: Labels, local: bool, most: int | None = None) -> Mix:
+def superpose(errors: Array, labels: Labels, local: bool, most: int | None = None, luck: float = 0.0) -> Mix:
     """The convex superposition of least left-out error.
 
     Args:
@@ -54,11 +51,12 @@ def superpose(errors: Array, labels: Labels, local: bool, most: int | None = Non
         labels: the labels.
         local: let the weights vary over the body, where it has labels enough.
         most: the most members to keep; as many as have weight by default.
+        luck: what each member is thought to owe to luck of its own, of the best one's squared error.
     """
     if local and labels.count > FEW:
-        rows, weights = stack_locally(errors, labels.positions, labels.weights, most)
+        rows, weights = stack_locally(errors, labels.positions, labels.weights, most, luck)
     else:
-        rows, weights = stack_globally(errors.reshape(len(errors), -1), most)
+        rows, weights = stack_globally(errors.reshape(len(errors), -1), most, luck)
     everywhere = weights if weights.ndim == 2 else weights[:, None]
     mixed = np.einsum("ml,mtlc->tlc", np.broadcast_to(everywhere, (len(rows), labels.count)), errors[rows])
     shares = labels.weights / labels.weights.sum()
@@ -70,12 +68,13 @@ def superpose(errors: Array, labels: Labels, local: bool, most: int | None = Non
     )
 
 
-def stack_globally(errors: Array, most: int | None = None) -> tuple[IntArray, Array]:
+def stack_globally(errors: Array, most: int | None = None, luck: float = 0.0) -> tuple[IntArray, Array]:
     """One weight a member.
 
     Args:
         errors: (m, R) left-out errors of the members.
         most: the most members to keep.
+        luck: see `superpose`.
 
     Returns:
         Rows of the members that are kept, best first, and their weights (kept,), adding up to one.
@@ -83,13 +82,15 @@ def stack_globally(errors: Array, most: int | None = None) -> tuple[IntArray, Ar
 
     def fit(rows: IntArray) -> Array:
         chosen = errors[rows]
-        return _fitted((chosen @ chosen.T)[None])[0][:, None]
+        return least_on_simplex(_lucky((chosen @ chosen.T)[None], luck))[0][:, None]
 
     rows, weights = _prune(np.arange(len(errors)), fit, np.ones(1), most)
     return rows, weights[:, 0]
 
 
-def stack_locally(errors: Array, points: Array, volumes: Array, most: int | None = None) -> tuple[IntArray, Array]:
+def stack_locally(
+    errors: Array, points: Array, volumes: Array, most: int | None = None, luck: float = 0.0
+) -> tuple[IntArray, Array]:
     """One weight a member and label.
 
     Args:
@@ -97,6 +98,7 @@ def stack_locally(errors: Array, points: Array, volumes: Array, most: int | None
         points: (L, g) positions of the labels.
         volumes: (L,) volumes of the labels.
         most: the most members to keep.
+        luck: see `superpose`.
 
     Returns:
         Rows of the members that are kept, of greatest mean weight first, and their weights (kept, L), adding up to one
@@ -110,15 +112,15 @@ def stack_locally(errors: Array, points: Array, volumes: Array, most: int | None
         local = np.einsum("mtlc,ntlc->lmn", chosen, chosen).reshape(len(points), count * count)
         mean = local.mean(axis=0)
         near = kernel @ local + WHOLE_SHARE * mean
-        return _fitted(near.reshape(-1, count, count)).T
+        return least_on_simplex(_lucky(near.reshape(-1, count, count), luck)).T
 
     return _prune(np.arange(len(errors)), fit, volumes / volumes.sum(), most)
 
 
-def _fitted(grams: Array) -> Array:
-    """(B, m) convex weights of least error, for Gram matrices (B, m, m), with some luck of each member's own."""
-    luck = OWN_LUCK * np.einsum("bmm->bm", grams).min(axis=1)
-    return least_on_simplex(grams + luck[:, None, None] * np.eye(grams.shape[1]))
+def _lucky(grams: Array, luck: float) -> Array:
+    """Gram matrices (B, m, m) of errors to which each member adds some of its own, which no other cancels."""
+    own = luck * np.einsum("bmm->bm", grams).min(axis=1)
+    return np.asarray(grams + own[:, None, None] * np.eye(grams.shape[1]))
 
 
 def least_on_simplex(grams: Array) -> Array:
