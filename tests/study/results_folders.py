@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvista
+from numpy.typing import ArrayLike, NDArray
 
 from cmgai_fem.calibration.blend import Blend, data_of
 from cmgai_fem.calibration.calibrate import Calibration
@@ -26,6 +28,7 @@ from cmgai_fem.study.generation import Generation
 from cmgai_fem.study.run import Options, run_study
 from cmgai_fem.transport.laws import Membrane, NoLaw
 from cmgai_fem.transport.problem import Problem
+from cmgai_fem.transport.solution import Answer
 
 KNOWN = [100.0, 250.0, 400.0, 550.0, 700.0]
 HELD_OUT = {"interpolation": [175.0, 325.0, 475.0, 625.0], "extrapolation": [50.0, 775.0]}
@@ -143,6 +146,17 @@ def chosen(problem: Problem, order: int = 3) -> Calibration:
     return Calibration((Candidate(order),), (1.0,), tried[0][1], tried, (1, 2, 3), left, blend)
 
 
+@dataclass(frozen=True)
+class FirstState(Answer):
+    """The first known state, whatever is asked for, without an estimate."""
+
+    members: tuple[Any, ...]
+    field: NDArray[np.float64]
+
+    def at(self, value: ArrayLike) -> NDArray[np.float64]:
+        return self.field
+
+
 def generation_of(known: States, study: FieldStudy, networks: Networks, report: object) -> Generation:
     """Stands in for `generate_fields`: the polynomial for both transports, and the linear rival."""
     targets = np.array(study.points)
@@ -152,7 +166,7 @@ def generation_of(known: States, study: FieldStudy, networks: Networks, report: 
     made = {}
     for name in study.fields:
         problem = Problem(known.only(name))
-        solution = SimpleNamespace(members=(member,), at=lambda value, first=problem.known.values[0]: first)
+        solution = FirstState((member,), problem.known.values[0])
         solutions: Mapping[str, Any] = dict.fromkeys(("fem", "pinn"), solution)
         generators = tuple(
             Generator(problem, np.array(study.asked(split)), split == "interpolation", chosen(problem), solutions)
