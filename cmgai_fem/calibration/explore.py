@@ -18,7 +18,7 @@ import numpy as np
 
 from cmgai_fem.calibration.candidates import HIGHEST_ALONG, Candidate, Search, candidates, transformed
 from cmgai_fem.calibration.left_out import LeftOut, Solve, shares_of
-from cmgai_fem.calibration.stacking import Mix, superpose
+from cmgai_fem.calibration.stacking import Mix, luck_of, superpose
 from cmgai_fem.errors import ConvergenceError, InputError
 from cmgai_fem.motions.scattered import Scattered
 from cmgai_fem.states.labels import Array, IntArray, Labels
@@ -36,9 +36,6 @@ SAMPLE = 20_000
 FOLDS = 4
 # Labels that tell how weights without a state fare.
 CROSSED = 3_000
-# Weights fitted to the errors of fewer left-out states than this follow them to the last digit: each member is then
-# thought to owe this part of the best one's squared error to luck of its own.
-TELLING, LUCK = 3, 0.01
 # By how much an error that cannot be crossed, of one state alone, is flattered: the median over the shipped fields.
 FLATTERED = 1.5
 
@@ -105,7 +102,7 @@ def explore(problem: Problem, points: Array, rows: IntArray, search: Search, sol
     errors = np.array([found[member] for member in kept]) * np.sqrt(shares_of(sampled))[:, None]
     most = None if len(states.coordinates) == 1 else MOST
     labels, varied = sampled.states.labels, local and sampled is problem
-    luck = LUCK if errors.shape[1] < TELLING else 0.0
+    luck = luck_of(errors.shape[1])
     mix = superpose(errors, labels, varied, most, luck)
     crossed = _crossed(errors, labels, varied, most, luck) or FLATTERED * mix.error
     return Explored(tuple(kept[row] for row in mix.rows), mix.weights, table, mix.error, crossed, mix.local)

@@ -22,6 +22,9 @@ NEIGHBOURS = 128  # labels in a neighbourhood
 WHOLE_SHARE = 1.0  # weight of the whole body's errors beside a neighbourhood's
 # Of the trace: what is added to the diagonal. Of `x.G.x`: a member that would lower it by less does not enter.
 RIDGE, AT_REST = 1e-14, 1e-10
+# Weights fitted to the errors of fewer left-out states than this follow them to the last digit: each member is then
+# thought to owe this part of the best one's squared error to luck of its own.
+TELLING, LUCK = 3, 0.01
 # With fewer labels than this there are no neighbourhoods to speak of.
 FEW = 64
 
@@ -66,6 +69,11 @@ def superpose(errors: Array, labels: Labels, local: bool, most: int | None = Non
         float(np.sqrt(np.sum(mixed**2) / len(mixed))),
         weights if weights.ndim == 2 else None,
     )
+
+
+def luck_of(count: int) -> float:
+    """What members are thought to owe to luck where `count` states are left out; see `superpose`."""
+    return LUCK if count < TELLING else 0.0
 
 
 def stack_globally(errors: Array, most: int | None = None, luck: float = 0.0) -> tuple[IntArray, Array]:

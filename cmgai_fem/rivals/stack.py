@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmgai_fem.calibration.stacking import stack_globally
+from cmgai_fem.calibration.stacking import luck_of, stack_globally
 from cmgai_fem.rivals.base import Predictor, Rival, inside_or_outside, trial_rows
 from cmgai_fem.states.labels import Array, IntArray
 
@@ -74,7 +74,7 @@ def blend(grams: Array) -> Array:
         return shares
     able = np.flatnonzero(errors <= WORST_RATIO * errors[best])
     values, vectors = np.linalg.eigh(total[np.ix_(able, able)])
-    kept, found = stack_globally(vectors * np.sqrt(np.maximum(values, 0.0)))
+    kept, found = stack_globally(vectors * np.sqrt(np.maximum(values, 0.0)), luck=luck_of(len(grams)))
     shares[able[kept]] = found
     if shares[able] @ total[np.ix_(able, able)] @ shares[able] > total[best, best]:
         shares[:] = 0.0
