@@ -46,7 +46,10 @@ def run(path: Path, unseen: float) -> dict[str, float]:
     completion = complete(generators, unseen, observations)
     low, high = states.scalars[[0, -1]]
     box = (low - 0.5 * (high - low), high + 0.5 * (high - low))
-    estimate = estimate_value({"stress": transport(states.only("stress"), [[end] for end in box])}, observations, box)
+    between, beyond = (
+        {"stress": transport(states.only("stress"), [[end] for end in ends])} for ends in ([0.5 * (low + high)], box)
+    )
+    estimate = estimate_value(between, beyond, observations, box)
     weights = states.labels.weights
     spread = generator.error(unseen)
     assert spread is not None
