@@ -161,5 +161,5 @@ def unit_problem(problem: Problem) -> Problem:
     count = len(problem.states)
     labels = labels_on_points(np.arange(float(count))[:, None])
     units = Field(np.eye(count)[:, :, None], "1", ("",))
-    states = States(labels, problem.states.coordinates, problem.states.values, {"unit": units})
-    return replace(problem, states=states, field="unit", admissible=Admissible(), transform=None, density=None)
+    states = States(labels, problem.states.coordinates, problem.states.values, {problem.field: units})
+    return replace(problem, states=states, admissible=Admissible(), transform=None, density=None)

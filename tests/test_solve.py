@@ -43,7 +43,7 @@ def test_unit_states_are_trained_once_for_a_choice(monkeypatch: pytest.MonkeyPat
     seen = []
 
     def counting(problem: Problem, method: str, **options: object) -> object:
-        seen.append(problem.field)
+        seen.append(problem.states.labels.count)
         return solve(problem, method, **options)
 
     monkeypatch.setattr(sys.modules[Solver.__module__], "solve", counting)
@@ -51,7 +51,8 @@ def test_unit_states_are_trained_once_for_a_choice(monkeypatch: pytest.MonkeyPat
     for labels in (3, 8):
         solver(Problem(states(labels), force=Least(0)))
     solver(Problem(states(3), force=Least(1)))
-    assert seen == ["unit", "unit"]
+    # As many labels as states: the unit states of either choice.
+    assert seen == [len(states(3)), len(states(3))]
 
 
 def test_weights_are_linear_in_the_data_and_refused_under_a_law() -> None:

@@ -42,7 +42,7 @@ SOFT_PENALTY = 1.0
 MANY_ROUNDS = 40
 # Why no such force may balance the momentum.
 _UNBALANCED = {
-    "least": "",
+    "least": "; finite elements find the motion: leave the method pinn out",
     "free": "; a network of the pseudo-time so small does not bend with every mode: give it more width",
     "state": "; labels that pass one feature point with unlike accelerations need unlike forces there, which no force "
     "of the point alone can be: use least or a state force",
