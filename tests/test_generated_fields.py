@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cmgai_fem import Coordinate, Field, Labels, States, generate
+from cmgai_fem.states.states import Coordinates
 
 
 def states_of(at: np.ndarray, values: np.ndarray) -> States:
@@ -43,3 +44,17 @@ def test_a_field_that_never_varies_is_answered_far_beyond_states_of_many_decades
     for one in (-106.7, 403.0):
         np.testing.assert_allclose(generated.at(one), 2.3e10, rtol=1e-12)
         assert np.all(np.isfinite(generated.error(one)))
+
+
+def test_states_of_two_coordinates_over_many_decades_are_answered_without_a_warning() -> None:
+    random = np.random.default_rng(3)
+    places = 10.0 ** (4.0 * random.random((16, 2)))
+    x = np.linspace(0.0, 1.0, 200)
+    values = np.sin(np.log10(places).sum(axis=1)[:, None] + x)
+    labels = Labels(x[:, None], np.full(200, 1.0 / 200.0), {})
+    known = States(
+        labels, Coordinates((Coordinate("a"), Coordinate("b"))), places, {"f": Field(values[:, :, None], "", ("",))}
+    )
+    generated = generate(known, [[100.0, 200.0]])
+    assert np.all(np.isfinite(generated.at([100.0, 200.0])))
+    np.testing.assert_allclose(generated.at(places[3])[:, 0], values[3], atol=1e-9)

@@ -14,6 +14,7 @@ Source: J. Duchon, Splines minimizing rotation-invariant semi-norms in Sobolev s
     for Observational Data (1990), chapter 2; L. Mitas, H. Mitasova, Comput. Math. Applic. 16 (1988) 983 (tension).
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -156,7 +157,11 @@ class PolyharmonicSpline:
             return np.zeros((len(self.nodes), len(self.nodes)))
         kernel = self._kernel(_distances(self._places, self._places)) + np.diag(self._misfit)
         form = null.T @ kernel @ null
-        return np.asarray(null @ linalg.solve(0.5 * (form + form.T), null.T, assume_a="sym"))
+        with warnings.catch_warnings():
+            # States over many decades make forms that rounding cannot tell from singular ones: their blows still meet
+            # the states, and what such a motion is worth the states that are left out say.
+            warnings.simplefilter("ignore", linalg.LinAlgWarning)
+            return np.asarray(null @ linalg.solve(0.5 * (form + form.T), null.T, assume_a="sym"))
 
     @cached_property
     def _polynomial(self) -> Array:

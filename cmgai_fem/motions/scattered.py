@@ -54,7 +54,13 @@ class Scattered:
         if self.softness == 0.0:
             return None if self.allowed is None else np.array(self.allowed)
         bending = PolyharmonicSpline(nodes, self.order, tension=self.tension).bending
-        relative = self.softness / np.sqrt(float(np.mean(np.diag(bending))) or 1.0)
+        energy = float(np.mean(np.diag(bending)))
+        if energy < 0.0:
+            raise InputError(
+                f"least force of order {self.order}: states so unlike in distance leave its energy no digits: lower "
+                "the order or take the logarithm of a coordinate"
+            )
+        relative = self.softness / np.sqrt(energy or 1.0)
         return np.hypot(relative, np.zeros(len(nodes)) if self.allowed is None else np.array(self.allowed))
 
     def motion(self, coordinates: Coordinates, values: Array) -> "MappedMotion":
