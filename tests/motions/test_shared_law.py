@@ -5,6 +5,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from cmgai_fem.errors import InputError
+from cmgai_fem.motions import shared_law
 from cmgai_fem.motions.shared_law import Moments, SharedLaw
 from cmgai_fem.states.labels import Array
 
@@ -94,3 +95,10 @@ def test_too_few_states_are_refused() -> None:
     moments = Moments.of(KNOWN[:3], np.zeros((3, 2, 1)), np.ones(2))
     with pytest.raises(InputError, match="order 2 needs 4 states"):
         SharedLaw(2, 1).fit(moments)
+
+
+@pytest.mark.parametrize("last", [1.0, 1.0 + 1e-17])
+def test_states_that_tell_the_same_twice_share_their_weight(last) -> None:
+    """Two states that the law makes of each other leave many weights: the shortest are taken."""
+    whole = np.array([[1.0, 1.0, 0.0], [1.0, last, 0.0], [0.0, 0.0, 2.0]])
+    np.testing.assert_allclose(shared_law._solved(whole, np.array([2.0, 2.0, 4.0])), [1.0, 1.0, 2.0], rtol=1e-12)
