@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cmgai_fem.calibration.members import HIGHEST
 from cmgai_fem.errors import InputError
 from cmgai_fem.features.mass import MassTransform
 from cmgai_fem.motions.line import Line
@@ -23,7 +24,7 @@ from cmgai_fem.transport.problem import Problem, soften
 # Orders beyond this fit polynomials of degree 5 and more in several coordinates: more than any states call for.
 HIGHEST_ORDER = 3
 # Along one coordinate: polynomials of a higher degree through more states tell rounding more than the states.
-HIGHEST_ALONG = 8
+HIGHEST_ALONG = HIGHEST - 2
 # Choices along each coordinate of a grid that are combined.
 LINES = 6
 

@@ -15,7 +15,9 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.states.states import Coordinate
 
 STRESS_UNIT = 1e8
-POWERS = (0.0, 0.5, 1.0)
+# What is carried, by the power of the stress that it grows with.
+FEATURES = {0.0: "log stress", 0.5: "root of stress", 1.0: "stress"}
+POWERS = tuple(FEATURES)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Choice:
     def describe(self) -> dict[str, Any]:
         """The choice as plain data."""
         facts: dict[str, Any] = {
-            "feature": {0.0: "log stress", 0.5: "root of stress", 1.0: "stress"}[self.power],
+            "feature": FEATURES[self.power],
             "pseudo_time": self.axes[0],
             "order": self.order,
             "states": "soft" if self.soft else "hard",

@@ -53,17 +53,18 @@ class LineMotion:
         if self.order < 0:
             rows = np.clip(rows, 1, len(self.nodes) - 1)
         found = np.empty((len(places), len(self.nodes)))
-        for row in np.unique(rows).tolist():
+        if derivative == 0:
+            # Uneven states make weights that grow by decades within a gap: a table of them ends there at rounding.
+            at, state = np.nonzero(places[:, None] == self.nodes)
+            found[at] = self._softened[state]
+            rows[at] = -1
+        for row in np.unique(rows[rows >= 0]).tolist():
             asked = rows == row
             if 0 < row < len(self.nodes) or derivative:
                 found[asked] = self._piece(row)(places[asked], derivative)
             else:
                 # What grows by many decades beyond the states would leave a table no digits near them.
                 found[asked] = self._answer(places[asked]) @ self._softened
-        if derivative == 0:
-            # Uneven states make weights that grow by decades within a gap: a table of them ends there at rounding.
-            at, state = np.nonzero(places[:, None] == self.nodes)
-            found[at] = self._softened[state]
         return found.reshape(*s.shape, -1)
 
     def force(self, s: Array, derivative: int = 0) -> Array:
@@ -113,14 +114,9 @@ class LineMotion:
         return MotionPiece(float(low), float(high), _coefficients(values @ self._softened))
 
     def _answer(self, s: Array) -> Array:
-        """(T, K) weights of hard states at pseudo-times (T,), none of them a state's but the first or last one's."""
-        nodes = np.array(self.nodes)
+        """(T, K) weights of hard states at pseudo-times (T,), none of them a state's."""
         form = partial(sorted_line, order=self.order + 2, damping=self.damping)
-        found = np.array(s[:, None] == nodes, dtype=float)
-        new = ~found.any(axis=1)
-        if new.any():
-            found[new] = answer(nodes[:, None], s[new, None], form)[0]
-        return found
+        return answer(np.array(self.nodes)[:, None], s[:, None], form)[0]
 
     @cached_property
     def _softened(self) -> Array:

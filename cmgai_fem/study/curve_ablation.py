@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cmgai_fem.curves.calibrate import curve_error
-from cmgai_fem.curves.choice import EVERYTHING, POWERS, Choice, Offer, axes_for
+from cmgai_fem.curves.choice import EVERYTHING, FEATURES, POWERS, Choice, Offer, axes_for
 from cmgai_fem.curves.generated import CurveGenerator, GeneratedCurve, rising
 from cmgai_fem.curves.layout import StateLayout
 from cmgai_fem.curves.motion import State
@@ -23,7 +23,6 @@ from cmgai_fem.states.labels import Array
 from cmgai_fem.study.ablation_rows import AblationRow
 
 PARTS = ("order", "feature", "force", "noise", "superposition", "fits", "constraint")
-FEATURES = {1.0: "stress", 0.5: "root of stress", 0.0: "log stress"}
 TEXT = (
     "One part of the method left out or held at one choice, all else chosen anew by the states left out; a way that "
     "knows no such choice keeps its own. The left-out error is that of the curves as they are generated."
